@@ -1,0 +1,28 @@
+/** What can be cancelled: a timer, a subscription. Calling it twice does nothing more. */
+export type Cancel = () => void;
+
+/**
+ * Time as the rest of the program sees it, so that tests may turn it by hand.
+ * All times are milliseconds.
+ */
+export interface Clock {
+  /** Wall clock, UTC milliseconds since 1970; may jump. For what is stored and shown. */
+  now(): number;
+  /** Never goes back; its zero means nothing. For measuring and for deadlines inside one process. */
+  monotonic(): number;
+  /** Calls `fn` once after `delayMs`. The timer does not keep the process alive. */
+  after(delayMs: number, fn: () => void): Cancel;
+}
+
+/** Node's timers fire at once for a longer delay, with a warning. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, fn) {
+    const timer = setTimeout(fn, Math.min(Math.max(0, delayMs), LONGEST_TIMER_MS));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

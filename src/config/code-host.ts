@@ -1,0 +1,63 @@
+import type { Json, JsonObject } from '../model/json.ts';
+import type { Result } from '../model/result.ts';
+import type { SourceStamp } from '../model/source-stamp.ts';
+import type { ConfigShape } from './shape.ts';
+
+/** What a step's function may know of its build. */
+export interface BuildFacts {
+  readonly id: number;
+  readonly uid: string;
+  readonly number: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly worker: string;
+  readonly reason: string;
+  readonly owner: string;
+  readonly source: SourceStamp;
+  /** As they were when the step began; `setProperty` shows in the same step, too. */
+  readonly properties: JsonObject;
+}
+
+/** One call of a step's function. */
+export interface StepCall {
+  /** Its place in the step: ordinals from 1, branches of `parallel` by name: `3`, `4.left.1`. */
+  readonly key: string;
+  /** run, mkdir, remove, put, get: on the worker. now, random, once, setProperty, …: recorded on the master. */
+  readonly kind: string;
+  /** All that was asked. A call that differs from its record on replay is an EXCEPTION. */
+  readonly args: JsonObject;
+}
+
+/** `error` is thrown in the step's function; `end` ends the step with this result whatever its function would say. */
+export type StepAnswer =
+  | { readonly ok: Json }
+  | { readonly error: string }
+  | { readonly end: { readonly result: Result; readonly summary: string } };
+
+export interface StepRun {
+  readonly configHash: string;
+  readonly project: string;
+  readonly builder: string;
+  readonly step: number;
+  readonly build: BuildFacts;
+}
+
+export interface StepReport {
+  readonly result: Result;
+  readonly summary?: string;
+  /** What an exception of the user's code printed, for the log of the step. */
+  readonly detail?: string;
+}
+
+/** Runs the functions of configurations in a thread of their own; transport, store and timers never wait for it. */
+export interface CodeHost {
+  /** Loads a bundle into the thread (and again into a new thread) and answers its checked shape. */
+  load(hash: string, bundle: Uint8Array): Promise<ConfigShape>;
+  /**
+   * Runs a step's function; each of its calls is answered by `answer`. Never rejects: an error of the function, a guilty
+   * spin, or a thread that died too often is a report with result `exception`. After the thread was started anew for another
+   * step's fault, the function is simply run again, and its calls come again from the first.
+   */
+  runStep(run: StepRun, answer: (call: StepCall) => Promise<StepAnswer>, signal?: AbortSignal): Promise<StepReport>;
+  close(): Promise<void>;
+}

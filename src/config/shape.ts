@@ -1,0 +1,40 @@
+import type { StepRules } from '../model/result.ts';
+
+/** A configuration as plain data, checked: what the master schedules by. Functions stay in the bundle. Times are ms. */
+export interface ConfigShape {
+  readonly hash: string;
+  readonly title: string;
+  readonly workers: readonly WorkerShape[];
+  readonly projects: readonly ProjectShape[];
+}
+
+export interface WorkerShape {
+  readonly name: string;
+  /** Builds at a time. */
+  readonly maxBuilds: number;
+  readonly host?: string;
+  readonly owner?: string;
+}
+
+export interface ProjectShape {
+  readonly name: string;
+  /** The repository, when there is one. */
+  readonly source?: { readonly kind: 'git'; readonly url: string; readonly branch?: string };
+  readonly builders: readonly BuilderShape[];
+  /** People may force builds of it. */
+  readonly isForceable: boolean;
+}
+
+export interface BuilderShape {
+  readonly name: string;
+  /** Names of workers that may build it. */
+  readonly workers: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly steps: readonly StepShape[];
+}
+
+export interface StepShape {
+  /** Unique in its builder. */
+  readonly name: string;
+  readonly rules: StepRules;
+}

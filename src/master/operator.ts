@@ -1,0 +1,133 @@
+import type { Json, JsonObject } from '../model/json.ts';
+import type { PublicKey, Role } from '../model/principal.ts';
+import type { Result } from '../model/result.ts';
+
+/** Who asks. The master's own console (its control socket) asks as role operator. */
+export interface Asker {
+  readonly name: string;
+  readonly role: Role;
+}
+
+export type OperatorErrorCode = 'usage' | 'not-found' | 'forbidden' | 'conflict' | 'unavailable';
+
+/** Told to the asker in one line: what is wrong, with what, and what to do. */
+export class OperatorError extends Error {
+  override readonly name = 'OperatorError';
+  readonly code: OperatorErrorCode;
+
+  constructor(code: OperatorErrorCode, message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The documented, stable JSON of `build --json`; `docs/operating.md` describes it. Times are UTC ms. */
+export interface BuildView {
+  readonly id: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly number: number;
+  readonly state: 'running' | 'finished';
+  readonly result: Result | null;
+  readonly summary: string | null;
+  readonly worker: string;
+  readonly reason: string;
+  readonly owner: string;
+  readonly branch: string | null;
+  readonly revision: string | null;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number | null;
+  readonly steps: readonly StepView[];
+  readonly properties: readonly { readonly name: string; readonly value: Json; readonly source: string }[];
+}
+
+export interface StepView {
+  readonly name: string;
+  readonly state: 'pending' | 'running' | 'finished';
+  readonly result: Result | null;
+  readonly summary: string | null;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+  readonly logs: readonly {
+    readonly id: number;
+    readonly name: string;
+    readonly length: number;
+    readonly isComplete: boolean;
+  }[];
+}
+
+export interface WorkerView {
+  readonly name: string;
+  readonly state: 'connected' | 'disconnected' | 'never seen';
+  readonly sinceMs: number | null;
+  readonly host: string | null;
+  readonly version: string | null;
+  readonly builds: readonly number[];
+  readonly maxBuilds: number;
+  readonly isConfigured: boolean;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+export interface RequestView {
+  readonly id: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly owner: string;
+  readonly submittedAtMs: number;
+  /** Why it waits, for a person. */
+  readonly waitsFor: string;
+}
+
+export interface StatusView {
+  readonly title: string;
+  readonly configHash: string;
+  readonly running: readonly BuildView[];
+  readonly waiting: readonly RequestView[];
+  readonly workers: { readonly connected: number; readonly configured: number };
+}
+
+export type ForceProgress =
+  | { readonly kind: 'queued'; readonly request: RequestView }
+  | { readonly kind: 'waits'; readonly reason: string }
+  | { readonly kind: 'build'; readonly build: BuildView };
+
+/**
+ * The verbs that people may use, each with the role it needs; the front door, and later the web, only translate. Each throws
+ * an `OperatorError`. A build is named by its id, or `project/builder#number`; a step by its name or index from 0.
+ */
+export interface Operator {
+  /** Reader. */
+  status(asker: Asker): Promise<StatusView>;
+  builds(
+    asker: Asker,
+    filter: { readonly project?: string; readonly builder?: string; readonly limit: number },
+  ): Promise<readonly BuildView[]>;
+  build(asker: Asker, name: string): Promise<BuildView>;
+  workers(asker: Asker): Promise<readonly WorkerView[]>;
+  /** The bytes of a step's log from an offset; with `follow` goes on until the log is complete or `signal` is aborted. */
+  log(
+    asker: Asker,
+    build: string,
+    step: string,
+    options: { readonly log?: string; readonly from: number; readonly follow: boolean; readonly signal?: AbortSignal },
+  ): AsyncIterable<Uint8Array>;
+  /** Developer. Asks for one build. */
+  force(
+    asker: Asker,
+    target: { readonly project: string; readonly builder: string },
+    options: {
+      readonly branch?: string;
+      readonly revision?: string;
+      readonly properties: JsonObject;
+      readonly reason?: string;
+    },
+  ): Promise<RequestView>;
+  /** Reader. What becomes of a request: each change once, ends after a finished build (or the request's end without one). */
+  watch(asker: Asker, requestId: number, signal: AbortSignal): AsyncIterable<ForceProgress>;
+  /** Developer. Stops a build (or a waiting request by `request:ID`). */
+  stop(asker: Asker, name: string, reason: string): Promise<void>;
+  /** Operator. */
+  addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void>;
+  revokeWorker(asker: Asker, name: string): Promise<void>;
+  reload(asker: Asker): Promise<{ readonly hash: string; readonly differences: readonly string[] }>;
+}

@@ -1,0 +1,47 @@
+import type { Json } from './json.ts';
+import type { Result } from './result.ts';
+import type { SourceStamp } from './source-stamp.ts';
+
+/** A build. `id` counts over the farm, `number` within its builder; `uid` is unlike any other build's for ever. */
+export interface Build {
+  readonly id: number;
+  readonly uid: string;
+  readonly number: number;
+  readonly requestId: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly worker: string;
+  /** The seat it has on its worker. */
+  readonly session: string;
+  readonly fence: number;
+  readonly configHash: string;
+  readonly state: 'running' | 'finished';
+  readonly result?: Result;
+  /** A line for people: why it was stopped, what was exceptional. */
+  readonly summary?: string;
+  readonly stopReason?: string;
+  readonly reason: string;
+  readonly owner: string;
+  readonly source: SourceStamp;
+  readonly startedAtMs: number;
+  readonly finishedAtMs?: number;
+}
+
+export interface Step {
+  readonly buildId: number;
+  /** From 0, in the order of the build. */
+  readonly index: number;
+  readonly name: string;
+  readonly state: 'pending' | 'running' | 'finished';
+  readonly result?: Result;
+  readonly summary?: string;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs?: number;
+}
+
+/** A property and where it came from. */
+export interface Property {
+  readonly name: string;
+  readonly value: Json;
+  readonly source: string;
+}

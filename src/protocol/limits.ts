@@ -1,0 +1,45 @@
+/**
+ * Every limit of the wire, one name each. Defaults of `docs/protocol.md`; each names what it holds off.
+ */
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+export const GiB = 1024 * MiB;
+
+export const LIMITS = {
+  /** Before the hello a stranger may make us buffer no more than this. */
+  frameBeforeHelloBytes: 4 * KiB,
+  /** A frame of the lanes `ack`, `log` and `bulk`, head and payload: fits one SSH packet of 32 KiB. */
+  dataPayloadBytes: 32_000,
+  controlFrameBytes: 256 * KiB,
+  /** Nesting of maps and lists in one frame. */
+  frameDepth: 8,
+  /** One log chunk before compression. */
+  chunkBytes: 256 * KiB,
+  /** Below this a chunk is sent raw. */
+  rawChunkBytes: 1 * KiB,
+  helloTimeoutMs: 10_000,
+  loginGraceMs: 20_000,
+  heartbeatMs: 15_000,
+  /** No byte at all for so long: the peer is dead, its socket is destroyed. */
+  deadMs: 45_000,
+  /** Probe of an old connection before a newcomer of the same name is judged. */
+  probeMs: 5_000,
+  channelsPerConnection: 4_096,
+  /** Over what the master asked for. */
+  channelsSlack: 8,
+  spareChannels: 2,
+  bulkChannels: 2,
+  /** What may wait in the socket before lanes are held back. */
+  socketQueueBytes: 256 * KiB,
+  /** Quantum of the deficit round robin between sessions. */
+  fairQuantumBytes: 32 * KiB,
+  /** Unacknowledged log bytes on the wire: of a session, of a worker, of all workers of a master. */
+  sessionCreditBytes: 1 * MiB,
+  workerCreditBytes: 16 * MiB,
+  masterCreditBytes: 512 * MiB,
+  muxCreditBytes: 256 * KiB,
+  /** Unacknowledged bytes of one file body. */
+  transferWindowBytes: 512 * KiB,
+  minPacketBytes: 4 * KiB,
+  inventoryItemsPerFrame: 100,
+} as const;

@@ -1,0 +1,184 @@
+import type { Build, Property, Step } from '../model/build.ts';
+import type { BuildRequest } from '../model/build-request.ts';
+import type { CommandRecord } from '../model/command.ts';
+import type { Json, JsonObject } from '../model/json.ts';
+import type { Log, LogChunk } from '../model/log.ts';
+import type { Principal } from '../model/principal.ts';
+import type { Result } from '../model/result.ts';
+import type { SourceStamp } from '../model/source-stamp.ts';
+import type { Seat, WorkerRecord } from '../model/worker.ts';
+
+/**
+ * Everything the master keeps. A write resolves after COMMIT (many share one transaction, each in its own savepoint); a
+ * read is served by a second connection and sees committed rows only. A write that names a row that is not there, or a
+ * claim that lost, rejects with a `StoreError` and undoes itself alone.
+ */
+export interface Store {
+  readonly configs: ConfigStore;
+  readonly principals: PrincipalStore;
+  readonly workers: WorkerStore;
+  readonly requests: RequestStore;
+  readonly builds: BuildStore;
+  readonly commands: CommandStore;
+  readonly logs: LogStore;
+  readonly audit: AuditStore;
+  /** A name made once for this database: the master's id in `welcome`. */
+  masterId(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface ConfigStore {
+  /** Stores a bundle under its hash; does nothing when it is there. */
+  put(config: { readonly hash: string; readonly bundle: Uint8Array; readonly atMs: number }): Promise<void>;
+  /** Makes it the one that new builds are made from. */
+  activate(hash: string): Promise<void>;
+  active(): Promise<string | undefined>;
+  bundle(hash: string): Promise<Uint8Array | undefined>;
+}
+
+export interface PrincipalStore {
+  list(): Promise<readonly Principal[]>;
+  /** Adds or replaces by name. */
+  put(principal: Principal): Promise<void>;
+  /** Leaves a tombstone. */
+  revoke(name: string, atMs: number): Promise<void>;
+  /** Removes the row itself (a key file that is gone, a tombstone that is lifted). */
+  remove(name: string): Promise<void>;
+}
+
+export interface WorkerStore {
+  list(): Promise<readonly WorkerRecord[]>;
+  find(name: string): Promise<WorkerRecord | undefined>;
+  /** A connection was accepted: stores who it is, resolves to the new epoch. */
+  attach(worker: Omit<WorkerRecord, 'epoch' | 'isConnected' | 'sinceMs'>, atMs: number): Promise<number>;
+  /** Marks it gone, unless a newer epoch is there. */
+  detach(name: string, epoch: number, atMs: number): Promise<void>;
+  /** At start of a master nobody is connected. */
+  detachAll(atMs: number): Promise<void>;
+  seats(worker?: string): Promise<readonly Seat[]>;
+  /** Takes a seat's name out of use (idle for long). */
+  removeSeat(session: string): Promise<void>;
+  /** +1 on a seat's fence, at a take-over; resolves to the new fence. */
+  raiseFence(session: string): Promise<number>;
+}
+
+export interface NewBuildSet {
+  readonly reason: string;
+  readonly owner: string;
+  readonly source: SourceStamp;
+  readonly properties: JsonObject;
+  readonly priority: number;
+  readonly builders: readonly { readonly project: string; readonly builder: string }[];
+  readonly atMs: number;
+}
+
+export interface Claim {
+  readonly requestId: number;
+  readonly worker: string;
+  readonly configHash: string;
+  readonly stepNames: readonly string[];
+  /** Joined into the build's properties with their sources. */
+  readonly properties: readonly Property[];
+  readonly atMs: number;
+}
+
+export interface RequestStore {
+  /** One build set with a request per builder, in one transaction; resolves to the requests. */
+  add(set: NewBuildSet): Promise<readonly BuildRequest[]>;
+  /** All that wait, oldest first. */
+  pending(): Promise<readonly BuildRequest[]>;
+  find(id: number): Promise<(BuildRequest & { readonly buildId?: number; readonly result?: Result }) | undefined>;
+  /**
+   * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties, and
+   * its seat (lowest free one of that builder on that worker, fence + 1), all in one transaction. Rejects with code
+   * `lost-claim` when the request is no longer pending.
+   */
+  claim(claim: Claim): Promise<Build>;
+  /** Ends a pending request without a build. */
+  cancel(id: number, reason: string, atMs: number): Promise<void>;
+}
+
+export interface BuildFilter {
+  readonly project?: string;
+  readonly builder?: string;
+  readonly state?: 'running' | 'finished';
+  /** Newest first from below this id. */
+  readonly before?: number;
+  /** At most this many, at most 1,000. */
+  readonly limit: number;
+}
+
+export interface BuildStore {
+  find(id: number): Promise<Build | undefined>;
+  findByNumber(project: string, builder: string, number: number): Promise<Build | undefined>;
+  list(filter: BuildFilter): Promise<readonly Build[]>;
+  running(): Promise<readonly Build[]>;
+  /** Notes that someone wants it stopped; the first reason stays. */
+  requestStop(id: number, reason: string): Promise<void>;
+  /** Ends the build, its request, and frees its seat, in one transaction. */
+  finish(id: number, result: Result, summary: string | undefined, atMs: number): Promise<void>;
+  steps(id: number): Promise<readonly Step[]>;
+  startStep(id: number, index: number, atMs: number): Promise<void>;
+  finishStep(id: number, index: number, result: Result, summary: string | undefined, atMs: number): Promise<void>;
+  properties(id: number): Promise<readonly Property[]>;
+  setProperty(id: number, property: Property): Promise<void>;
+}
+
+export interface CommandStore {
+  /** All records of a build, in the order they were made. */
+  list(buildId: number): Promise<readonly CommandRecord[]>;
+  /** Records a call before it is acted on; with a log of that name when it has output. */
+  start(
+    record: Omit<CommandRecord, 'state' | 'answer' | 'answeredAs'>,
+    log?: { readonly name: string },
+  ): Promise<Log | undefined>;
+  /** Records an answer before it is delivered; gives it the step's next place in the order of answers. */
+  finish(id: string, answer: Json): Promise<number>;
+}
+
+export interface LogStore {
+  list(buildId: number): Promise<readonly Log[]>;
+  find(logId: number): Promise<Log | undefined>;
+  findByCommand(command: string): Promise<Log | undefined>;
+  /**
+   * Stores a chunk and advances the log's length, in the batch of the moment. The chunk must begin at the log's length:
+   * otherwise rejects with code `wrong-offset`, whose `wanted` is the length.
+   */
+  append(logId: number, chunk: LogChunk): Promise<void>;
+  /** No more will come: seals what is left. */
+  complete(logId: number, atMs: number): Promise<void>;
+  /** The log's bytes [from, to) inflated, in pieces of at most 256 KiB; holes come as a line that says how much is lost. */
+  read(logId: number, from: number, to: number): AsyncIterable<Uint8Array>;
+}
+
+export interface AuditEntry {
+  readonly atMs: number;
+  readonly who: string;
+  readonly action: string;
+  readonly target: string;
+  readonly detail?: JsonObject;
+}
+
+export interface AuditStore {
+  add(entry: AuditEntry): Promise<void>;
+  list(limit: number): Promise<readonly AuditEntry[]>;
+}
+
+export type StoreErrorCode = 'lost-claim' | 'not-found' | 'wrong-offset' | 'newer-schema' | 'damaged' | 'disk';
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly code: StoreErrorCode;
+  /** With `wrong-offset`: where the next chunk must begin. */
+  readonly wanted?: number;
+
+  constructor(
+    code: StoreErrorCode,
+    message: string,
+    options: { readonly wanted?: number; readonly cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    if (options.wanted !== undefined) this.wanted = options.wanted;
+  }
+}

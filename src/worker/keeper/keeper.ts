@@ -1,0 +1,60 @@
+import type { Cancel } from '../../base/clock.ts';
+import type { Outcome } from '../../protocol/messages.ts';
+
+/** A process to run, all decided: absolute folder, whole environment. */
+export interface KeeperSpec {
+  readonly command: string;
+  readonly session: string;
+  readonly fence: number;
+  readonly argv: readonly string[];
+  /** Absolute. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+  readonly silenceMs?: number;
+  readonly totalMs?: number;
+  readonly killAfterMs: number;
+}
+
+/** What the keeper's files say of a command. */
+export interface HeldCommand {
+  readonly command: string;
+  readonly session: string;
+  readonly fence: number;
+  readonly state: 'running' | 'finished';
+  /** Output on disk: [outputStart, outputEnd). */
+  readonly outputStart: number;
+  readonly outputEnd: number;
+  /** When finished; then outputEnd is final. */
+  readonly outcome?: Outcome;
+}
+
+/**
+ * The daemon's hold on the processes that keepers run. Files are the truth; the socket to the keeper only carries orders and
+ * wake-ups, so every method works over a keeper that died, and tells so by the command's outcome `unknown`.
+ */
+export interface Keeper {
+  /**
+   * Starts at most once per command id: resolves when the claim is on disk and the process runs or was refused (the outcome
+   * says why: no such program, no such folder). For an id that is there already it does nothing.
+   */
+  start(spec: KeeperSpec): Promise<void>;
+  /** TERM, then KILL after the spec's delay, to everything of it. Resolves when the order is with the keeper. */
+  interrupt(command: string, reason: string): Promise<void>;
+  /** Kills what runs, then drops the spool. Resolves when the folder is gone; nothing to do is no error. */
+  forget(command: string): Promise<void>;
+  list(): Promise<readonly HeldCommand[]>;
+  find(command: string): Promise<HeldCommand | undefined>;
+  /** Raises a held command's fence, on disk. */
+  setFence(command: string, fence: number): Promise<void>;
+  /** Up to `maxBytes` of output from `offset`; fewer at a segment's end, none when there is none yet. A copy. */
+  read(command: string, offset: number, maxBytes: number): Promise<Uint8Array>;
+  /** Output below `offset` is stored by the master: whole segments below are deleted, and room is made for more. */
+  acknowledge(command: string, offset: number): Promise<void>;
+  /** There is more output of this command, or it finished. May come too often, never too seldom. */
+  onProgress(listener: (command: string) => void): Cancel;
+  /** Bytes of output on disk in all. */
+  spoolBytes(): number;
+  /** Lets go of the keepers and leaves them running. */
+  close(): Promise<void>;
+}
