@@ -1,0 +1,42 @@
+import type { Cancel } from '../../base/clock.ts';
+import type { Seat } from '../../model/worker.ts';
+import type { CommandSpec, Outcome } from '../../protocol/messages.ts';
+
+/** A command that a build wants run. */
+export interface CommandOrder {
+  /** `UID.STEP.KEY`; starting it twice is the same as once. */
+  readonly command: string;
+  readonly seat: Seat;
+  readonly spec: CommandSpec;
+  /** The log its output goes to, when it has one. */
+  readonly logId?: number;
+  /** put: the file to send. get: where the file is put when all of it is there. On the master's disk. */
+  readonly file?: string;
+}
+
+/**
+ * The master's side of all workers. It outlives connections: an order stands until its outcome is here, whatever happens to
+ * the line, the worker daemon or (by being given again by a restarted master) the master.
+ */
+export interface WorkerDesk {
+  /** Names of the workers that are attached now. */
+  connected(): ReadonlySet<string>;
+  /** A worker came or went. */
+  onChange(listener: (worker: string) => void): Cancel;
+  /**
+   * Sees to it that the command is started once, and resolves with its outcome when the outcome is here and all its output is
+   * stored. Waits for a worker that is away. The caller stores the outcome, then calls `forget`. Rejects with the signal's
+   * reason when it is aborted (the master stops): the command goes on.
+   */
+  run(order: CommandOrder, signal: AbortSignal): Promise<Outcome>;
+  /** Asks for its end; also when the worker comes back. Its `run` resolves as ever. */
+  interrupt(command: string, reason: string): void;
+  /** The outcome is stored: the worker may drop what it holds. */
+  forget(command: string): void;
+  /** Tells of the seat before its first command of a build; with the fence of this build. */
+  openSeat(seat: Seat): void;
+  /** The seat is idle for long: the worker gives its channel up. */
+  closeSeat(session: string): void;
+  /** Ends all connections with a goodbye that asks the workers to come back soon. */
+  close(message: string): Promise<void>;
+}
