@@ -1,0 +1,58 @@
+import type { BuildView, StepView } from '../../master/operator.ts';
+import { plain } from './plain.ts';
+import { table } from './table.ts';
+import { howLong, when } from './time.ts';
+
+export function buildName(build: BuildView): string {
+  return `${build.project}/${build.builder}#${build.number}`;
+}
+
+/** `success`, or what it does now. */
+export function outcomeOf(view: { readonly state: string; readonly result: string | null }): string {
+  return view.result ?? view.state;
+}
+
+export function sourceOf(build: BuildView): string {
+  return [build.branch, build.revision?.slice(0, 12)].filter((part) => part).join(' ') || '-';
+}
+
+export function buildTable(builds: readonly BuildView[], nowMs: number): string {
+  return table(
+    ['ID', 'BUILD', 'RESULT', 'TOOK', 'WORKER', 'SOURCE', 'STARTED'],
+    builds.map((build) => [
+      String(build.id),
+      buildName(build),
+      outcomeOf(build),
+      howLong((build.finishedAtMs ?? nowMs) - build.startedAtMs),
+      build.worker,
+      sourceOf(build),
+      when(build.startedAtMs),
+    ]),
+  );
+}
+
+export function stepLine(step: StepView, nowMs: number): string {
+  const took = step.startedAtMs === null ? '' : `  ${howLong((step.finishedAtMs ?? nowMs) - step.startedAtMs)}`;
+  const summary = step.summary ? `  ${plain(step.summary)}` : '';
+  return `${outcomeOf(step).padEnd(9)} ${plain(step.name)}${took}${summary}`;
+}
+
+/** The whole of one build, for people. */
+export function buildPage(build: BuildView, nowMs: number): string {
+  const end = build.finishedAtMs ?? nowMs;
+  const lines = [
+    `build ${build.id}  ${buildName(build)}: ${outcomeOf(build)}${build.summary ? ` (${build.summary})` : ''}`,
+    `worker  ${build.worker}`,
+    `source  ${sourceOf(build)}`,
+    `asked   by ${build.owner}: ${build.reason}`,
+    `time    ${when(build.startedAtMs)} UTC, took ${howLong(end - build.startedAtMs)}`,
+  ].map(plain);
+  const steps = build.steps.map((step) => {
+    const logs = step.logs.map((log) => `${plain(log.name)} ${log.length} bytes${log.isComplete ? '' : ' so far'}`);
+    return `  ${stepLine(step, nowMs)}${logs.length > 0 ? `  [${logs.join(', ')}]` : ''}`;
+  });
+  const properties = build.properties.map(({ name, value, source }) =>
+    plain(`  ${name} = ${typeof value === 'string' ? value : JSON.stringify(value)}  (${source})`),
+  );
+  return [...lines, 'steps', ...steps, ...(properties.length > 0 ? ['properties', ...properties] : []), ''].join('\n');
+}

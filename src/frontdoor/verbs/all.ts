@@ -1,0 +1,11 @@
+import type { Verb } from '../verb.ts';
+import { build } from './build.ts';
+import { builds } from './builds.ts';
+import { force } from './force.ts';
+import { log } from './log.ts';
+import { status } from './status.ts';
+import { stop } from './stop.ts';
+import { workerAdd, workerRevoke, workers } from './workers.ts';
+
+/** Every verb, in the order of `help`. */
+export const VERBS: readonly Verb[] = [status, builds, build, log, force, stop, workers, workerAdd, workerRevoke];

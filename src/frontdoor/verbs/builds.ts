@@ -1,0 +1,26 @@
+import { readArguments, wholeNumber } from '../arguments.ts';
+import { buildTable } from '../show/build.ts';
+import { UsageError } from '../verb.ts';
+import type { Verb } from '../verb.ts';
+
+export const builds: Verb = {
+  name: 'builds',
+  usage: 'builds [PROJECT[/BUILDER]] [-n COUNT] [--json]',
+  summary: 'the last builds, newest first',
+  role: 'reader',
+  async run({ operator, asker, args, clock, write }) {
+    const { values, positionals } = readArguments(
+      args,
+      { json: { type: 'boolean' }, count: { type: 'string', short: 'n', default: '20' } },
+      { min: 0, max: 1 },
+    );
+    const limit = wholeNumber(values.count, '-n', 1, 1_000);
+    const [project, builder, ...rest] = positionals[0]?.split('/') ?? [];
+    if (rest.length > 0)
+      throw new UsageError(`"${positionals[0]}" has too many slashes: it is PROJECT or PROJECT/BUILDER`);
+    const list = await operator.builds(asker, { limit, ...(project && { project }), ...(builder && { builder }) });
+    if (values.json) await write(`${JSON.stringify(list)}\n`);
+    else await write(list.length > 0 ? buildTable(list, clock.now()) : 'no builds yet\n');
+    return 0;
+  },
+};

@@ -1,0 +1,36 @@
+import { readArguments } from '../arguments.ts';
+import { buildTable } from '../show/build.ts';
+import { plain } from '../show/plain.ts';
+import { table } from '../show/table.ts';
+import { howLong } from '../show/time.ts';
+import type { Verb } from '../verb.ts';
+
+export const status: Verb = {
+  name: 'status',
+  usage: 'status [--json]',
+  summary: 'what runs, what waits and why, how many workers are here',
+  role: 'reader',
+  async run({ operator, asker, args, clock, write }) {
+    const { values } = readArguments(args, { json: { type: 'boolean' } }, { min: 0, max: 0 });
+    const view = await operator.status(asker);
+    if (values.json) {
+      await write(`${JSON.stringify(view)}\n`);
+      return 0;
+    }
+    const { connected, configured } = view.workers;
+    await write(`${plain(view.title)}: ${connected} of ${configured} workers connected\n`);
+    const now = clock.now();
+    await write(view.running.length > 0 ? `\nrunning\n${buildTable(view.running, now)}` : '\nnothing runs\n');
+    if (view.waiting.length > 0) {
+      const rows = view.waiting.map((request) => [
+        String(request.id),
+        `${request.project}/${request.builder}`,
+        request.owner,
+        howLong(now - request.submittedAtMs),
+        request.waitsFor,
+      ]);
+      await write(`\nwaiting\n${table(['REQUEST', 'BUILDER', 'ASKED BY', 'FOR', 'WHY'], rows)}`);
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,17 @@
+import { readArguments } from '../arguments.ts';
+import { plain } from '../show/plain.ts';
+import type { Verb } from '../verb.ts';
+
+export const stop: Verb = {
+  name: 'stop',
+  usage: 'stop BUILD|request:ID [--reason TEXT]',
+  summary: 'stops a running build, or takes a request out of the queue',
+  role: 'developer',
+  async run({ operator, asker, args, write }) {
+    const { values, positionals } = readArguments(args, { reason: { type: 'string' } }, { min: 1, max: 1 });
+    const name = positionals[0] ?? '';
+    await operator.stop(asker, name, values.reason ?? `stopped by ${asker.name}`);
+    await write(`${plain(name)} is being stopped\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,17 @@
+/** One `ssh NAME@HOST COMMAND` of a person, as the front door sees it. */
+export interface PersonCall {
+  /** As ssh sent it: the words joined by blanks. */
+  readonly command: string;
+  /** Standard input, to its end. The pieces are only good until the next. */
+  readonly stdin: AsyncIterable<Uint8Array>;
+  /** To standard output; resolves when there is room for more, or the caller is gone. Text is sent as UTF-8. */
+  write(data: string | Uint8Array): Promise<void>;
+  /** To standard error: short lines only. */
+  writeError(text: string): Promise<void>;
+  /** Sends what is queued, the exit status, and closes. */
+  exit(status: number): void;
+  /** Aborted when the caller is gone. */
+  readonly signal: AbortSignal;
+  /** The caller asked for a terminal (`ssh -t`). */
+  readonly isTerminal: boolean;
+}
