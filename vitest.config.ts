@@ -5,6 +5,7 @@ const common = { environment: 'node', pool: 'forks' } as const;
 /** Three kinds of tests; `unit` mirrors `src`, `contract` runs one suite over every implementation, `system` tells stories. */
 export default defineConfig({
   test: {
+    reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
       {
         test: {

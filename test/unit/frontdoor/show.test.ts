@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { plain } from '../../../src/frontdoor/show/plain.ts';
+import { table } from '../../../src/frontdoor/show/table.ts';
+import { howLong, when } from '../../../src/frontdoor/show/time.ts';
+
+test('control characters are shown, not sent', () => {
+  expect(plain('a\u001b[2Jb\u0007\r\n\u202e')).toBe('a\\x1b[2Jb\\x07\\x0d\\x0a\\u202e');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      // oxlint-disable-next-line no-control-regex -- that is what must not be there
+      expect(plain(text)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+    }),
+  );
+});
+
+test('columns line up', () => {
+  expect(
+    table(
+      ['A', 'LONG'],
+      [
+        ['xyz', '1'],
+        ['y', '22'],
+      ],
+    ),
+  ).toBe('A    LONG\nxyz  1\ny    22\n');
+});
+
+test.each([
+  [0, '0.0 s'],
+  [840, '0.8 s'],
+  [59_999, '59 s'],
+  [185_000, '3 min 5 s'],
+  [7_800_000, '2 h 10 min'],
+  [90_000_000, '1 d 1 h'],
+])('%d ms are %s', (ms, text) => {
+  expect(howLong(ms)).toBe(text);
+});
+
+test('times are UTC', () => {
+  expect(when(Date.UTC(2026, 10, 21, 6, 13, 43))).toBe('2026-11-21 06:13:43');
+});
