@@ -24,8 +24,11 @@ export interface Link {
   /** Payload bytes that may be sent now in a data lane of a session, by credit and by what is queued; 0 = wait for `onRoom`. */
   room(session: string, lane: 'log' | 'bulk'): number;
   onRoom(listener: (session: string) => void): Cancel;
-  /** All messages but the link's own (greeting, ping, credit, channels). Called in the order of arrival of each session. */
-  onMessage(listener: (message: Message) => void): Cancel;
+  /**
+   * All messages but the link's own (greeting, ping, credit, channels), in the order of arrival of each session; `wireBytes`
+   * is the length of the message's frame, for `consumed`. What came before the first listener waits for it.
+   */
+  onMessage(listener: (message: Message, wireBytes: number) => void): Cancel;
   /** Master: binds a spare channel to the session (asking for more when they run short); what is sent before one is there waits. */
   bindSession(session: string): void;
   /** Gives the session's channel up. */
@@ -39,4 +42,14 @@ export interface Link {
   readonly closed: Promise<LinkEnd>;
   /** Open channels, frames and bytes both ways, for pages and tests. */
   stats(): { readonly channels: number; readonly sentBytes: number; readonly receivedBytes: number };
+}
+
+/** What the worker told of itself with its last ping. */
+export type Vitals = Pick<Fields<'ping'>, 'load' | 'freeBytes' | 'spoolBytes'>;
+
+/** The master's end. */
+export interface MasterLink extends Link {
+  /** Pings now; true as soon as any byte comes, false when none came within `timeoutMs` or the link ended. */
+  probe(timeoutMs: number): Promise<boolean>;
+  vitals(): Vitals;
 }
