@@ -1,0 +1,90 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { answerCall } from '../frontdoor/answer-call.ts';
+import { askMaster } from '../master/control-socket.ts';
+import { checkMaster } from '../master/check-master.ts';
+import { initMaster } from '../master/init-master.ts';
+import { openMaster } from '../master/master.ts';
+import { parseAddress } from './address.ts';
+import { findOperatorKey } from './operator-key.ts';
+import { runCommand } from './run-command.ts';
+import { startDaemon } from './start-daemon.ts';
+
+const DEFAULT_PORT = 2222;
+
+export function addMasterCommands(program: Command): void {
+  const master = program.command('master').description('the master: takes workers and people in, and hands out builds');
+
+  master
+    .command('init <dir>')
+    .description('make a folder for a master: configuration, keys, host key; prints what to do next')
+    .option('--listen <host:port>', 'where it listens for workers and people', `0.0.0.0:${DEFAULT_PORT}`)
+    .option('--operator <name>', 'name of the first operator', process.env['USER'] ?? 'admin')
+    .option('--operator-key <file>', "the operator's public key (default: yours in ~/.ssh)")
+    .action((dir: string, options: { listen: string; operator: string; operatorKey?: string }) =>
+      runCommand(async () => {
+        const listen = parseAddress(options.listen, DEFAULT_PORT);
+        const key = await findOperatorKey(options.operatorKey);
+        const made = await initMaster(resolve(dir), { listen, operator: { name: options.operator, key } });
+        process.stdout.write(`${made.next.join('\n')}\n`);
+      }),
+    );
+
+  master
+    .command('check <dir>')
+    .description('load and check the configuration; changes nothing')
+    .action((dir: string) =>
+      runCommand(async () => {
+        process.stdout.write(`${(await checkMaster(resolve(dir))).join('\n')}\n`);
+      }),
+    );
+
+  master
+    .command('start <dir>')
+    .description('run the master')
+    .option('--listen <host:port>', 'listen here instead of where its folder says')
+    .option('--detach', 'go to the background when it is ready; log to DIR/master.log')
+    .action((dir: string, options: { listen?: string; detach?: boolean }) =>
+      runCommand(() => start(resolve(dir), options)),
+    );
+
+  master
+    .command('reload <dir>')
+    .description('load the configuration anew; running builds keep theirs')
+    .action((dir: string) =>
+      runCommand(async () => {
+        const { differences } = await askMaster(resolve(dir), 'reload');
+        process.stdout.write(`${differences.length > 0 ? differences.join('\n') : 'nothing changed'}\n`);
+      }),
+    );
+
+  master
+    .command('stop <dir>')
+    .description('stop the master; running builds go on and are found again at its next start')
+    .action((dir: string) =>
+      runCommand(async () => {
+        await askMaster(resolve(dir), 'stop');
+        process.stdout.write('stopped; running builds go on\n');
+      }),
+    );
+}
+
+async function start(dir: string, options: { readonly listen?: string; readonly detach?: boolean }): Promise<void> {
+  const listen = options.listen === undefined ? undefined : parseAddress(options.listen, DEFAULT_PORT);
+  const args = ['master', 'start', dir, ...(options.listen === undefined ? [] : ['--listen', options.listen])];
+  await startDaemon(dir, 'master', { asked: options.detach ?? false, args }, async (logger) => {
+    const master = await openMaster({
+      dir,
+      clock: systemClock,
+      logger,
+      ...(listen && { listen }),
+      onPerson: (operator, asker, call) => answerCall({ operator, clock: systemClock, logger }, asker, call),
+    });
+    return {
+      ready: `master listens on ${master.host}:${master.port}, host key ${master.hostKeyFingerprint}`,
+      closed: master.closed,
+      stop: () => master.stop(),
+    };
+  });
+}

@@ -1,0 +1,96 @@
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { UserMistake } from '../base/errors.ts';
+import { askWorker } from '../worker/control.ts';
+import { initWorker } from '../worker/init-worker.ts';
+import { openWorker } from '../worker/worker.ts';
+import { runCommand } from './run-command.ts';
+import { startDaemon } from './start-daemon.ts';
+import { VERSION } from './version.ts';
+
+interface InitOptions {
+  readonly master: string;
+  readonly name: string;
+  readonly hostKey: readonly string[];
+}
+
+export function addWorkerCommands(program: Command): void {
+  const worker = program.command('worker').description('a worker: connects to its master and runs what builds need');
+
+  worker
+    .command('init <dir>')
+    .description('make a folder for a worker and its key; prints what to do next')
+    .requiredOption('--master <host[:port],…>', 'the master, or several in order')
+    .requiredOption('--name <name>', "the worker's name, as in the master's configuration")
+    .option('--host-key <fingerprint>', "SHA256:… of the master's host key; again for a second one", collect, [])
+    .action((dir: string, options: InitOptions) =>
+      runCommand(async () => {
+        const { publicKeyLine } = await initWorker({
+          dir: resolve(dir),
+          name: options.name,
+          masters: options.master.split(','),
+          hostKeys: options.hostKey,
+          confirm: askOnTerminal,
+        });
+        process.stdout.write(
+          [
+            publicKeyLine,
+            `worker ${options.name} is made. Let it in, as an operator of the master, with that line:`,
+            `  ssh -p PORT YOU@MASTER worker add ${options.name} < FILE   (FILE is ${resolve(dir)}/key.pub here)`,
+            `then start it: trunkline worker start ${resolve(dir)}`,
+            '',
+          ].join('\n'),
+        );
+      }),
+    );
+
+  worker
+    .command('start <dir>')
+    .description('run the worker')
+    .option('--detach', 'go to the background; log to DIR/worker.log')
+    .action((dir: string, options: { detach?: boolean }) =>
+      runCommand(() =>
+        startDaemon(
+          resolve(dir),
+          'worker',
+          { asked: options.detach ?? false, args: ['worker', 'start', resolve(dir)] },
+          async (logger) => {
+            const daemon = await openWorker({ dir: resolve(dir), clock: systemClock, logger, version: VERSION });
+            return { ready: `worker ${daemon.name} runs`, closed: daemon.closed, stop: () => daemon.stop() };
+          },
+        ),
+      ),
+    );
+
+  worker
+    .command('stop <dir>')
+    .description('stop the worker; what it runs goes on and is found again at its next start')
+    .action((dir: string) =>
+      runCommand(async () => {
+        await askWorker(resolve(dir), 'stop');
+        process.stdout.write('stopped; running commands go on\n');
+      }),
+    );
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+/** Asks once, on a terminal; without one nothing is trusted. */
+async function askOnTerminal(fingerprint: string): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    throw new UserMistake(
+      `the master shows host key ${fingerprint}; compare it with what "master init" printed and give it with --host-key ${fingerprint}`,
+    );
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`the master's host key is ${fingerprint}. Is that right? (yes/no) `);
+    return answer.trim().toLowerCase() === 'yes';
+  } finally {
+    terminal.close();
+  }
+}

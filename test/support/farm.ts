@@ -1,0 +1,218 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { BuildView } from '../../src/master/operator.ts';
+import { run, runOk } from './run.ts';
+import type { Ran, RunOptions } from './run.ts';
+
+const PROGRAM = resolve(
+  import.meta.dirname,
+  import.meta.dirname.includes('/dist/') ? '../../..' : '../..',
+  'bin/trunkline.js',
+);
+
+/** The command line, as a person types it. */
+export function trunkline(args: readonly string[], options?: RunOptions): Promise<Ran> {
+  return run(process.execPath, [PROGRAM, ...args], options);
+}
+
+/** A daemon in the foreground; `ready` is the line it said. */
+export interface Daemon {
+  readonly process: ChildProcess;
+  readonly ready: string;
+  /** What it wrote to stderr so far. */
+  stderr(): string;
+  /** Sends a signal and waits for the end. */
+  end(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Starts `trunkline ARGS` and waits for its ready line; fails with its own words when it ends before. */
+export async function startDaemon(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Daemon> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let stderr = '';
+  let stdout = '';
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => (stderr += piece));
+  const ready = await new Promise<string>((yes, no) => {
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+      stdout += piece;
+      const end = stdout.indexOf('\n');
+      if (end >= 0) yes(stdout.slice(0, end));
+    });
+    child.once('error', no);
+    child.once('exit', (status, signal) =>
+      no(new Error(`trunkline ${args.join(' ')} ended (${status ?? signal}): ${stderr}`)),
+    );
+  });
+  return {
+    process: child,
+    ready,
+    stderr: () => stderr,
+    async end(signal = 'SIGTERM') {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill(signal);
+      await gone;
+    },
+  };
+}
+
+/**
+ * A farm in a folder of its own, made and driven as a person would: the documented commands, stock ssh, real processes.
+ * Everything is ended and removed by `close`.
+ */
+export class Farm {
+  readonly dir: string;
+  readonly masterDir: string;
+  readonly #daemons = new Map<string, Daemon>();
+  #port = 0;
+
+  private constructor(dir: string) {
+    this.dir = dir;
+    this.masterDir = join(dir, 'm');
+  }
+
+  /** Makes the master's folder with an operator `admin`; the configuration is written over by `config`. */
+  static async create(): Promise<Farm> {
+    const farm = new Farm(await mkdtemp(join(tmpdir(), 'tl-')));
+    await farm.makeKey('admin');
+    const made = await trunkline([
+      ...['master', 'init', farm.masterDir, '--listen', '127.0.0.1:0'],
+      ...['--operator', 'admin', '--operator-key', `${farm.keyFile('admin')}.pub`],
+    ]);
+    if (made.status !== 0) throw new Error(`master init failed: ${made.stderr}`);
+    return farm;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  keyFile(name: string): string {
+    return join(this.dir, `key-${name}`);
+  }
+
+  async makeKey(name: string): Promise<string> {
+    await runOk('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', this.keyFile(name)]);
+    return await readFile(`${this.keyFile(name)}.pub`, 'utf8');
+  }
+
+  /** Lets a person in, by a key file dropped into the role's folder. */
+  async admit(role: 'readers' | 'developers' | 'operators', name: string): Promise<void> {
+    const key = await this.makeKey(name);
+    await writeFile(join(this.masterDir, 'keys', role, `${name}.pub`), key);
+  }
+
+  /** Writes the configuration's text; `imports` come first. */
+  async config(text: string): Promise<void> {
+    await writeFile(join(this.masterDir, 'trunkline.config.ts'), text);
+  }
+
+  async startMaster(env: Readonly<Record<string, string>> = {}): Promise<Daemon> {
+    const args = ['master', 'start', this.masterDir];
+    // A restarted master must be found where its workers look for it.
+    if (this.#port > 0) args.push('--listen', `127.0.0.1:${this.#port}`);
+    const daemon = await startDaemon(args, env);
+    this.#daemons.set('master', daemon);
+    this.#port = Number(/:(\d+)\b/.exec(daemon.ready)?.[1]);
+    if (!this.#port) throw new Error(`no port in "${daemon.ready}"`);
+    return daemon;
+  }
+
+  workerDir(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** `worker init`, with the master's host key pinned, and `worker add` over ssh. */
+  async addWorker(name: string): Promise<void> {
+    const fingerprint = (await runOk('ssh-keygen', ['-lf', join(this.masterDir, 'host_key.pub')])).split(' ')[1] ?? '';
+    const made = await trunkline([
+      ...['worker', 'init', this.workerDir(name), '--name', name],
+      ...['--master', `127.0.0.1:${this.#port}`, '--host-key', fingerprint],
+    ]);
+    if (made.status !== 0) throw new Error(`worker init failed: ${made.stderr}`);
+    const key = made.text.split('\n').find((line) => line.startsWith('ssh-ed25519 '));
+    const added = await this.ssh(['worker', 'add', name], { input: `${key}\n` });
+    if (added.status !== 0) throw new Error(`worker add failed: ${added.stderr}`);
+  }
+
+  async startWorker(name: string): Promise<Daemon> {
+    const daemon = await startDaemon(['worker', 'start', this.workerDir(name)]);
+    this.#daemons.set(name, daemon);
+    return daemon;
+  }
+
+  /** The arguments of stock ssh up to the host. */
+  sshArgs(user = 'admin'): string[] {
+    return [
+      ...['-p', String(this.#port), '-i', this.keyFile(user), '-o', 'BatchMode=yes', '-o', 'IdentitiesOnly=yes'],
+      ...['-o', `UserKnownHostsFile=${join(this.dir, 'known_hosts')}`, '-o', 'StrictHostKeyChecking=accept-new'],
+      ...['-o', 'LogLevel=ERROR', '-F', 'none', `${user}@127.0.0.1`],
+    ];
+  }
+
+  /** Stock ssh with a verb. */
+  ssh(words: readonly string[], options: RunOptions & { readonly user?: string } = {}): Promise<Ran> {
+    return run('ssh', [...this.sshArgs(options.user), ...words], options);
+  }
+
+  /** `force --wait --json` to the end of the build. */
+  async build(target: string, ...more: readonly string[]): Promise<BuildView> {
+    const ran = await this.ssh(['force', target, '--wait', '--json', ...more]);
+    return parse<BuildView>(ran);
+  }
+
+  async view(build: string | number): Promise<BuildView> {
+    return parse<BuildView>(await this.ssh(['build', String(build), '--json']));
+  }
+
+  async list(): Promise<readonly BuildView[]> {
+    return parse<readonly BuildView[]>(await this.ssh(['builds', '--json']));
+  }
+
+  /** A step's whole log. */
+  async log(build: string | number, step: string): Promise<Buffer> {
+    const ran = await this.ssh(['log', String(build), step]);
+    if (ran.status !== 0) throw new Error(`log ${build} ${step}: ${ran.stderr}`);
+    return ran.stdout;
+  }
+
+  /** A git repository with one commit of the given files. */
+  async repository(name: string, files: Readonly<Record<string, string>>): Promise<string> {
+    const dir = join(this.dir, 'repositories', name);
+    await mkdir(dir, { recursive: true });
+    for (const [file, content] of Object.entries(files)) await writeFile(join(dir, file), content);
+    const git = (...args: string[]): Promise<string> =>
+      runOk('git', ['-c', 'user.name=A', '-c', 'user.email=a@example.org', ...args], { cwd: dir });
+    await git('init', '-q', '-b', 'main');
+    await git('add', '-A');
+    await git('commit', '-q', '-m', 'First');
+    return dir;
+  }
+
+  async close(): Promise<void> {
+    for (const daemon of [...this.#daemons.values()].reverse()) await daemon.end('SIGKILL');
+    for (const name of this.#daemons.keys()) {
+      if (name !== 'master') await endKeepers(this.workerDir(name));
+    }
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 10 });
+  }
+}
+
+function parse<T>(ran: Ran): T {
+  if (ran.text.trim() === '') throw new Error(`no JSON came: ${ran.stderr}`);
+  return JSON.parse(ran.text) as T;
+}
+
+/** Keepers outlive their daemon by design; a test's must not outlive the test: they leave when their spool is gone. */
+async function endKeepers(workerDir: string): Promise<void> {
+  await rm(join(workerDir, 'spool'), { recursive: true, force: true, maxRetries: 10 });
+}
