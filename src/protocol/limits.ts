@@ -8,11 +8,15 @@ export const GiB = 1024 * MiB;
 export const LIMITS = {
   /** Before the hello a stranger may make us buffer no more than this. */
   frameBeforeHelloBytes: 4 * KiB,
-  /** A frame of the lanes `ack`, `log` and `bulk`, head and payload: fits one SSH packet of 32 KiB. */
+  /** The bytes that one data frame carries. */
   dataPayloadBytes: 32_000,
+  /** A whole frame of the lanes `ack`, `log` and `bulk`, its length prefix too: fits one SSH packet. */
+  dataFrameBytes: 32 * KiB,
   controlFrameBytes: 256 * KiB,
   /** Nesting of maps and lists in one frame. */
   frameDepth: 8,
+  /** Values in one frame, so that few bytes do not become many objects. */
+  frameItems: 32 * KiB,
   /** One log chunk before compression. */
   chunkBytes: 256 * KiB,
   /** Below this a chunk is sent raw. */
