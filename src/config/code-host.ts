@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../model/json.ts';
 import type { Result } from '../model/result.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
+import type { KnownCall } from './calls.ts';
 import type { ConfigShape } from './shape.ts';
 
 /** What a step's function may know of its build. */
@@ -18,17 +19,13 @@ export interface BuildFacts {
   readonly properties: JsonObject;
 }
 
-/** One call of a step's function. */
-export interface StepCall {
+/** One call of a step's function; `calls.ts` says what each kind asks and how it is answered. */
+export type StepCall = KnownCall & {
   /** Its place in the step: ordinals from 1, branches of `parallel` by name: `3`, `4.left.1`. */
   readonly key: string;
-  /** run, mkdir, remove, put, get: on the worker. now, random, once, setProperty, …: recorded on the master. */
-  readonly kind: string;
-  /** All that was asked. A call that differs from its record on replay is an EXCEPTION. */
-  readonly args: JsonObject;
-}
+};
 
-/** `error` is thrown in the step's function; `end` ends the step with this result whatever its function would say. */
+/** `error` is thrown in the step's function (a failure, if it lets it pass); `end` ends the step with this result whatever its function would say. */
 export type StepAnswer =
   | { readonly ok: Json }
   | { readonly error: string }

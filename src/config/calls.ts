@@ -1,0 +1,99 @@
+import type { Json } from '../model/json.ts';
+
+/**
+ * The calls a step's function makes, and what each is answered with (`{ ok: … }` of `StepAnswer`).
+ *
+ * | kind          | who does it | `ok`          | remarks                                                                   |
+ * |---------------|-------------|---------------|---------------------------------------------------------------------------|
+ * | `run`         | worker      | `RunAnswer`   | also for a command that failed, timed out, or was refused                 |
+ * | `mkdir`       | worker      | `FileAnswer`  | parents too; one that is there is no error                                |
+ * | `remove`      | worker      | `FileAnswer`  | whole trees; one that is not there is no error                            |
+ * | `put`         | worker      | `FileAnswer`  | master → worker                                                           |
+ * | `get`         | worker      | `FileAnswer`  | worker → master                                                           |
+ * | `setProperty` | master      | `null`        | source of the property: the step's name                                   |
+ * | `now`         | master      | number        | UTC ms                                                                    |
+ * | `random`      | master      | number        | from 0 to below 1                                                         |
+ * | `once`        | master      | `OnceAnswer`  | see below                                                                 |
+ * | `once.done`   | master      | `null`        | has the key of its `once` and finishes that record; no record of its own  |
+ *
+ * Each call but `once.done` has a record of its own; a finished record is answered from, a started `run`, `put` or `get` is
+ * re-attached, any other is done again.
+ *
+ * A file operation that the worker refused is answered `{ error: message }`: it is thrown in the step's function, and ends
+ * the step as a failure when the function lets it pass. An outcome `unknown` is answered with `{ end: exception }`, a command
+ * that was interrupted because the build is stopped with `{ end: cancelled }`.
+ *
+ * `once`: no record → make one (started), answer `{ isDone: false }`: the thread runs the function, then sends `once.done`.
+ * A finished record → its answer: `{ isDone: true, value }`, or `{ error }` when the function threw. A started record (a
+ * crash, or the thread was ended) → `{ isDone: false }` if `isIdempotent`, else `{ end: exception, outcome unknown }`.
+ */
+export type KnownCall =
+  | { readonly kind: 'run'; readonly args: RunArgs }
+  | { readonly kind: 'mkdir'; readonly args: PathArgs }
+  | { readonly kind: 'remove'; readonly args: PathArgs }
+  | { readonly kind: 'put'; readonly args: PutArgs }
+  | { readonly kind: 'get'; readonly args: GetArgs }
+  | { readonly kind: 'setProperty'; readonly args: { readonly name: string; readonly value: Json } }
+  | { readonly kind: 'now'; readonly args: NoArgs }
+  | { readonly kind: 'random'; readonly args: NoArgs }
+  | { readonly kind: 'once'; readonly args: { readonly name: string; readonly isIdempotent: boolean } }
+  | { readonly kind: 'once.done'; readonly args: OnceDoneArgs };
+
+export type CallKind = KnownCall['kind'];
+
+type NoArgs = Readonly<Record<string, never>>;
+
+/** Paths of the worker are relative to the seat's folder. Times are ms. */
+export type RunArgs = {
+  /** Text for `/bin/sh -c`, or a program and its arguments. */
+  readonly command: string | readonly string[];
+  readonly cwd?: string;
+  /** Whole: the builder's and the call's. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  /** End the command after so long without output; absent: never. */
+  readonly silenceMs?: number;
+  readonly totalMs?: number;
+  readonly killAfterMs?: number;
+  /** Name of the log its output goes to. Unique in the step. */
+  readonly log: string;
+  /** So many of the last bytes of its output are wanted in the answer. */
+  readonly capture?: number;
+};
+
+export type RunAnswer = {
+  /** refused: never started; `message` says why. */
+  readonly status: 'exited' | 'signalled' | 'refused';
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** We ended it, and why. */
+  readonly ended?: 'silence' | 'total' | 'interrupt' | 'deadline' | 'forgotten';
+  readonly message?: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  /** With `capture`: the last bytes of the stored log, as UTF-8. */
+  readonly captured?: string;
+};
+
+type PathArgs = { readonly path: string };
+
+export type PutArgs = {
+  readonly path: string;
+  /** The text itself, or a file on the master: relative to the master's folder, or absolute. */
+  readonly source: { readonly text: string } | { readonly file: string };
+  readonly mode?: number;
+};
+
+type GetArgs = {
+  readonly path: string;
+  /** Where it is put on the master: relative to the master's folder, or absolute. Parents are made. */
+  readonly file: string;
+  /** A longer file is refused. */
+  readonly maxBytes?: number;
+};
+
+export type FileAnswer = { readonly size?: number; readonly sha256?: string };
+
+export type OnceAnswer = { readonly isDone: false } | { readonly isDone: true; readonly value: Json };
+
+type OnceDoneArgs = { readonly value: Json } | { readonly error: string };
