@@ -1,0 +1,91 @@
+import type { CommandState, CommandVerdict } from './messages.ts';
+
+/**
+ * What each side does when a connection begins anew, whatever ended the last one: the line, the worker, the master, a takeover,
+ * a power loss, a database that was put back. Pure: both sides ask here and act on the answer.
+ */
+
+/** What the master has of a command that a worker's inventory names. */
+export interface StoredCommand {
+  /** A build still waits for it, and at this seat. */
+  readonly isKnown: boolean;
+  /** The fence of the seat's present owner. */
+  readonly fence: number;
+  /** Bytes of its log that are stored: [0, storedEnd). */
+  readonly storedEnd: number;
+  /** Its outcome is stored: whatever the worker has of it can go. */
+  readonly isFinished: boolean;
+}
+
+export type CommandReview =
+  /** Of no build, or done with: the worker ends it and drops what it holds. */
+  | { readonly action: 'forget'; readonly verdict: CommandVerdict }
+  /** The worker has seen a later owner than the store knows (a database was put back): store a fence above it, then ask again. */
+  | { readonly action: 'raise-fence'; readonly above: number }
+  | {
+      readonly action: 'continue';
+      readonly verdict: CommandVerdict;
+      /** The worker's disk lost what the master has (power loss): its log ends here, which is to be said in it. */
+      readonly lostTail?: { readonly offset: number; readonly length: number };
+      /** The worker dropped what the master lacks; its `log.hole` of so many bytes will come. */
+      readonly expectedHole?: { readonly offset: number; readonly length: number };
+    };
+
+/** Master: answers one command of an inventory. */
+export function reviewCommand(stored: StoredCommand | undefined, state: CommandState): CommandReview {
+  const { command, outputStart, outputEnd } = state;
+  if (!stored?.isKnown || stored.isFinished) return { action: 'forget', verdict: { command, verdict: 'forget' } };
+  if (stored.fence < state.fence) return { action: 'raise-fence', above: state.fence };
+  const { fence, storedEnd } = stored;
+  const verdict: CommandVerdict = { command, verdict: 'continue', fence, from: storedEnd };
+  if (outputEnd < storedEnd) {
+    return { action: 'continue', verdict, lostTail: { offset: outputEnd, length: storedEnd - outputEnd } };
+  }
+  if (storedEnd < outputStart) {
+    return { action: 'continue', verdict, expectedHole: { offset: storedEnd, length: outputStart - storedEnd } };
+  }
+  return { action: 'continue', verdict };
+}
+
+/** The worker's place in sending a command's output. */
+export interface SendingPlan {
+  /** To be told first, by `log.hole`. */
+  readonly hole?: { readonly offset: number; readonly length: number };
+  /** The next byte to send. Beyond the output's end: nothing until it has grown so far. */
+  readonly from: number;
+}
+
+/** Worker: the master said `continue from` or `log.want`. */
+export function planSending(held: { readonly outputStart: number }, from: number): SendingPlan {
+  if (from >= held.outputStart) return { from };
+  return { hole: { offset: from, length: held.outputStart - from }, from: held.outputStart };
+}
+
+/** What the master has received of a command on this connection. */
+export interface ReceivedLog {
+  /** Bytes accepted, stored or about to be. */
+  readonly storedEnd: number;
+  /** The offset it last asked for by `log.want` on this connection. */
+  readonly wantedAt?: number | undefined;
+}
+
+export type ChunkAnswer =
+  /** It continues the log. */
+  | { readonly action: 'store' }
+  /** All of it is stored: drop it and acknowledge. */
+  | { readonly action: 'known'; readonly ack: number }
+  /** It overlaps or leaves a gap: drop it and ask. */
+  | { readonly action: 'want'; readonly offset: number }
+  /** It was under way when the master asked: drop it without a word. Asking again would make the sender go back twice. */
+  | { readonly action: 'ignore' };
+
+/** Master: what to do with a chunk, or a hole, that arrived. */
+export function receiveChunk(
+  log: ReceivedLog,
+  chunk: { readonly offset: number; readonly length: number },
+): ChunkAnswer {
+  const { storedEnd, wantedAt } = log;
+  if (chunk.offset === storedEnd) return { action: 'store' };
+  if (chunk.offset + chunk.length <= storedEnd) return { action: 'known', ack: storedEnd };
+  return wantedAt === storedEnd ? { action: 'ignore' } : { action: 'want', offset: storedEnd };
+}
