@@ -14,6 +14,8 @@ export interface CommandRecord {
   /** What was asked, to be compared on replay. */
   readonly call: Json;
   readonly state: 'started' | 'finished';
+  /** The worker's install that said it had claimed the command: if that one holds it no more, nobody starts it again. */
+  readonly seenBy?: string;
   /** The answer the step's function was given. */
   readonly answer?: Json;
   /** Position in the order in which the step's answers were delivered. */

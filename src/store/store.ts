@@ -49,7 +49,11 @@ export interface PrincipalStore {
 export interface WorkerStore {
   list(): Promise<readonly WorkerRecord[]>;
   find(name: string): Promise<WorkerRecord | undefined>;
-  /** A connection was accepted: stores who it is, resolves to the new epoch. */
+  /**
+   * A connection was accepted: stores who it is, resolves to the new epoch. When its installId is another than the stored one,
+   * all started commands of the worker's running builds that nobody has seen count, in the same transaction, as seen by the
+   * old install: it may have started them, so the new one must not.
+   */
   attach(worker: Omit<WorkerRecord, 'epoch' | 'isConnected' | 'sinceMs'>, atMs: number): Promise<number>;
   /** Marks it gone, unless a newer epoch is there. */
   detach(name: string, epoch: number, atMs: number): Promise<void>;
@@ -89,8 +93,8 @@ export interface RequestStore {
   pending(): Promise<readonly BuildRequest[]>;
   find(id: number): Promise<(BuildRequest & { readonly buildId?: number; readonly result?: Result }) | undefined>;
   /**
-   * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties, and
-   * its seat (lowest free one of that builder on that worker, fence + 1), all in one transaction. Rejects with code
+   * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties
+   * (those of the build set with source `request`, then the claim's), and its seat (lowest free one of that builder on that worker, fence + 1), all in one transaction. Rejects with code
    * `lost-claim` when the request is no longer pending.
    */
   claim(claim: Claim): Promise<Build>;
@@ -115,7 +119,7 @@ export interface BuildStore {
   running(): Promise<readonly Build[]>;
   /** Notes that someone wants it stopped; the first reason stays. */
   requestStop(id: number, reason: string): Promise<void>;
-  /** Ends the build, its request, and frees its seat, in one transaction. */
+  /** Ends the build, its request, and frees its seat, in one transaction. Does nothing when it has ended already. */
   finish(id: number, result: Result, summary: string | undefined, atMs: number): Promise<void>;
   steps(id: number): Promise<readonly Step[]>;
   startStep(id: number, index: number, atMs: number): Promise<void>;
@@ -129,10 +133,13 @@ export interface CommandStore {
   list(buildId: number): Promise<readonly CommandRecord[]>;
   /** Records a call before it is acted on; with a log of that name when it has output. */
   start(
-    record: Omit<CommandRecord, 'state' | 'answer' | 'answeredAs'>,
+    record: Omit<CommandRecord, 'state' | 'seenBy' | 'answer' | 'answeredAs'>,
     log?: { readonly name: string },
   ): Promise<Log | undefined>;
-  /** Records an answer before it is delivered; gives it the step's next place in the order of answers. */
+  find(id: string): Promise<CommandRecord | undefined>;
+  /** The worker's install has claimed the command; the first one stays, a finished command is left as it is. */
+  markSeen(id: string, installId: string): Promise<void>;
+  /** Records an answer before it is delivered; gives it the step's next place in the order of answers, from 1. */
   finish(id: string, answer: Json): Promise<number>;
 }
 
@@ -141,13 +148,18 @@ export interface LogStore {
   find(logId: number): Promise<Log | undefined>;
   findByCommand(command: string): Promise<Log | undefined>;
   /**
-   * Stores a chunk and advances the log's length, in the batch of the moment. The chunk must begin at the log's length:
-   * otherwise rejects with code `wrong-offset`, whose `wanted` is the length.
+   * Checks the body against length and lines (inflating off the main thread), stores the chunk and advances the log's
+   * length, in the batch of the moment. The chunk must begin at the log's length: otherwise rejects with code `wrong-offset`,
+   * whose `wanted` is the length. A body that is not what its head says rejects with `bad-chunk`. Calls for one log keep
+   * their order, and need not wait for each other.
    */
   append(logId: number, chunk: LogChunk): Promise<void>;
   /** No more will come: seals what is left. */
   complete(logId: number, atMs: number): Promise<void>;
-  /** The log's bytes [from, to) inflated, in pieces of at most 256 KiB; holes come as a line that says how much is lost. */
+  /**
+   * The log's bytes [from, to) inflated, in pieces of at most 256 KiB, clamped to what is stored; a hole comes as a line that
+   * says how many bytes of the range are lost. `return` on the iterator lets go at once.
+   */
   read(logId: number, from: number, to: number): AsyncIterable<Uint8Array>;
 }
 
@@ -164,7 +176,18 @@ export interface AuditStore {
   list(limit: number): Promise<readonly AuditEntry[]>;
 }
 
-export type StoreErrorCode = 'lost-claim' | 'not-found' | 'wrong-offset' | 'newer-schema' | 'damaged' | 'disk';
+export type StoreErrorCode =
+  | 'lost-claim'
+  | 'not-found'
+  | 'wrong-offset'
+  /** The chunk's body is not what its head says, or its log is complete. */
+  | 'bad-chunk'
+  /** Such a row is there already: a command started or answered twice. */
+  | 'conflict'
+  | 'newer-schema'
+  | 'damaged'
+  | 'disk'
+  | 'closed';
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';
