@@ -46,6 +46,8 @@ export interface StepReport {
   readonly detail?: string;
 }
 
+export type AnswerCall = (call: StepCall, attempt: number) => Promise<StepAnswer>;
+
 /** Runs the functions of configurations in a thread of their own; transport, store and timers never wait for it. */
 export interface CodeHost {
   /** Loads a bundle into the thread (and again into a new thread) and answers its checked shape. */
@@ -53,8 +55,11 @@ export interface CodeHost {
   /**
    * Runs a step's function; each of its calls is answered by `answer`. Never rejects: an error of the function, a guilty
    * spin, or a thread that died too often is a report with result `exception`. After the thread was started anew for another
-   * step's fault, the function is simply run again, and its calls come again from the first.
+   * step's fault, the function is simply run again, and its calls come again from the first, with `attempt` one higher (the
+   * first run is attempt 1): by it the journal knows that its answers are to be given again in their order. When `signal` is
+   * aborted the report comes at once, whatever the function does (its text is the caller's business); when `answer` rejects,
+   * the step ends as an exception.
    */
-  runStep(run: StepRun, answer: (call: StepCall) => Promise<StepAnswer>, signal?: AbortSignal): Promise<StepReport>;
+  runStep(run: StepRun, answer: AnswerCall, signal?: AbortSignal): Promise<StepReport>;
   close(): Promise<void>;
 }
