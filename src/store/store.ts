@@ -62,8 +62,8 @@ export interface WorkerStore {
   seats(worker?: string): Promise<readonly Seat[]>;
   /** Takes a seat's name out of use (idle for long). */
   removeSeat(session: string): Promise<void>;
-  /** +1 on a seat's fence, at a take-over; resolves to the new fence. */
-  raiseFence(session: string): Promise<number>;
+  /** +1 on a seat's fence, at a take-over, and in any case to more than `above`; resolves to the new fence. */
+  raiseFence(session: string, above?: number): Promise<number>;
 }
 
 export interface NewBuildSet {
