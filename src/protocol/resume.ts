@@ -25,8 +25,11 @@ export type CommandReview =
   | {
       readonly action: 'continue';
       readonly verdict: CommandVerdict;
-      /** The worker's disk lost what the master has (power loss): its log ends here, which is to be said in it. */
-      readonly lostTail?: { readonly offset: number; readonly length: number };
+      /**
+       * The worker's disk is so many bytes short of what the master has (power loss). The log stays as long as the master has
+       * it; that what came after `at` is lost is to be said there.
+       */
+      readonly workerShort?: { readonly at: number; readonly bytes: number };
       /** The worker dropped what the master lacks; its `log.hole` of so many bytes will come. */
       readonly expectedHole?: { readonly offset: number; readonly length: number };
     };
@@ -39,7 +42,7 @@ export function reviewCommand(stored: StoredCommand | undefined, state: CommandS
   const { fence, storedEnd } = stored;
   const verdict: CommandVerdict = { command, verdict: 'continue', fence, from: storedEnd };
   if (outputEnd < storedEnd) {
-    return { action: 'continue', verdict, lostTail: { offset: outputEnd, length: storedEnd - outputEnd } };
+    return { action: 'continue', verdict, workerShort: { at: storedEnd, bytes: storedEnd - outputEnd } };
   }
   if (storedEnd < outputStart) {
     return { action: 'continue', verdict, expectedHole: { offset: storedEnd, length: outputStart - storedEnd } };
