@@ -8,6 +8,8 @@ export interface Channel {
   readonly subsystem: Subsystem;
   /** Queues bytes; keeps no order with other channels. Does nothing after the channel's end: only acknowledgements count. */
   write(bytes: Uint8Array): void;
+  /** Bytes written that wait for the peer to make room on this channel. */
+  queuedBytes(): number;
   /** The one reader; bytes that came before it was set are handed to it at once. They are only good during the call. */
   onData(listener: (bytes: Uint8Array) => void): void;
   /** Stop and go on reading. What a paused peer sends is bounded by the channel's window. */

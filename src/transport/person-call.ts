@@ -14,4 +14,6 @@ export interface PersonCall {
   readonly signal: AbortSignal;
   /** The caller asked for a terminal (`ssh -t`). */
   readonly isTerminal: boolean;
+  /** Its width. */
+  readonly columns?: number;
 }

@@ -1,0 +1,212 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { Disposer } from '../base/disposer.ts';
+import type { Logger } from '../base/logger.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { SUBSYSTEMS } from './carrier.ts';
+import type { Carrier } from './carrier.ts';
+import type { LoginPlace } from './login-gate.ts';
+import type { LoginPenalty } from './login-penalty.ts';
+import type { PersonCall } from './person-call.ts';
+import { PersonSession } from './person-session.ts';
+import type { Ssh2ServerChannel } from './person-session.ts';
+import { SshCarrier } from './ssh-carrier.ts';
+import type { SshConnection } from './ssh-carrier.ts';
+import { SshLogin } from './ssh-login.ts';
+import type { Authenticate, LoginRequest, SshPrincipal } from './ssh-login.ts';
+import { peerPacketBytes, sendBanner } from './ssh2-internals.ts';
+
+/** ssh2's connection and session on the server's side. */
+export interface Ssh2ServerConnection extends SshConnection {
+  rekey(): unknown;
+}
+type Ssh2Session = NodeJS.EventEmitter;
+type Accept<T> = () => T;
+type MayReply = (() => void) | undefined;
+
+export interface ServerConnectionOptions<P extends SshPrincipal> {
+  readonly socket: Socket;
+  readonly raw: Ssh2ServerConnection;
+  readonly place: LoginPlace;
+  /** Call when the login is done: the grace is over, the place is free. */
+  readonly loggedIn: () => void;
+  readonly limits: {
+    readonly loginTries: number;
+    readonly channelsOfWorker: number;
+    readonly channelsOfPerson: number;
+    readonly rekeyBytes: number;
+    readonly rekeyMs: number;
+  };
+  readonly penalty: LoginPenalty;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly authenticate: Authenticate<P>;
+  readonly isSigned: (request: LoginRequest) => boolean;
+  readonly onWorker: (principal: P, carrier: Carrier) => void;
+  readonly onPerson: (principal: P, call: PersonCall) => void;
+}
+
+const EXIT_USAGE = 64;
+const NO_SHELL = 'trunkline: there is no shell here; say what you want, as in: ssh -p PORT NAME@HOST help\n';
+
+/**
+ * One SSH connection from its identification on. States: logging in → a worker's (opens Trunkline's subsystems, nothing else)
+ * or a person's (runs verbs, nothing else) → gone. Whatever goes wrong ends the socket itself.
+ */
+export class ServerConnection<P extends SshPrincipal> {
+  readonly #options: ServerConnectionOptions<P>;
+  readonly #login: SshLogin<P>;
+  readonly #gone = new AbortController();
+  readonly #undo = new Disposer();
+  readonly #peer: string;
+  #carrier: SshCarrier | undefined;
+  #channels = 0;
+
+  constructor(options: ServerConnectionOptions<P>) {
+    this.#options = options;
+    const { socket, raw } = options;
+    const address = socket.remoteAddress ?? 'unknown';
+    this.#peer = `${address}:${socket.remotePort ?? 0}`;
+    raw.on('error', (error: Error) => this.#failed(error));
+    raw.on('handshake', () => options.place.handshakeDone());
+    raw.on('end', () => this.destroy('the peer closed the connection'));
+    socket.once('close', () => this.#closed());
+    this.#login = new SshLogin<P>({
+      ...options,
+      address,
+      maxTries: options.limits.loginTries,
+      sendBanner: (text) => sendBanner(raw, text),
+      giveUp: (reason) => this.destroy(reason),
+      signal: this.#gone.signal,
+    });
+    raw.on('authentication', (request: LoginRequest) => void this.#login.answer(request));
+    raw.on('ready', () => this.#ready());
+  }
+
+  /** Of whom it is, once logged in. */
+  get name(): string | undefined {
+    return this.#login.principal?.name;
+  }
+
+  destroy(reason: string): void {
+    this.#carrier?.destroy(reason);
+    this.#options.socket.destroy();
+  }
+
+  #ready(): void {
+    const { principal } = this.#login;
+    if (!principal) return this.destroy('logged in without a key');
+    const { raw, socket, clock, logger } = this.#options;
+    this.#options.loggedIn();
+    logger.info('logged in', { name: principal.name, role: principal.role, peer: this.#peer });
+    this.#rekeyAtTimes();
+    if (principal.role === 'worker') {
+      const carrier = new SshCarrier({ socket, connection: raw, peer: this.#peer, clock });
+      this.#carrier = carrier;
+      raw.on('session', (accept: Accept<Ssh2Session>, reject: () => void) => {
+        const session = this.#openSession(accept, reject, this.#options.limits.channelsOfWorker);
+        if (session) this.#serveWorker(session, carrier);
+      });
+      this.#options.onWorker(principal, carrier);
+    } else {
+      raw.on('session', (accept: Accept<Ssh2Session>, reject: () => void) => {
+        const session = this.#openSession(accept, reject, this.#options.limits.channelsOfPerson);
+        if (session) this.#servePerson(session, principal);
+      });
+    }
+  }
+
+  /** Accepted at once: what comes before the acceptance, ssh2 throws away. */
+  #openSession(accept: Accept<Ssh2Session>, reject: () => void, most: number): Ssh2Session | undefined {
+    if (this.#channels >= most) {
+      this.#options.logger.warn('channel refused: too many', { name: this.name, peer: this.#peer, channels: most });
+      reject();
+      return undefined;
+    }
+    this.#channels++;
+    const session = accept();
+    session.once('close', () => this.#channels--);
+    return session;
+  }
+
+  #serveWorker(session: Ssh2Session, carrier: SshCarrier): void {
+    session.on('subsystem', (accept: Accept<Ssh2ServerChannel>, reject: MayReply, info: { readonly name: string }) => {
+      const subsystem = SUBSYSTEMS.find((name) => name === info.name);
+      if (!subsystem) return reject?.();
+      const channel = accept();
+      // A packet size of 0 makes ssh2 loop for ever on the first write.
+      if (peerPacketBytes(channel) < LIMITS.minPacketBytes) {
+        return this.destroy(`the peer takes packets of ${peerPacketBytes(channel)} bytes only`);
+      }
+      carrier.announce(carrier.add(channel, subsystem));
+    });
+  }
+
+  #servePerson(session: Ssh2Session, principal: P): void {
+    let terminal: { readonly columns: number } | undefined;
+    session.on('pty', (accept: MayReply, _reject: MayReply, info: { readonly cols: number }) => {
+      // No terminal is made; it is good to know that there is one.
+      terminal = { columns: info.cols };
+      accept?.();
+    });
+    session.on('exec', (accept: Accept<Ssh2ServerChannel>, _reject: MayReply, info: { readonly command: string }) => {
+      this.#options.onPerson(principal, this.#call(session, accept(), info.command, terminal));
+    });
+    session.on('shell', (accept: Accept<Ssh2ServerChannel>) => {
+      const call = this.#call(session, accept(), '', terminal);
+      void call.writeError(NO_SHELL).finally(() => call.exit(EXIT_USAGE));
+    });
+  }
+
+  #call(
+    session: Ssh2Session,
+    channel: Ssh2ServerChannel,
+    command: string,
+    terminal: { readonly columns: number } | undefined,
+  ): PersonCall {
+    const gone = new AbortController();
+    const abort = (): void => gone.abort();
+    this.#gone.signal.addEventListener('abort', abort);
+    session.once('close', () => {
+      this.#gone.signal.removeEventListener('abort', abort);
+      abort();
+    });
+    session.on('signal', abort);
+    const { socket, raw } = this.#options;
+    return new PersonSession({ command, channel, socket, connection: raw, terminal, gone });
+  }
+
+  /** After a volume and a time, as OpenSSH does; ssh2 never does by itself. Spread, so that a farm does not do it at once. */
+  #rekeyAtTimes(): void {
+    const { socket, raw, limits, clock } = this.#options;
+    const jitter = 0.75 + Math.random() / 4;
+    let next = bytesOf(socket) + limits.rekeyBytes * jitter;
+    let cancel = (): void => {};
+    const rekey = (): void => {
+      cancel();
+      next = bytesOf(socket) + limits.rekeyBytes * jitter;
+      cancel = clock.after(limits.rekeyMs * jitter, rekey);
+      raw.rekey();
+    };
+    cancel = clock.after(limits.rekeyMs * jitter, rekey);
+    socket.on('data', () => {
+      if (bytesOf(socket) >= next) rekey();
+    });
+    this.#undo.add(() => cancel());
+  }
+
+  #failed(error: Error): void {
+    this.#options.logger.info('connection failed', { peer: this.#peer, name: this.name, error: error.message });
+    // ssh2 only half-closes, also when its keepalive runs out.
+    this.destroy(error.message);
+  }
+
+  #closed(): void {
+    this.#gone.abort();
+    void this.#undo.dispose();
+  }
+}
+
+function bytesOf(socket: Socket): number {
+  return socket.bytesRead + socket.bytesWritten;
+}

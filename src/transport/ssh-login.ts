@@ -1,0 +1,126 @@
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { sleep } from '../base/sleep.ts';
+import { fingerprint } from './keys.ts';
+import type { LoginPenalty } from './login-penalty.ts';
+
+/** Whom a key belongs to. */
+export interface SshPrincipal {
+  readonly name: string;
+  /** `worker` opens Trunkline's subsystems; every other role runs verbs. */
+  readonly role: string;
+}
+
+export type Refusal = { readonly refused: string };
+
+/** Decides by name and key, in constant time over the known keys. The text of a refusal is for the master's log alone. */
+export type Authenticate<P extends SshPrincipal> = (
+  name: string,
+  key: { readonly type: string; readonly blob: string },
+) => P | Refusal | Promise<P | Refusal>;
+
+/** ssh2's authentication context, of any method. */
+export interface LoginRequest {
+  readonly username: string;
+  readonly method: string;
+  readonly key?: { readonly algo: string; readonly data: Buffer };
+  readonly signature?: Buffer;
+  readonly blob?: Buffer;
+  readonly hashAlgo?: string;
+  accept(): void;
+  reject(methodsLeft?: 'publickey'[]): void;
+}
+
+export interface LoginOptions<P extends SshPrincipal> {
+  readonly address: string;
+  readonly maxTries: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly penalty: LoginPenalty;
+  readonly authenticate: Authenticate<P>;
+  /** Whether the signature is good; anything but true is not. */
+  readonly isSigned: (request: LoginRequest) => boolean;
+  readonly sendBanner: (text: string) => void;
+  /** Ends the connection. */
+  readonly giveUp: (reason: string) => void;
+  /** Aborted when the connection is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** What may sign: no SHA-1. */
+const ALGORITHMS: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  'ssh-ed25519': [undefined],
+  'ecdsa-sha2-nistp256': [undefined, 'sha256'],
+  'ecdsa-sha2-nistp384': [undefined, 'sha384'],
+  'ecdsa-sha2-nistp521': [undefined, 'sha512'],
+  'ssh-rsa': ['sha256', 'sha512'],
+};
+
+/**
+ * One connection's way to being logged in. A client asks twice, whether a key would do and then with a signature; the whole
+ * check is made both times, so that nothing hangs on what was said before.
+ */
+export class SshLogin<P extends SshPrincipal> {
+  readonly #options: LoginOptions<P>;
+  readonly #refusedKeys = new Set<string>();
+  #tries = 0;
+  principal: P | undefined;
+
+  constructor(options: LoginOptions<P>) {
+    this.#options = options;
+  }
+
+  async answer(request: LoginRequest): Promise<void> {
+    const { signal, logger, address } = this.#options;
+    // Asks which methods there are; every client begins with it.
+    if (request.method === 'none') return request.reject(['publickey']);
+    const verdict = await this.#judge(request);
+    if (signal.aborted) return;
+    if ('principal' in verdict) {
+      if (request.signature) this.principal = verdict.principal;
+      return request.accept();
+    }
+    const { refused } = verdict;
+    const key = request.key ? fingerprint({ blob: request.key.data }) : request.method;
+    logger.warn('login refused', { name: request.username.slice(0, 64), address, key, reason: refused });
+    await sleep(this.#options.clock, this.#options.penalty.failed(address, request.username, key), signal);
+    if (signal.aborted) return;
+    this.#refuse(request, key);
+  }
+
+  async #judge(request: LoginRequest): Promise<{ readonly principal: P } | Refusal> {
+    const { key } = request;
+    if (request.method !== 'publickey' || !key) return { refused: `the method ${request.method} is not allowed` };
+    if (!ALGORITHMS[key.algo]?.includes(request.hashAlgo)) {
+      return { refused: `keys of type ${key.algo} are not accepted${key.algo === 'ssh-rsa' ? ' with SHA-1' : ''}` };
+    }
+    try {
+      if (request.signature && !this.#options.isSigned(request)) return { refused: 'the signature is wrong' };
+      const found = await this.#options.authenticate(request.username, {
+        type: key.algo,
+        blob: key.data.toString('base64'),
+      });
+      return 'refused' in found ? found : { principal: found };
+    } catch (error) {
+      return { refused: `the check failed: ${errorText(error)}` };
+    }
+  }
+
+  /** The same words for a wrong name and a wrong key: a stranger learns no names. One banner, however many keys are tried. */
+  #refuse(request: LoginRequest, key: string): void {
+    this.#tries++;
+    if (request.key && this.#refusedKeys.size === 0) {
+      this.#options.sendBanner(
+        `trunkline: "${printable(request.username)}" with the key ${key} is not admitted here; an operator can admit the key.`,
+      );
+    }
+    this.#refusedKeys.add(key);
+    if (this.#tries >= this.#options.maxTries) return this.#options.giveUp('too many failed logins');
+    request.reject(['publickey']);
+  }
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
+}
