@@ -1,0 +1,207 @@
+import type { Cancel } from '../../base/clock.ts';
+import type { BuildFacts, StepReport } from '../../config/code-host.ts';
+import type { BuilderShape, StepShape } from '../../config/shape.ts';
+import type { Build, Step } from '../../model/build.ts';
+import { halts, joinResults, worse } from '../../model/result.ts';
+import type { Result, StepRules } from '../../model/result.ts';
+import type { Seat } from '../../model/worker.ts';
+import { initialProperties, propertiesBefore } from './initial-properties.ts';
+import { StepRun } from './step-run.ts';
+import type { BuildTools } from './step-run.ts';
+
+/** After a stop, steps that always run may clean up for so long. */
+const CLEANUP_LIMIT_MS = 5 * 60_000;
+
+export interface BuildRunOptions {
+  readonly tools: BuildTools;
+  readonly build: Build;
+  /** Of the configuration the build keeps; undefined when it has no such builder (then the build cannot go on). */
+  readonly builder: BuilderShape | undefined;
+  /** Something of it changed in the store. */
+  readonly onProgress: () => void;
+}
+
+/**
+ * One running build: its steps in their order, each from its record when the master had begun it before.
+ *
+ * `running` → (`stop`) → `stopping`: the step under way is interrupted, steps that always run may still clean up
+ * → `finished`, in the store. A second stop, a worker that is away, or the limit for cleaning up ends also those.
+ * `detach`: the master stops; the build stays `running` in the store and is adopted at the next start.
+ */
+export class BuildRun {
+  readonly #options: BuildRunOptions;
+  #current: { readonly run: StepRun; readonly rules: StepRules } | undefined;
+  #stopReason: string | undefined;
+  /** Nothing more is run, not even what always runs. */
+  #isCutShort = false;
+  #isDetached = false;
+  #cancelLimit: Cancel | undefined;
+
+  constructor(options: BuildRunOptions) {
+    this.#options = options;
+    this.#stopReason = options.build.stopReason;
+  }
+
+  get build(): Build {
+    return this.#options.build;
+  }
+
+  /** Resolves true when the build is finished in the store, false when it was detached. Rejects when the store failed. */
+  async run(): Promise<boolean> {
+    const { tools, build } = this.#options;
+    const offChange = tools.desk.onChange((worker) => {
+      if (worker === build.worker) this.#onWorkerChange();
+    });
+    try {
+      if (this.#stopReason !== undefined) this.#onStopping();
+      const { result, summary } = await this.#runSteps();
+      if (this.#isDetached) return false;
+      await this.#completeLogs();
+      await tools.store.builds.finish(build.id, result, summary, tools.clock.now());
+      return true;
+    } finally {
+      offChange();
+      this.#cancelLimit?.();
+    }
+  }
+
+  /** The reason is in the store already. */
+  stop(reason: string): void {
+    if (this.#stopReason !== undefined) this.#isCutShort = true;
+    this.#stopReason ??= reason;
+    this.#onStopping();
+  }
+
+  detach(): void {
+    this.#isDetached = true;
+    this.#current?.run.detach();
+  }
+
+  #onStopping(): void {
+    const reason = this.#stopReason ?? '';
+    const { clock } = this.#options.tools;
+    this.#cancelLimit ??= clock.after(CLEANUP_LIMIT_MS, () => {
+      this.#isCutShort = true;
+      this.#current?.run.interrupt(reason);
+    });
+    this.#onWorkerChange();
+    if (this.#current && (this.#isCutShort || !this.#current.rules.alwaysRun)) this.#current.run.interrupt(reason);
+  }
+
+  /** A stopped build does not wait for a worker that is away. */
+  #onWorkerChange(): void {
+    const { tools, build } = this.#options;
+    if (this.#stopReason === undefined || tools.desk.connected().has(build.worker)) return;
+    this.#isCutShort = true;
+    this.#current?.run.interrupt(this.#stopReason);
+  }
+
+  async #runSteps(): Promise<{ readonly result: Result; readonly summary: string | undefined }> {
+    const { tools, build, builder } = this.#options;
+    const { store } = tools;
+    const seat = (await store.workers.seats(build.worker)).find(({ session }) => session === build.session);
+    if (!builder) return failed(`builder ${build.project}/${build.builder} is not in the configuration of this build`);
+    if (!seat) return failed(`the build has lost its seat on ${build.worker}`);
+    const context = { ...(await this.#readContext()), seat };
+    tools.desk.openSeat(seat);
+
+    const ended: { readonly result: Result; readonly rules: StepRules }[] = [];
+    let isHalted = false;
+    let summary: string | undefined;
+    for (const [index, shape] of builder.steps.entries()) {
+      const { rules } = shape;
+      const stored = context.steps[index];
+      let result = stored?.result;
+      if (stored?.state !== 'finished' || result === undefined) {
+        const mayRun = rules.alwaysRun ? !this.#isCutShort : !isHalted && this.#stopReason === undefined;
+        if (this.#isDetached) break;
+        if (!mayRun && stored?.state !== 'running') continue;
+        const report = await this.#runStep(index, shape, stored, context);
+        if (!report) break;
+        result = report.result;
+        if (isWorthTelling(result)) summary ??= `${shape.name}: ${report.summary ?? result}`;
+      }
+      ended.push({ result, rules });
+      isHalted ||= halts(result, rules);
+    }
+    const joined = joinResults(ended);
+    if (this.#stopReason !== undefined) return { result: worse(joined, 'cancelled'), summary: this.#stopReason };
+    return { result: joined, summary };
+  }
+
+  async #readContext(): Promise<Omit<StepContext, 'seat'>> {
+    const { tools, build } = this.#options;
+    const { store } = tools;
+    const [steps, records, request] = await Promise.all([
+      store.builds.steps(build.id),
+      store.commands.list(build.id),
+      store.requests.find(build.requestId),
+    ]);
+    const initial = request ? initialProperties(request, build.worker) : [];
+    return { steps, records, initial, written: new Map() };
+  }
+
+  async #runStep(
+    index: number,
+    shape: StepShape,
+    stored: Step | undefined,
+    context: StepContext,
+  ): Promise<StepReport | undefined> {
+    const { tools, build, onProgress } = this.#options;
+    const { store, clock } = tools;
+    if (stored?.state !== 'running') await store.builds.startStep(build.id, index, clock.now());
+    onProgress();
+    const { id, uid, number, project, builder, worker, reason, owner, source } = build;
+    const before = {
+      ...propertiesBefore(index, context.initial, context.records),
+      ...Object.fromEntries(context.written),
+    };
+    const facts: BuildFacts = { id, uid, number, project, builder, worker, reason, owner, source, properties: before };
+    const run = new StepRun({
+      tools,
+      build,
+      seat: context.seat,
+      step: { index, name: shape.name },
+      facts,
+      records: context.records.filter((record) => record.step === index),
+      onProperty: (name, value) => context.written.set(name, value),
+    });
+    this.#current = { run, rules: shape.rules };
+    if (this.#isDetached) run.detach();
+    if (this.#stopReason !== undefined && (this.#isCutShort || !shape.rules.alwaysRun)) run.interrupt(this.#stopReason);
+    const report = await run.run();
+    this.#current = undefined;
+    if (!report) return undefined;
+    if (report.detail)
+      tools.logger.warn('a step of the configuration failed', { build: id, step: shape.name, detail: report.detail });
+    await store.builds.finishStep(id, index, report.result, report.summary, clock.now());
+    onProgress();
+    return report;
+  }
+
+  /** A step that was cut off may have left a log open: no more will come. */
+  async #completeLogs(): Promise<void> {
+    const { tools, build } = this.#options;
+    const logs = await tools.store.logs.list(build.id);
+    await Promise.all(
+      logs.filter((log) => !log.isComplete).map((log) => tools.store.logs.complete(log.id, tools.clock.now())),
+    );
+  }
+}
+
+interface StepContext {
+  readonly seat: Seat;
+  readonly steps: readonly Step[];
+  readonly records: Awaited<ReturnType<BuildTools['store']['commands']['list']>>;
+  readonly initial: ReturnType<typeof initialProperties>;
+  /** Set by steps that ran in this run of the master. */
+  readonly written: Map<string, BuildFacts['properties'][string]>;
+}
+
+function failed(summary: string): { readonly result: Result; readonly summary: string } {
+  return { result: 'exception', summary };
+}
+
+function isWorthTelling(result: Result): boolean {
+  return result !== 'success' && result !== 'skipped';
+}

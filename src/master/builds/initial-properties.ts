@@ -1,0 +1,50 @@
+import type { Property } from '../../model/build.ts';
+import type { BuildRequest } from '../../model/build-request.ts';
+import type { Json, JsonObject } from '../../model/json.ts';
+import type { CommandRecord } from '../../model/command.ts';
+import type { StepAnswer } from '../../config/code-host.ts';
+
+/** The properties that a build begins with, and where each came from. */
+export function initialProperties(request: BuildRequest, worker: string): readonly Property[] {
+  const { project, builder, source, owner, reason, properties } = request;
+  const known: Record<string, Json | undefined> = {
+    project,
+    builder,
+    worker,
+    owner,
+    reason,
+    repository: source.repository,
+    branch: source.branch,
+    revision: source.revision,
+  };
+  const joined = new Map<string, Property>();
+  for (const [name, value] of Object.entries(known)) {
+    if (value !== undefined) joined.set(name, { name, value, source: 'build' });
+  }
+  for (const [name, value] of Object.entries(properties)) joined.set(name, { name, value, source: 'request' });
+  return [...joined.values()];
+}
+
+/**
+ * The properties as they were when a step began, also when the step runs again and has set some already: what the build
+ * began with, and what earlier steps set, in their order.
+ */
+export function propertiesBefore(
+  step: number,
+  initial: readonly Property[],
+  records: readonly CommandRecord[],
+): JsonObject {
+  const properties = new Map<string, Json>(initial.map(({ name, value }) => [name, value]));
+  const writes = records
+    .filter((record) => record.kind === 'setProperty' && record.step < step && isDone(record))
+    .toSorted((a, b) => a.step - b.step || (a.answeredAs ?? 0) - (b.answeredAs ?? 0));
+  for (const { call } of writes) {
+    const { name, value } = call as { readonly name: string; readonly value: Json };
+    properties.set(name, value);
+  }
+  return Object.fromEntries(properties);
+}
+
+function isDone(record: CommandRecord): boolean {
+  return record.state === 'finished' && 'ok' in (record.answer as StepAnswer);
+}

@@ -1,0 +1,30 @@
+import type { LogStore } from '../../store/store.ts';
+
+/** More of an output than this is not handed to a step's function, however much it asks for. */
+const CAPTURE_MAX_BYTES = 1024 * 1024;
+
+/** The last bytes of a stored log, as text; a character that the cut halved is left out. */
+export async function readTail(logs: LogStore, logId: number, wantedBytes: number): Promise<string> {
+  const length = (await logs.find(logId))?.length ?? 0;
+  const from = Math.max(0, length - Math.min(wantedBytes, CAPTURE_MAX_BYTES));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of logs.read(logId, from, length)) pieces.push(Uint8Array.from(piece));
+  const bytes = Buffer.concat(pieces);
+  let start = 0;
+  if (from > 0) while (start < 3 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start += 1;
+  return bytes.toString('utf8', start);
+}
+
+/** A command that never started has no output: its log says why. */
+export async function writeRefusal(
+  logs: LogStore,
+  logId: number,
+  message: string | undefined,
+  atMs: number,
+): Promise<void> {
+  const log = await logs.find(logId);
+  // A master that ended right after this wrote it already.
+  if (!log || log.length > 0 || log.isComplete) return;
+  const body = Buffer.from(`trunkline: ${message ?? 'the worker refused the command'}\n`, 'utf8');
+  await logs.append(logId, { offset: 0, length: body.length, atMs, lines: 1, codec: 'raw', body });
+}

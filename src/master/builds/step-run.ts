@@ -1,0 +1,272 @@
+import { rm } from 'node:fs/promises';
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { KnownCall } from '../../config/calls.ts';
+import type { BuildFacts, CodeHost, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
+import type { Build } from '../../model/build.ts';
+import type { CommandRecord } from '../../model/command.ts';
+import type { Json } from '../../model/json.ts';
+import type { Seat } from '../../model/worker.ts';
+import type { Outcome } from '../../protocol/messages.ts';
+import type { Store } from '../../store/store.ts';
+import type { WorkerDesk } from '../link/desk.ts';
+import { fileAnswer, runAnswer } from './answer-of.ts';
+import { Journal, commandId } from './journal.ts';
+import { readTail, writeRefusal } from './step-log.ts';
+import { workerCommand } from './worker-command.ts';
+import type { MasterFolders, WorkerCall } from './worker-command.ts';
+
+/** What running builds need of the master. */
+export interface BuildTools {
+  readonly store: Store;
+  readonly desk: WorkerDesk;
+  readonly codeHost: CodeHost;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly folders: MasterFolders;
+}
+
+export interface StepRunOptions {
+  readonly tools: BuildTools;
+  readonly build: Build;
+  readonly seat: Seat;
+  readonly step: { readonly index: number; readonly name: string };
+  readonly facts: BuildFacts;
+  /** Of this step. */
+  readonly records: readonly CommandRecord[];
+  /** A property was set, and is stored. */
+  readonly onProperty: (name: string, value: Json) => void;
+}
+
+/** Time that a worker has, beyond the command's own kill delay, to tell that an interrupted command has ended. */
+const STOP_LIMIT_MS = 90_000;
+const KILL_AFTER_MS = 10_000;
+
+/**
+ * One run of one step: its function in the thread of user code, its calls in the journal, its commands on the worker.
+ *
+ * `running` → (`interrupt`) → `interrupted`: what runs on the worker is told to end, and no new call is begun
+ * → (`abandon`, or the worker does not answer in time) → `abandoned`: nothing is waited for any more.
+ * `detach` leaves from any of them: the master stops, and what runs goes on without it.
+ */
+export class StepRun {
+  readonly #options: StepRunOptions;
+  readonly #journal: Journal;
+  /** Commands on the worker whose outcome is not here. */
+  readonly #commands = new Map<string, { readonly killAfterMs: number }>();
+  /** Aborts the wait for the worker. */
+  readonly #waits = new AbortController();
+  /** Aborts the function. */
+  readonly #function = new AbortController();
+  #stopReason: string | undefined;
+  /** The function has returned. */
+  #isOver = false;
+  #isDetached = false;
+  #failure: Error | undefined;
+  #cancelLimit: (() => void) | undefined;
+
+  constructor(options: StepRunOptions) {
+    this.#options = options;
+    const { tools, build, step, records } = options;
+    this.#journal = new Journal({
+      commands: tools.store.commands,
+      clock: tools.clock,
+      build,
+      step: step.index,
+      records,
+    });
+  }
+
+  /** Resolves with the step's end, or undefined when the master detached from it. Rejects when the store failed. */
+  async run(): Promise<StepReport | undefined> {
+    const { tools, build, step, facts } = this.#options;
+    const { configHash, project, builder } = build;
+    const report = await tools.codeHost.runStep(
+      { configHash, project, builder, step: step.index, build: facts },
+      (call, attempt) => this.#answer(call, attempt),
+      this.#function.signal,
+    );
+    this.#isOver = true;
+    // Branches may have been left behind by one that failed: the step is not over while they run.
+    if (!this.#isDetached && !this.#failure) this.#interruptAll(this.#endReason() ?? '');
+    await this.#journal.settled();
+    this.#cancelLimit?.();
+    this.#journal.close();
+    if (this.#isDetached) return undefined;
+    if (this.#failure) throw this.#failure;
+    if (this.#stopReason !== undefined) return { result: 'cancelled', summary: this.#stopReason };
+    return report;
+  }
+
+  /** Ends it in bounded time, as cancelled. */
+  interrupt(reason: string): void {
+    this.#stopReason ??= reason;
+    if (!this.#options.tools.desk.connected().has(this.#options.build.worker)) return this.abandon();
+    if (this.#commands.size === 0) this.#function.abort(new Error(reason));
+    this.#interruptAll(reason);
+  }
+
+  /** The worker is away or silent: nothing of it is waited for. Its commands are forgotten when it comes back. */
+  abandon(): void {
+    const { desk } = this.#options.tools;
+    const abandoned = [...this.#commands.keys()];
+    this.#waits.abort(new Error('the worker is not waited for'));
+    this.#function.abort(new Error('the worker is not waited for'));
+    for (const command of abandoned) desk.forget(command);
+  }
+
+  /** Lets go of it: nothing is ended, nothing more is stored. */
+  detach(): void {
+    this.#isDetached = true;
+    this.#waits.abort(new Error('the master stops'));
+    this.#function.abort(new Error('the master stops'));
+  }
+
+  /** Why nothing new is begun on the worker. */
+  #endReason(): string | undefined {
+    return this.#stopReason ?? (this.#isOver ? 'its step has ended' : undefined);
+  }
+
+  #interruptAll(reason: string): void {
+    const { desk, clock } = this.#options.tools;
+    let killAfterMs = 0;
+    for (const [command, known] of this.#commands) {
+      desk.interrupt(command, reason);
+      killAfterMs = Math.max(killAfterMs, known.killAfterMs);
+    }
+    if (this.#commands.size > 0) {
+      this.#cancelLimit ??= clock.after(STOP_LIMIT_MS + killAfterMs, () => this.abandon());
+    }
+  }
+
+  async #answer(call: StepCall, attempt: number): Promise<StepAnswer> {
+    // What was begun before the stop is answered as ever, so that the function comes to where it was.
+    if (this.#stopReason !== undefined && !this.#journal.has(call.key)) return cancelled(this.#stopReason);
+    try {
+      return await this.#dispatch(call as StepCall & KnownCall, attempt);
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(errorText(error));
+      // Given up on purpose, or the store failed: then what runs is left alone, for the next run of this step.
+      if (!this.#waits.signal.aborted) {
+        this.#failure = failure;
+        this.#waits.abort(failure);
+      }
+      this.#function.abort(failure);
+      return { end: { result: 'exception', summary: failure.message } };
+    }
+  }
+
+  async #dispatch(call: StepCall & KnownCall, attempt: number): Promise<StepAnswer> {
+    const { clock } = this.#options.tools;
+    switch (call.kind) {
+      case 'run':
+        return await this.#forgetting(
+          call.key,
+          this.#journal.answer(call, attempt, (id, isResumed) => this.#run(call, id, isResumed), call.args.log),
+        );
+      case 'mkdir':
+      case 'remove':
+      case 'put':
+      case 'get':
+        return await this.#forgetting(
+          call.key,
+          this.#journal.answer(call, attempt, (id, isResumed) => this.#file(call, id, isResumed)),
+        );
+      case 'setProperty':
+        return await this.#journal.answer(call, attempt, () => this.#setProperty(call.args));
+      case 'now':
+        return await this.#journal.answer(call, attempt, () => Promise.resolve({ ok: clock.now() }));
+      case 'random':
+        return await this.#journal.answer(call, attempt, () => Promise.resolve({ ok: Math.random() }));
+      case 'once':
+        return await this.#journal.once(call, attempt, call.args.isIdempotent);
+      case 'once.done': {
+        const { args } = call;
+        const answer = 'error' in args ? { error: args.error } : { ok: { isDone: true, value: args.value } };
+        return await this.#journal.onceDone(call.key, attempt, answer);
+      }
+      default:
+        return { error: `this master does not know the call "${String((call as StepCall).kind)}"` };
+    }
+  }
+
+  /** The answer is stored: the worker may forget the command (or had been told so before this run of the master). */
+  async #forgetting(key: string, answered: Promise<StepAnswer>): Promise<StepAnswer> {
+    const answer = await answered;
+    const { tools, build, step } = this.#options;
+    tools.desk.forget(commandId(build.uid, step.index, key));
+    return answer;
+  }
+
+  async #run(call: Extract<WorkerCall, { readonly kind: 'run' }>, id: string, isResumed: boolean): Promise<StepAnswer> {
+    const { store, clock } = this.#options.tools;
+    const log = await store.logs.findByCommand(id);
+    const outcome = await this.#onWorker(call, id, isResumed, log?.id);
+    if (!('status' in outcome)) return outcome;
+    if (log && outcome.status === 'refused') await writeRefusal(store.logs, log.id, outcome.message, clock.now());
+    const { capture } = call.args;
+    const captured = log && capture !== undefined ? await readTail(store.logs, log.id, capture) : undefined;
+    if (log) await store.logs.complete(log.id, clock.now());
+    return this.#cancelled(outcome) ?? runAnswer(outcome, captured);
+  }
+
+  async #file(
+    call: Exclude<WorkerCall, { readonly kind: 'run' }>,
+    id: string,
+    isResumed: boolean,
+  ): Promise<StepAnswer> {
+    const outcome = await this.#onWorker(call, id, isResumed, undefined);
+    if (!('status' in outcome)) return outcome;
+    return this.#cancelled(outcome) ?? fileAnswer(call.kind, call.args.path, outcome);
+  }
+
+  #cancelled(outcome: Outcome): StepAnswer | undefined {
+    if (this.#stopReason === undefined || outcome.ended !== 'interrupt') return undefined;
+    return cancelled(this.#stopReason);
+  }
+
+  /** Has a command done. An answer instead of an outcome: it cannot even be asked of a worker. */
+  async #onWorker(
+    call: WorkerCall,
+    id: string,
+    isResumed: boolean,
+    logId: number | undefined,
+  ): Promise<Outcome | StepAnswer> {
+    const { tools, seat } = this.#options;
+    const endReason = this.#endReason();
+    if (endReason !== undefined && !isResumed) return cancelled(endReason);
+    let command;
+    try {
+      command = await workerCommand(call, id, tools.folders);
+    } catch (error) {
+      return { error: `${call.kind}: ${errorText(error)}` };
+    }
+    const { spec, file } = command;
+    this.#commands.set(id, { killAfterMs: spec.killAfterMs ?? KILL_AFTER_MS });
+    try {
+      const done = tools.desk.run(
+        { command: id, seat, spec, ...(logId !== undefined && { logId }), ...(file !== undefined && { file }) },
+        this.#waits.signal,
+      );
+      const reason = this.#endReason();
+      if (reason !== undefined) this.#interruptAll(reason);
+      return await done;
+    } finally {
+      this.#commands.delete(id);
+      if (command.isTemporary && !this.#isDetached) await rm(command.file ?? '', { force: true });
+    }
+  }
+
+  async #setProperty(args: { readonly name: string; readonly value: Json }): Promise<StepAnswer> {
+    const { tools, build, step, onProperty } = this.#options;
+    const { name, value } = args;
+    await tools.store.builds.setProperty(build.id, { name, value, source: step.name });
+    onProperty(name, value);
+    return { ok: null };
+  }
+}
+
+function cancelled(reason: string): StepAnswer {
+  return { end: { result: 'cancelled', summary: reason } };
+}
