@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { LIMITS } from '../../../src/protocol/limits.ts';
 import type { Fields } from '../../../src/protocol/messages.ts';
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ChunkAssembler } from '../../../src/protocol/chunk-assembler.ts';
 import type { Fields } from '../../../src/protocol/messages.ts';

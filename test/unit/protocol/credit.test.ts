@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CreditAccount, CreditGranter, CreditPool } from '../../../src/protocol/credit.ts';
 import type { CreditWindows } from '../../../src/protocol/credit.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FrameReader, frame } from '../../../src/protocol/frame.ts';
 import { ProtocolError } from '../../../src/protocol/protocol-error.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CommandState } from '../../../src/protocol/messages.ts';
 import { planSending, receiveChunk, reviewCommand } from '../../../src/protocol/resume.ts';
