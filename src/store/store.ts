@@ -94,8 +94,8 @@ export interface RequestStore {
   find(id: number): Promise<(BuildRequest & { readonly buildId?: number; readonly result?: Result }) | undefined>;
   /**
    * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties
-   * (those of the build set with source `request`, then the claim's), and its seat (lowest free one of that builder on that worker, fence + 1), all in one transaction. Rejects with code
-   * `lost-claim` when the request is no longer pending.
+   * (those of the build set with source `request`, then the claim's), and its seat (lowest free one of that builder on that
+   * worker, fence + 1), all in one transaction. Rejects with code `lost-claim` when the request is no longer pending.
    */
   claim(claim: Claim): Promise<Build>;
   /** Ends a pending request without a build. */

@@ -1,0 +1,12 @@
+import type { Cancel } from '../base/clock.ts';
+
+/** What may have changed; the key names the row: a request, build or log by id, a worker by name. */
+export type Topic = 'requests' | 'builds' | 'logs' | 'workers';
+export type Key = string | number;
+
+/** Wake-up signals. They carry no news: who is woken reads the rows again. Lost or doubled ones do no harm. */
+export interface Bus {
+  /** Call after the commit. Signals of one topic and key within one turn of the event loop come as one. */
+  publish(topic: Topic, key: Key): void;
+  subscribe(topic: Topic, listener: (key: Key) => void): Cancel;
+}

@@ -1,0 +1,121 @@
+import type { Build, Property, Step } from '../../model/build.ts';
+import type { BuildFilter, BuildStore } from '../store.ts';
+import { StoreError } from '../store.ts';
+import type { Context } from './context.ts';
+import type { SqlValue } from './connection.ts';
+import { fromJson, mustBeOne, orNull, present } from './row.ts';
+import type { Nullable } from './row.ts';
+
+const SELECT = `SELECT b.id, b.uid, b.number, b.request_id AS requestId, b.project, b.builder, b.worker, b.session, b.fence,
+    b.config_hash AS configHash, b.state, b.result, b.summary, b.stop_reason AS stopReason, s.reason, s.owner,
+    p.repository, p.branch, p.revision, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
+  FROM builds b JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id
+    JOIN source_stamps p ON p.id = s.source_stamp_id`;
+const FIND = `${SELECT} WHERE b.id = ?`;
+const FIND_BY_NUMBER = `${SELECT} WHERE b.project = ? AND b.builder = ? AND b.number = ?`;
+const RUNNING = `${SELECT} WHERE b.state = 'running' ORDER BY b.id`;
+const LIST_MOST = 1_000;
+const REQUEST_STOP = 'UPDATE builds SET stop_reason = coalesce(stop_reason, ?) WHERE id = ?';
+const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, finished_at_ms = ?
+  WHERE id = ? AND state = 'running' RETURNING request_id AS requestId`;
+const EXISTS = 'SELECT 1 FROM builds WHERE id = ?';
+const FINISH_REQUEST = `UPDATE build_requests SET state = 'finished', result = ?, finished_at_ms = ? WHERE id = ?`;
+const FREE_SEAT = 'UPDATE seats SET build_id = NULL WHERE build_id = ?';
+const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result, summary, started_at_ms AS startedAtMs,
+    finished_at_ms AS finishedAtMs FROM steps WHERE build_id = ? ORDER BY step`;
+const START_STEP = `UPDATE steps SET state = 'running', started_at_ms = coalesce(started_at_ms, ?)
+  WHERE build_id = ? AND step = ?`;
+const FINISH_STEP = `UPDATE steps SET state = 'finished', result = ?, summary = ?, finished_at_ms = ?
+  WHERE build_id = ? AND step = ?`;
+const PROPERTIES = 'SELECT name, value, source FROM properties WHERE build_id = ? ORDER BY name';
+const SET_PROPERTY = `INSERT INTO properties (build_id, name, value, source) VALUES (?, ?, ?, ?)
+  ON CONFLICT (build_id, name) DO UPDATE SET value = excluded.value, source = excluded.source`;
+
+type Row = Nullable<Omit<Build, 'source'>> & Nullable<Required<Build['source']>>;
+
+export function buildStore({ reader, writer }: Context): BuildStore {
+  return {
+    async find(id) {
+      const row = await reader.get<Row>(FIND, id);
+      return row && toBuild(row);
+    },
+    async findByNumber(project, builder, number) {
+      const row = await reader.get<Row>(FIND_BY_NUMBER, project, builder, number);
+      return row && toBuild(row);
+    },
+    async list(filter) {
+      const { sql, values } = listQuery(filter);
+      const rows = await reader.all<Row>(sql, ...values);
+      return rows.map(toBuild);
+    },
+    async running() {
+      const rows = await reader.all<Row>(RUNNING);
+      return rows.map(toBuild);
+    },
+    async requestStop(id, reason) {
+      await writer.write(async (transaction) => {
+        mustBeOne(await transaction.run(REQUEST_STOP, reason, id), `build ${id}`);
+      });
+    },
+    async finish(id, result, summary, atMs) {
+      await writer.write(async (transaction) => {
+        const build = await transaction.returning<{ requestId: number }>(FINISH, result, orNull(summary), atMs, id);
+        if (!build) {
+          if (await transaction.get(EXISTS, id)) return;
+          throw new StoreError('not-found', `there is no build ${id}`);
+        }
+        await transaction.run(FINISH_REQUEST, result, atMs, build.requestId);
+        await transaction.run(FREE_SEAT, id);
+      });
+    },
+    async steps(id) {
+      const rows = await reader.all<Nullable<Step>>(STEPS, id);
+      return rows.map(present);
+    },
+    async startStep(id, index, atMs) {
+      await writer.write(async (transaction) => {
+        mustBeOne(await transaction.run(START_STEP, atMs, id, index), `step ${index} of build ${id}`);
+      });
+    },
+    async finishStep(id, index, result, summary, atMs) {
+      await writer.write(async (transaction) => {
+        const changes = await transaction.run(FINISH_STEP, result, orNull(summary), atMs, id, index);
+        mustBeOne(changes, `step ${index} of build ${id}`);
+      });
+    },
+    async properties(id) {
+      const rows = await reader.all<{ name: string; value: string; source: string }>(PROPERTIES, id);
+      return rows.map((row): Property => ({ ...row, value: fromJson(row.value) }));
+    },
+    async setProperty(id, { name, value, source }) {
+      await writer.write(async (transaction) => {
+        if (!(await transaction.get(EXISTS, id))) throw new StoreError('not-found', `there is no build ${id}`);
+        await transaction.run(SET_PROPERTY, id, name, JSON.stringify(value), source);
+      });
+    },
+  };
+}
+
+/** One text for each set of filters in use, so that it stays prepared. */
+function listQuery({ project, builder, state, before, limit }: BuildFilter) {
+  const wanted: readonly (readonly [string, SqlValue | undefined])[] = [
+    ['b.project = ?', project],
+    ['b.builder = ?', builder],
+    ['b.state = ?', state],
+    ['b.id < ?', before],
+  ];
+  const conditions: string[] = [];
+  const values: SqlValue[] = [];
+  for (const [condition, value] of wanted) {
+    if (value === undefined) continue;
+    conditions.push(condition);
+    values.push(value);
+  }
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+  values.push(Math.min(limit, LIST_MOST));
+  return { sql: `${SELECT} ${where} ORDER BY b.id DESC LIMIT ?`, values };
+}
+
+function toBuild({ repository, branch, revision, ...row }: Row): Build {
+  return { ...present(row), source: present({ repository, branch, revision }) };
+}

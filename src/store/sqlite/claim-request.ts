@@ -1,0 +1,132 @@
+import { ulid } from '../../base/ulid.ts';
+import type { Build, Property } from '../../model/build.ts';
+import type { JsonObject } from '../../model/json.ts';
+import type { Seat } from '../../model/worker.ts';
+import type { Claim } from '../store.ts';
+import { StoreError } from '../store.ts';
+import type { Transaction } from './batch-writer.ts';
+import { fromJson, present } from './row.ts';
+
+const TAKE = `UPDATE build_requests SET state = 'claimed' WHERE id = ? AND state = 'pending'
+  RETURNING build_set_id AS buildSetId, project, builder`;
+const STATE = 'SELECT state FROM build_requests WHERE id = ?';
+const BUILD_SET = `SELECT s.reason, s.owner, s.properties, p.repository, p.branch, p.revision
+  FROM build_sets s JOIN source_stamps p ON p.id = s.source_stamp_id WHERE s.id = ?`;
+const SEATS = `SELECT session, project, builder, seat, directory, fence, build_id AS buildId FROM seats WHERE worker = ?`;
+const TAKE_SEAT = 'UPDATE seats SET fence = fence + 1 WHERE session = ?';
+const ADD_SEAT = `INSERT INTO seats (session, worker, project, builder, seat, directory, fence) VALUES (?, ?, ?, ?, ?, ?, 1)`;
+const SIT = 'UPDATE seats SET build_id = ? WHERE session = ?';
+const NUMBER = 'SELECT max(number) AS last FROM builds WHERE project = ? AND builder = ?';
+const ADD_BUILD = `INSERT INTO builds
+    (uid, number, request_id, project, builder, worker, session, fence, config_hash, state, started_at_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?) RETURNING id`;
+const ADD_STEPS = `INSERT INTO steps (build_id, step, name, state) SELECT ?, key, value, 'pending' FROM json_each(?)`;
+const ADD_PROPERTIES = `INSERT INTO properties (build_id, name, value, source)
+  SELECT ?, value ->> 'name', value -> 'value', value ->> 'source' FROM json_each(?)`;
+
+interface SetRow {
+  readonly reason: string;
+  readonly owner: string;
+  readonly properties: string;
+  readonly repository: string | null;
+  readonly branch: string | null;
+  readonly revision: string | null;
+}
+type SeatRow = Omit<Seat, 'worker' | 'buildId'> & { readonly buildId: number | null };
+type Place = Pick<Seat, 'session' | 'fence'>;
+
+/** See `RequestStore.claim`: request, seat, build, steps and properties together. */
+export async function claimRequest(transaction: Transaction, claim: Claim): Promise<Build> {
+  const { requestId, worker, configHash, atMs } = claim;
+  const request = await transaction.returning<{ buildSetId: number; project: string; builder: string }>(
+    TAKE,
+    requestId,
+  );
+  if (!request) throw await noLongerPending(transaction, requestId);
+  const { project, builder } = request;
+  const set = await transaction.get<SetRow>(BUILD_SET, request.buildSetId);
+  if (!set) throw new StoreError('not-found', `build request ${requestId} has lost its build set`);
+  const { session, fence } = await takeSeat(transaction, worker, project, builder, atMs);
+  const numbers = await transaction.get<{ last: number | null }>(NUMBER, project, builder);
+  const number = (numbers?.last ?? 0) + 1;
+  const uid = ulid(atMs);
+  const built = await transaction.returning<{ id: number }>(
+    ADD_BUILD,
+    uid,
+    number,
+    requestId,
+    project,
+    builder,
+    worker,
+    session,
+    fence,
+    configHash,
+    atMs,
+  );
+  if (!built) throw new StoreError('conflict', `the build of request ${requestId} was not stored`);
+  const { id } = built;
+  await transaction.run(SIT, id, session);
+  await transaction.run(ADD_STEPS, id, JSON.stringify(claim.stepNames));
+  await transaction.run(ADD_PROPERTIES, id, JSON.stringify(joined(set, claim.properties)));
+  const { reason, owner, repository, branch, revision } = set;
+  return {
+    id,
+    uid,
+    number,
+    requestId,
+    project,
+    builder,
+    worker,
+    session,
+    fence,
+    configHash,
+    state: 'running',
+    reason,
+    owner,
+    source: present({ repository, branch, revision }),
+    startedAtMs: atMs,
+  };
+}
+
+/** Why a request could not be taken from the queue. */
+export async function noLongerPending(transaction: Transaction, id: number): Promise<StoreError> {
+  const row = await transaction.get<{ state: string }>(STATE, id);
+  if (!row) return new StoreError('not-found', `there is no build request ${id}`);
+  return new StoreError('lost-claim', `build request ${id} no longer waits: it is ${row.state}`);
+}
+
+/** The lowest free seat of the builder on the worker; a new one when all are taken. */
+async function takeSeat(
+  transaction: Transaction,
+  worker: string,
+  project: string,
+  builder: string,
+  atMs: number,
+): Promise<Place> {
+  const all = await transaction.all<SeatRow>(SEATS, worker);
+  const own = new Map(all.filter((s) => s.project === project && s.builder === builder).map((s) => [s.seat, s]));
+  const directories = new Set(all.map((s) => s.directory));
+  for (let seat = 0; ; seat++) {
+    const known = own.get(seat);
+    if (known && known.buildId !== null) continue;
+    if (known) {
+      await transaction.run(TAKE_SEAT, known.session);
+      return { session: known.session, fence: known.fence + 1 };
+    }
+    const directory = seat === 0 ? `${project}/${builder}` : `${project}/${builder}-${seat}`;
+    // A builder may be called what another one's seat is: `sid-1` and seat 1 of `sid`. Two may not share a folder.
+    if (directories.has(directory)) continue;
+    const session = ulid(atMs);
+    await transaction.run(ADD_SEAT, session, worker, project, builder, seat, directory);
+    return { session, fence: 1 };
+  }
+}
+
+function joined(set: SetRow, properties: readonly Property[]): readonly Property[] {
+  const all = new Map<string, Property>();
+  for (const [name, value] of Object.entries(fromJson(set.properties) as JsonObject)) {
+    all.set(name, { name, value, source: 'request' });
+  }
+  for (const property of properties) all.set(property.name, property);
+  return Array.from(all.values());
+}

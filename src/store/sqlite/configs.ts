@@ -1,0 +1,30 @@
+import type { ConfigStore } from '../store.ts';
+import { StoreError } from '../store.ts';
+import type { Context } from './context.ts';
+
+const PUT = 'INSERT INTO configs (hash, bundle, at_ms) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING';
+const EXISTS = 'SELECT 1 FROM configs WHERE hash = ?';
+const ACTIVATE = `INSERT INTO settings (name, value) VALUES ('active_config', ?)
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+const ACTIVE = `SELECT value FROM settings WHERE name = 'active_config'`;
+const BUNDLE = 'SELECT bundle FROM configs WHERE hash = ?';
+
+export function configStore({ reader, writer }: Context): ConfigStore {
+  return {
+    async put({ hash, bundle, atMs }) {
+      await writer.write((transaction) => transaction.run(PUT, hash, bundle, atMs), bundle.byteLength);
+    },
+    async activate(hash) {
+      await writer.write(async (transaction) => {
+        if (!(await transaction.get(EXISTS, hash))) throw new StoreError('not-found', `there is no config ${hash}`);
+        await transaction.run(ACTIVATE, hash);
+      });
+    },
+    async active() {
+      return (await reader.get<{ value: string }>(ACTIVE))?.value;
+    },
+    async bundle(hash) {
+      return (await reader.get<{ bundle: Uint8Array }>(BUNDLE, hash))?.bundle;
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { Log, LogChunk } from '../../model/log.ts';
+import type { ArchiveFolder } from '../archive/archive-folder.ts';
+import { readLog } from '../archive/read-log.ts';
+import type { Sealer } from '../archive/sealer.ts';
+import { verifyChunk } from '../archive/verify-chunk.ts';
+import type { LogStore } from '../store.ts';
+import { StoreError } from '../store.ts';
+import type { Transaction } from './batch-writer.ts';
+import type { Context } from './context.ts';
+import { InTurn } from './in-turn.ts';
+
+const COLUMNS = 'id, build_id AS buildId, step, name, command, length, lines, is_complete AS isComplete';
+const LIST = `SELECT ${COLUMNS} FROM logs WHERE build_id = ? ORDER BY id`;
+const FIND = `SELECT ${COLUMNS} FROM logs WHERE id = ?`;
+const FIND_BY_COMMAND = `SELECT ${COLUMNS} FROM logs WHERE command = ?`;
+const ADVANCE = `UPDATE logs SET length = length + ?, lines = lines + ? WHERE id = ? AND length = ? AND is_complete = 0`;
+const ADD_CHUNK = `INSERT INTO log_chunks (log_id, offset, length, lines, at_ms, codec, size, body)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+const COMPLETE = `UPDATE logs SET is_complete = 1, completed_at_ms = coalesce(completed_at_ms, ?) WHERE id = ?`;
+
+type Row = Omit<Log, 'isComplete'> & { readonly isComplete: number };
+
+export function logStore({ reader, writer }: Context, archive: ArchiveFolder, sealer: Sealer): LogStore {
+  const turns = new InTurn();
+  const find = async (logId: number): Promise<Log | undefined> => {
+    const row = await reader.get<Row>(FIND, logId);
+    return row && toLog(row);
+  };
+  return {
+    async list(buildId) {
+      const rows = await reader.all<Row>(LIST, buildId);
+      return rows.map(toLog);
+    },
+    find,
+    async findByCommand(command) {
+      const row = await reader.get<Row>(FIND_BY_COMMAND, command);
+      return row && toLog(row);
+    },
+    async append(logId, chunk) {
+      const size = chunk.body.byteLength;
+      const checked = sealer.room().then(() => verifyChunk(chunk));
+      await turns.take(logId, checked, () =>
+        writer.write((transaction) => appendChunk(transaction, logId, chunk), size),
+      );
+      sealer.appended(logId, size);
+    },
+    async complete(logId, atMs) {
+      await turns.take(logId, Promise.resolve(), () =>
+        writer.write(async (transaction) => {
+          const changes = await transaction.run(COMPLETE, atMs, logId);
+          if (changes === 0) throw new StoreError('not-found', `there is no log ${logId}`);
+        }),
+      );
+      sealer.completed(logId);
+    },
+    async *read(logId, from, to) {
+      const log = await find(logId);
+      if (!log) throw new StoreError('not-found', `there is no log ${logId}`);
+      yield* readLog(reader, archive, logId, Math.max(0, from), Math.min(to, log.length));
+    },
+  };
+}
+
+async function appendChunk(transaction: Transaction, logId: number, chunk: LogChunk): Promise<void> {
+  const { offset, length, lines, atMs, codec, body } = chunk;
+  if ((await transaction.run(ADVANCE, length, lines, logId, offset)) > 0) {
+    await transaction.run(ADD_CHUNK, logId, offset, length, lines, atMs, codec, body.byteLength, body);
+    return;
+  }
+  const row = await transaction.get<Row>(FIND, logId);
+  if (!row) throw new StoreError('not-found', `there is no log ${logId}`);
+  if (row.length !== offset) {
+    throw new StoreError('wrong-offset', `log ${logId} goes on at ${row.length}, not ${offset}`, {
+      wanted: row.length,
+    });
+  }
+  throw new StoreError('bad-chunk', `log ${logId} is complete: nothing can be added to it`);
+}
+
+function toLog({ isComplete, ...row }: Row): Log {
+  return { ...row, isComplete: isComplete === 1 };
+}

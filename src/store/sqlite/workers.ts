@@ -1,0 +1,92 @@
+import type { Seat, WorkerRecord } from '../../model/worker.ts';
+import type { WorkerStore } from '../store.ts';
+import { StoreError } from '../store.ts';
+import type { Context } from './context.ts';
+import { fromJson, mustBeOne, orNull, present } from './row.ts';
+import type { Nullable } from './row.ts';
+
+const COLUMNS = `name, install_id AS installId, boot_id AS bootId, process_id AS processId, host, version, facts, epoch,
+  is_connected AS isConnected, since_ms AS sinceMs`;
+const LIST = `SELECT ${COLUMNS} FROM workers ORDER BY name`;
+const FIND = `SELECT ${COLUMNS} FROM workers WHERE name = ?`;
+const ATTACH = `INSERT INTO workers (name, install_id, boot_id, process_id, host, version, facts, epoch, is_connected, since_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1, ?)
+  ON CONFLICT (name) DO UPDATE SET install_id = excluded.install_id, boot_id = excluded.boot_id,
+    process_id = excluded.process_id, host = excluded.host, version = excluded.version, facts = excluded.facts,
+    epoch = workers.epoch + 1, is_connected = 1, since_ms = excluded.since_ms
+  RETURNING epoch`;
+const INSTALL = 'SELECT install_id AS installId FROM workers WHERE name = ?';
+const MARK_UNSEEN = `UPDATE commands SET seen_by = ? WHERE state = 'started' AND seen_by IS NULL
+  AND build_id IN (SELECT id FROM builds WHERE state = 'running' AND worker = ?)`;
+const DETACH = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE name = ? AND epoch = ? AND is_connected = 1';
+const DETACH_ALL = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE is_connected = 1';
+const SEAT_COLUMNS = 'session, worker, project, builder, seat, directory, fence, build_id AS buildId';
+const SEATS = `SELECT ${SEAT_COLUMNS} FROM seats ORDER BY worker, project, builder, seat`;
+const SEATS_OF = `SELECT ${SEAT_COLUMNS} FROM seats WHERE worker = ? ORDER BY project, builder, seat`;
+const REMOVE_SEAT = 'DELETE FROM seats WHERE session = ? AND build_id IS NULL';
+const RAISE_FENCE = 'UPDATE seats SET fence = max(fence, ?) + 1 WHERE session = ? RETURNING fence, build_id AS buildId';
+const RAISE_BUILD_FENCE = 'UPDATE builds SET fence = ? WHERE id = ?';
+
+type WorkerRow = Nullable<Omit<WorkerRecord, 'facts' | 'isConnected'>> & { facts: string; isConnected: number };
+type SeatRow = Nullable<Seat>;
+
+export function workerStore({ reader, writer }: Context): WorkerStore {
+  return {
+    async list() {
+      const rows = await reader.all<WorkerRow>(LIST);
+      return rows.map(toWorker);
+    },
+    async find(name) {
+      const row = await reader.get<WorkerRow>(FIND, name);
+      return row && toWorker(row);
+    },
+    attach(worker, atMs) {
+      return writer.write(async (transaction) => {
+        const known = await transaction.get<{ installId: string | null }>(INSTALL, worker.name);
+        if (known?.installId && known.installId !== worker.installId) {
+          await transaction.run(MARK_UNSEEN, known.installId, worker.name);
+        }
+        const row = await transaction.returning<{ epoch: number }>(
+          ATTACH,
+          worker.name,
+          orNull(worker.installId),
+          orNull(worker.bootId),
+          orNull(worker.processId),
+          orNull(worker.host),
+          orNull(worker.version),
+          JSON.stringify(worker.facts),
+          atMs,
+        );
+        if (!row) throw new StoreError('not-found', `the worker ${worker.name} could not be stored`);
+        return row.epoch;
+      });
+    },
+    async detach(name, epoch, atMs) {
+      await writer.write((transaction) => transaction.run(DETACH, atMs, name, epoch));
+    },
+    async detachAll(atMs) {
+      await writer.write((transaction) => transaction.run(DETACH_ALL, atMs));
+    },
+    async seats(worker) {
+      const rows = await (worker === undefined ? reader.all<SeatRow>(SEATS) : reader.all<SeatRow>(SEATS_OF, worker));
+      return rows.map(present);
+    },
+    async removeSeat(session) {
+      await writer.write(async (transaction) => {
+        mustBeOne(await transaction.run(REMOVE_SEAT, session), `free seat ${session}`);
+      });
+    },
+    raiseFence(session, above = 0) {
+      return writer.write(async (transaction) => {
+        const row = await transaction.returning<{ fence: number; buildId: number | null }>(RAISE_FENCE, above, session);
+        if (!row) throw new StoreError('not-found', `there is no seat ${session}`);
+        if (row.buildId !== null) await transaction.run(RAISE_BUILD_FENCE, row.fence, row.buildId);
+        return row.fence;
+      });
+    },
+  };
+}
+
+function toWorker({ facts, isConnected, ...row }: WorkerRow): WorkerRecord {
+  return { ...present(row), facts: fromJson(facts) as Record<string, string>, isConnected: isConnected === 1 };
+}
