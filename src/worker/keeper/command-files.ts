@@ -1,0 +1,105 @@
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../../base/errors.ts';
+import { outcome } from '../../protocol/messages.ts';
+import { flag, integer, object, optional, text } from '../../protocol/schema.ts';
+import type { Checked, Checker } from '../../protocol/schema.ts';
+
+/**
+ * The files of a command, in `spool/COMMAND/`. The folder is made under another name and renamed with its claim inside,
+ * so that the rename is the claim: no folder, never started.
+ *
+ * claim.json     what was asked for, and by which keeper; never changed
+ * fence.json     the fence, if it was raised since
+ * process.json   the main process
+ * end.json       the order to end it, should the keeper not be within reach of its socket
+ * exit.json      how the main process ended, while its output is still being read
+ * outcome.json   the end: nothing changes after it but what is deleted
+ * out.000000 …   output, each file of `segmentBytes` but the last
+ */
+export const FILES = {
+  claim: 'claim.json',
+  fence: 'fence.json',
+  process: 'process.json',
+  end: 'end.json',
+  exit: 'exit.json',
+  outcome: 'outcome.json',
+} as const;
+
+const identity = object({ pid: integer(), startTicks: integer(), bootId: text(100) });
+
+export const claimFile = object({
+  command: text(200),
+  session: text(200),
+  fence: integer(),
+  keeper: identity,
+  segmentBytes: integer(1),
+  atMs: integer(),
+});
+export type Claim = Checked<typeof claimFile>;
+
+export const fenceFile = object({ fence: integer() });
+export const processFile = object({ process: identity, startedAtMs: integer() });
+export const endFile = object({ isForgotten: flag, reason: optional(text(1_000)) });
+export const exitFile = object({
+  exitCode: optional(integer(0, 255)),
+  signal: optional(text(16)),
+  startedAtMs: integer(),
+  endedAtMs: integer(),
+});
+export const outcomeFile = object({ outcome, outputEnd: integer() });
+
+/** A file's checked content; undefined when there is no such file. */
+export function readRecord<T>(dir: string, name: string, checker: Checker<T>): T | undefined {
+  let content: string;
+  try {
+    content = readFileSync(join(dir, name), 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  try {
+    return checker(JSON.parse(content), '');
+  } catch (error) {
+    throw new Error(`${join(dir, name)} cannot be read: ${String(error)}`, { cause: error });
+  }
+}
+
+export function segmentName(index: number): string {
+  return `out.${String(index).padStart(6, '0')}`;
+}
+
+/** The output on disk: [start, end), ending at the first segment that is missing or short (the machine lost its power). */
+export function outputRange(dir: string, segmentBytes: number): { readonly start: number; readonly end: number } {
+  const indexes = segmentIndexes(dir);
+  const [first] = indexes;
+  if (first === undefined) return { start: 0, end: 0 };
+  for (let index = first; ; index++) {
+    const size = statSync(join(dir, segmentName(index)), { throwIfNoEntry: false })?.size ?? 0;
+    if (size < segmentBytes) return { start: first * segmentBytes, end: index * segmentBytes + size };
+  }
+}
+
+export function segmentIndexes(dir: string): number[] {
+  let names: string[];
+  try {
+    names = readdirSync(dir);
+  } catch (error) {
+    // Forgotten in the meantime.
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+  const indexes: number[] = [];
+  for (const name of names) {
+    const digits = /^out\.(\d+)$/.exec(name)?.[1];
+    if (digits !== undefined) indexes.push(Number(digits));
+  }
+  return indexes.sort((a, b) => a - b);
+}
+
+/** Commands of a spool: names with a leading dot are the keepers' own. */
+export function listCommands(spoolDir: string): string[] {
+  return readdirSync(spoolDir, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map((entry) => entry.name);
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync } from 'node:fs';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncFolder } from '../../base/atomic-file.ts';
+import { errorCode, errorText } from '../../base/errors.ts';
+import { FILES } from './command-files.ts';
+import type { Claim } from './command-files.ts';
+import { cookieOf, withCookie } from './cookie.ts';
+import { FifoPool } from './fifo-pool.ts';
+import type { KeeperLimits } from './keeper-limits.ts';
+import { launchProcess } from './launch-process.ts';
+import type { WireSpec } from './order-line.ts';
+import { identityOf } from './process-table.ts';
+import { RunningCommand } from './running-command.ts';
+import { SpoolGauge } from './spool-gauge.ts';
+import { writeOutcome } from './write-outcome.ts';
+
+const LONGEST_MESSAGE = 1_000;
+
+export interface CommandHostOptions {
+  readonly spoolDir: string;
+  readonly limits: KeeperLimits;
+  /** More output of a command, or its end. */
+  readonly onProgress: (command: string, isFinished: boolean) => void;
+  readonly warn: (message: string) => void;
+}
+
+/** The commands of one keeper process. */
+export class CommandHost {
+  readonly #options: CommandHostOptions;
+  readonly #fifos: FifoPool;
+  readonly #gauge: SpoolGauge;
+  readonly #self = identityOf(process.pid);
+  readonly #starting = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, RunningCommand>();
+
+  constructor(options: CommandHostOptions) {
+    this.#options = options;
+    this.#fifos = new FifoPool(options.spoolDir, `.pipe-${process.pid}`);
+    this.#gauge = new SpoolGauge(options.spoolDir, options.limits, () => this.#usage());
+  }
+
+  get isIdle(): boolean {
+    return this.#running.size === 0 && this.#starting.size === 0;
+  }
+
+  /** Makes pipes ahead of the first command. */
+  prepare(): Promise<void> {
+    return this.#fifos.fill();
+  }
+
+  /** Resolves when the process runs or was refused. Does nothing for a command that was claimed before, by anybody. */
+  start(spec: WireSpec): Promise<void> {
+    const known = this.#starting.get(spec.command);
+    if (known) return known;
+    const started = this.#start(spec).finally(() => this.#starting.delete(spec.command));
+    this.#starting.set(spec.command, started);
+    return started;
+  }
+
+  /** Obeys the command's `end.json`. */
+  end(command: string): void {
+    this.#running.get(command)?.lookForOrder();
+  }
+
+  room(command: string): void {
+    this.#running.get(command)?.look();
+  }
+
+  lookAfterRoom(): void {
+    for (const running of this.#running.values()) running.look();
+  }
+
+  lookForOrders(): void {
+    for (const running of this.#running.values()) running.lookForOrder();
+  }
+
+  /** The spool is gone: nobody will ever ask for these. */
+  endAll(): void {
+    for (const running of this.#running.values()) running.end('forgotten');
+  }
+
+  close(): Promise<void> {
+    return this.#fifos.close();
+  }
+
+  #usage(): { readonly bytes: number; readonly names: ReadonlySet<string> } {
+    let bytes = 0;
+    for (const running of this.#running.values()) bytes += running.heldBytes;
+    return { bytes, names: new Set(this.#running.keys()) };
+  }
+
+  async #start(spec: WireSpec): Promise<void> {
+    const dir = join(this.#options.spoolDir, spec.command);
+    if (existsSync(dir)) return;
+    if (await this.#claim(dir, spec)) await this.#launch(dir, spec);
+  }
+
+  /**
+   * The claim: a folder with the claim's file in it is renamed to the command's name, which fails if there is one. Durable
+   * before the process starts, so that also after a power cut "no folder" means "never started".
+   */
+  async #claim(dir: string, spec: WireSpec): Promise<boolean> {
+    const { spoolDir, limits } = this.#options;
+    const made = join(spoolDir, `.new-${process.pid}-${randomBytes(6).toString('hex')}`);
+    const claim: Claim = {
+      command: spec.command,
+      session: spec.session,
+      fence: spec.fence,
+      keeper: this.#self,
+      segmentBytes: limits.segmentBytes,
+      atMs: Date.now(),
+    };
+    await mkdir(made, { mode: 0o700 });
+    try {
+      const file = await open(join(made, FILES.claim), 'wx', 0o600);
+      try {
+        await file.writeFile(JSON.stringify(claim));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await syncFolder(made);
+      await rename(made, dir);
+    } catch (error) {
+      await rm(made, { recursive: true, force: true });
+      const code = errorCode(error);
+      if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+      throw error;
+    }
+    await syncFolder(spoolDir);
+    return true;
+  }
+
+  async #launch(dir: string, spec: WireSpec): Promise<void> {
+    const { spoolDir, limits, onProgress, warn } = this.#options;
+    const startedAtMs = Date.now();
+    const cookie = cookieOf(spoolDir, spec.command);
+    let launched: Awaited<ReturnType<typeof launchProcess>>;
+    let readEnd: number;
+    try {
+      const fifo = await this.#fifos.take();
+      readEnd = fifo.readEnd;
+      launched = await launchProcess({
+        argv: spec.argv,
+        cwd: spec.cwd,
+        env: withCookie(spec.env, spec.command, cookie),
+        ...(spec.stdin === undefined ? {} : { stdin: Buffer.from(spec.stdin, 'base64') }),
+        dir,
+        output: fifo.writeEnd,
+      });
+      closeSync(fifo.writeEnd);
+      if ('refused' in launched) closeSync(fifo.readEnd);
+    } catch (error) {
+      launched = { refused: `no pipe could be made for the output: ${errorText(error)}` };
+      readEnd = -1;
+    }
+    if ('refused' in launched) {
+      const message = launched.refused.slice(0, LONGEST_MESSAGE);
+      const outcome = { status: 'refused', message, startedAtMs, endedAtMs: Date.now() } as const;
+      await writeOutcome(dir, outcome, 0, warn);
+      onProgress(spec.command, true);
+      return;
+    }
+    const leader = identityOf(launched.pid);
+    const running = new RunningCommand({
+      dir,
+      cookie,
+      child: launched.child,
+      leader,
+      startedAtMs,
+      readEnd,
+      ...(spec.silenceMs === undefined ? {} : { silenceMs: spec.silenceMs }),
+      ...(spec.totalMs === undefined ? {} : { totalMs: spec.totalMs }),
+      killAfterMs: spec.killAfterMs,
+      limits,
+      hasSpoolRoom: () => this.#gauge.hasRoom(),
+      onOutput: () => onProgress(spec.command, false),
+      onFinished: () => {
+        this.#running.delete(spec.command);
+        onProgress(spec.command, true);
+      },
+      warn: (message) => warn(`${spec.command}: ${message}`),
+    });
+    this.#running.set(spec.command, running);
+    // Only of use after the keeper's death: not durable on purpose, as no process outlives the machine's.
+    await writeFile(join(dir, FILES.process), JSON.stringify({ process: leader, startedAtMs }));
+  }
+}

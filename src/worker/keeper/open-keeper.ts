@@ -1,0 +1,217 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cancel, Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { Signal } from '../../base/signal.ts';
+import type { HeldCommand, Keeper, KeeperSpec } from './keeper.ts';
+import { KEEPER_LIMITS } from './keeper-limits.ts';
+import type { KeeperLimits } from './keeper-limits.ts';
+import { KeeperGone } from './keeper-line.ts';
+import { KeeperLines } from './keeper-lines.ts';
+import { socketFolder } from './keeper-socket.ts';
+import { toWire } from './order-line.ts';
+import { isAlive } from './process-table.ts';
+import { recoverCommand } from './recover-command.ts';
+import { Spool } from './spool.ts';
+import { keeperProgram } from './start-keeper-process.ts';
+
+export interface KeeperOptions {
+  /** Made if it is not there. One daemon at a time. */
+  readonly spoolDir: string;
+  /** A short path; by default the spool, or a folder in the system's temporary one if the spool's path is too long. */
+  readonly socketDir?: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<KeeperLimits>;
+  /** The built keeper-main.js. */
+  readonly program?: string;
+}
+
+const START_TRIES = 3;
+/** Catches what no socket told: a keeper that was out of reach and died. */
+const INSPECT_MS = 2_000;
+/** The keeper tells when it is done; this is for when it cannot. */
+const LOOK_MS = 200;
+
+/** Finds the keepers that run on the spool; ends what was left by those that died. */
+export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
+  await mkdir(options.spoolDir, { recursive: true, mode: 0o700 });
+  const keeper = new SpoolKeeper({ ...options, spoolDir: await realpath(options.spoolDir) });
+  await keeper.open();
+  return keeper;
+}
+
+class SpoolKeeper implements Keeper {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #spool: Spool;
+  readonly #lines: KeeperLines;
+  readonly #progress = new Signal<string>();
+  readonly #recoveries = new Map<string, Promise<void>>();
+  /** Real time, whatever the clock: it looks after real processes. */
+  #inspector: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: KeeperOptions) {
+    const { spoolDir, logger, clock } = options;
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#spool = new Spool(spoolDir);
+    this.#lines = new KeeperLines({
+      spoolDir,
+      socketDir: options.socketDir ?? socketFolder(spoolDir),
+      limits: { ...KEEPER_LIMITS, ...options.limits },
+      program: options.program ?? keeperProgram(),
+      logger,
+      onProgress: (commands) => this.#onProgress(commands),
+      onLost: () => this.#inspect(),
+    });
+  }
+
+  async open(): Promise<void> {
+    await this.#spool.sweep();
+    await this.#lines.connect();
+    this.#spool.list();
+    await Promise.all(this.#recoverDead());
+    this.#inspector = setInterval(() => this.#inspect(), INSPECT_MS);
+    this.#inspector.unref();
+  }
+
+  async start(spec: KeeperSpec): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      if (this.#spool.has(spec.command)) return;
+      try {
+        const line = await this.#lines.current();
+        await line.order({ order: 'start', spec: toWire(spec) });
+        return;
+      } catch (error) {
+        if (!(error instanceof KeeperGone) || tries === START_TRIES) throw error;
+        this.#logger.warn('the keeper went away during a start', { command: spec.command });
+      }
+    }
+  }
+
+  interrupt(command: string, reason: string): Promise<void> {
+    return this.#orderEnd(command, false, reason);
+  }
+
+  async forget(command: string): Promise<void> {
+    if (this.#spool.findUnfinished(command)) await this.#orderEnd(command, true, 'forgotten');
+    while (this.#spool.findUnfinished(command)) {
+      await this.#recoveries.get(command);
+      void Promise.all(this.#recoverDead());
+      await this.#moved(command);
+    }
+    await this.#recoveries.get(command);
+    await this.#spool.remove(command);
+  }
+
+  async list(): Promise<readonly HeldCommand[]> {
+    return this.#spool.list();
+  }
+
+  async find(command: string): Promise<HeldCommand | undefined> {
+    return this.#spool.find(command);
+  }
+
+  setFence(command: string, fence: number): Promise<void> {
+    return this.#spool.setFence(command, fence);
+  }
+
+  read(command: string, offset: number, maxBytes: number): Promise<Uint8Array> {
+    return this.#spool.read(command, offset, maxBytes);
+  }
+
+  async acknowledge(command: string, offset: number): Promise<void> {
+    if (!(await this.#spool.acknowledge(command, offset))) return;
+    const claim = this.#spool.findUnfinished(command);
+    if (claim) await this.#tell(claim.keeper.pid, 'room', command);
+  }
+
+  onProgress(listener: (command: string) => void): Cancel {
+    return this.#progress.on(listener);
+  }
+
+  spoolBytes(): number {
+    return this.#spool.bytes();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#inspector);
+    this.#lines.close();
+    await Promise.all(this.#recoveries.values());
+  }
+
+  async #orderEnd(command: string, isForgotten: boolean, reason: string): Promise<void> {
+    const claim = this.#spool.findUnfinished(command);
+    if (!claim) return;
+    await this.#spool.orderEnd(command, isForgotten, reason);
+    await this.#tell(claim.keeper.pid, 'end', command);
+  }
+
+  /** The files hold the order already: a keeper that is out of reach finds it there. */
+  async #tell(pid: number, order: 'end' | 'room', command: string): Promise<void> {
+    try {
+      await this.#lines.find(pid)?.order({ order, command });
+    } catch (error) {
+      if (!(error instanceof KeeperGone)) throw error;
+    }
+  }
+
+  #onProgress(commands: readonly string[]): void {
+    for (const command of commands) {
+      if (this.#spool.find(command)) this.#progress.emit(command);
+    }
+  }
+
+  #inspect(): void {
+    if (this.#isClosed) return;
+    Promise.all([this.#connect(), ...this.#recoverDead()]).catch((error: unknown) => {
+      this.#logger.warn('looking for keepers failed', { error: errorText(error) });
+    });
+  }
+
+  async #connect(): Promise<void> {
+    // What was told while nobody listened is told again.
+    if (await this.#lines.connect()) this.#onProgress(this.#spool.list().map(({ command }) => command));
+  }
+
+  /** Never rejects. */
+  #recoverDead(): Promise<void>[] {
+    const dead = this.#spool.listUnfinished().filter((claim) => !isAlive(claim.keeper));
+    return dead.map((claim) => {
+      const known = this.#recoveries.get(claim.command);
+      if (known) return known;
+      const recovery = this.#recover(claim.command).finally(() => this.#recoveries.delete(claim.command));
+      this.#recoveries.set(claim.command, recovery);
+      return recovery;
+    });
+  }
+
+  async #recover(command: string): Promise<void> {
+    try {
+      // The outcome may have been its keeper's last deed.
+      const claim = this.#spool.findUnfinished(command);
+      if (!claim) return;
+      this.#logger.warn('the keeper of a command died: ending its processes', { command, keeper: claim.keeper.pid });
+      const warn = (message: string): void => this.#logger.warn(message, { command });
+      await recoverCommand(this.#spool.dir, claim, this.#clock.now(), warn);
+    } catch (error) {
+      this.#logger.error('a command could not be recovered', { command, error: errorText(error) });
+    }
+    if (this.#spool.find(command)) this.#progress.emit(command);
+  }
+
+  /** Resolves when the command moved on, or after a while. */
+  async #moved(command: string): Promise<void> {
+    const wait = new AbortController();
+    const cancel = this.#progress.on((moved) => {
+      if (moved === command) wait.abort();
+    });
+    // An aborted sleep is what we wait for.
+    await sleep(LOOK_MS, undefined, { signal: wait.signal }).catch(() => undefined);
+    cancel();
+  }
+}

@@ -1,0 +1,98 @@
+import { Socket } from 'node:net';
+import type { OnReadOpts } from 'node:net';
+import { errorText } from '../../base/errors.ts';
+import type { SegmentWriter } from './segment-writer.ts';
+
+/** One for all commands: what is read is written away before the next read. A pipe gives 64 KiB at most by default. */
+const BUFFER = Buffer.allocUnsafeSlow(256 * 1024);
+
+export interface OutputReaderOptions {
+  /** Read end of the pipe; the reader closes it. */
+  readonly fd: number;
+  readonly writer: SegmentWriter;
+  readonly hasRoom: () => boolean;
+  readonly onOutput: () => void;
+  /** All was read and written, or the rest was given up. */
+  readonly onEnd: () => void;
+  readonly warn: (message: string) => void;
+}
+
+/** Moves bytes from the pipe to the segments while there is room; while it does not, the pipe fills and the writer blocks. */
+export class OutputReader {
+  readonly #options: OutputReaderOptions;
+  readonly #socket: Socket;
+  /** Read, but the disk did not take it. */
+  #unwritten: Buffer | undefined;
+  #isPaused = false;
+  #isClosed = false;
+  #hasEnded = false;
+
+  constructor(options: OutputReaderOptions) {
+    this.#options = options;
+    const onread: OnReadOpts = { buffer: BUFFER, callback: (count) => this.#take(BUFFER.subarray(0, count)) };
+    const pipe = { fd: options.fd, readable: true, writable: false, onread };
+    this.#socket = new Socket(pipe);
+    this.#socket.on('error', (error) => options.warn(`reading the output failed: ${error.message}`));
+    this.#socket.on('close', () => {
+      this.#isClosed = true;
+      this.#settle();
+    });
+    this.#socket.resume();
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Goes on if there is room again. */
+  look(): void {
+    if (!this.#isPaused) return;
+    const rest = this.#unwritten;
+    if (rest) {
+      this.#unwritten = undefined;
+      this.#store(rest);
+    }
+    if (this.#unwritten || !this.#options.hasRoom()) return;
+    this.#isPaused = false;
+    this.#settle();
+    this.#socket.resume();
+  }
+
+  /** Reads no more, and ends the output with a mark; who still writes is told so by the system (EPIPE). */
+  cut(mark: string): void {
+    if (this.#isClosed) return;
+    this.#store(Buffer.from(mark));
+    // A disk that does not take the mark holds the end up until it does.
+    if (this.#unwritten) this.#isPaused = true;
+    this.#socket.destroy();
+  }
+
+  #take(bytes: Buffer): boolean {
+    this.#store(bytes);
+    if (!this.#unwritten && this.#options.hasRoom()) return true;
+    this.#isPaused = true;
+    return false;
+  }
+
+  #store(bytes: Buffer): void {
+    const { writer } = this.#options;
+    const before = writer.end;
+    try {
+      writer.write(bytes);
+    } catch (error) {
+      this.#options.warn(`output could not be written, trying again: ${errorText(error)}`);
+      this.#unwritten = Buffer.from(bytes.subarray(writer.end - before));
+    }
+    if (writer.end > before) this.#options.onOutput();
+  }
+
+  #settle(): void {
+    if (!this.#isClosed || this.#unwritten || this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#options.onEnd();
+  }
+}

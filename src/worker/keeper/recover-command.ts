@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import type { Outcome } from '../../protocol/messages.ts';
+import { exitFile, FILES, outputRange, processFile, readRecord } from './command-files.ts';
+import type { Claim } from './command-files.ts';
+import { cookieOf } from './cookie.ts';
+import { endTree } from './end-tree.ts';
+import { bootId, isAlive } from './process-table.ts';
+import { TreeScan } from './tree-scan.ts';
+import { writeOutcome } from './write-outcome.ts';
+
+/**
+ * Writes the outcome of a command whose keeper is dead, after its processes were ended: how its main process ended, if the
+ * keeper had still noted that, otherwise `unknown`.
+ */
+export async function recoverCommand(
+  spoolDir: string,
+  claim: Claim,
+  nowMs: number,
+  warn: (message: string) => void,
+): Promise<void> {
+  const dir = join(spoolDir, claim.command);
+  const isSameBoot = claim.keeper.bootId === bootId();
+  const main = readRecord(dir, FILES.process, processFile);
+  let left: readonly number[] = [];
+  if (isSameBoot) {
+    const leader = main && isAlive(main.process) ? { leader: main.process } : {};
+    left = await endTree(new TreeScan({ cookie: cookieOf(spoolDir, claim.command), ...leader }));
+  }
+  const exit = readRecord(dir, FILES.exit, exitFile);
+  const { end } = outputRange(dir, claim.segmentBytes);
+  await writeOutcome(dir, { ...outcomeOf(claim, exit, main?.startedAtMs, nowMs), message: why() }, end, warn);
+
+  function why(): string {
+    const cause = isSameBoot
+      ? `the keeper process ${claim.keeper.pid}, which ran it, was killed`
+      : 'the machine was restarted while it ran';
+    const rest = exit ? 'the end of its output may be missing' : 'whether it did its work is not known';
+    return `${cause}; ${rest}${left.length > 0 ? `; could not be ended: ${left.slice(0, 20).join(', ')}` : ''}`;
+  }
+}
+
+function outcomeOf(
+  claim: Claim,
+  exit: ReturnType<typeof exitFile> | undefined,
+  startedAtMs: number | undefined,
+  nowMs: number,
+): Outcome {
+  if (!exit) return { status: 'unknown', startedAtMs: startedAtMs ?? claim.atMs, endedAtMs: nowMs };
+  const times = { startedAtMs: exit.startedAtMs, endedAtMs: exit.endedAtMs };
+  return exit.signal === undefined
+    ? { status: 'exited', exitCode: exit.exitCode ?? 0, ...times }
+    : { status: 'signalled', signal: exit.signal, ...times };
+}

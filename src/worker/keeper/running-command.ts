@@ -1,0 +1,232 @@
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deferred } from '../../base/deferred.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Outcome } from '../../protocol/messages.ts';
+import { endFile, FILES, readRecord } from './command-files.ts';
+import { askTreeToEnd, endTree } from './end-tree.ts';
+import type { KeeperLimits } from './keeper-limits.ts';
+import { OutputReader } from './output-reader.ts';
+import type { ProcessIdentity } from './process-table.ts';
+import { SegmentWriter } from './segment-writer.ts';
+import { TreeScan } from './tree-scan.ts';
+import { writeOutcome } from './write-outcome.ts';
+
+/** After the main process ended so much is read beyond the limits: what the pipe holds, so that the end need not wait. */
+const LAST_BYTES = 1024 * 1024;
+/** From KILL of the main process to the system's word that it ended. */
+const REAP_BOUND_MS = 10_000;
+
+const CUT_MARK = 'the output ends here: other processes still hold it open, what they write is lost';
+
+type Ended = NonNullable<Outcome['ended']>;
+
+export interface RunningCommandOptions {
+  readonly dir: string;
+  readonly cookie: string;
+  readonly child: ChildProcess;
+  readonly leader: ProcessIdentity;
+  readonly startedAtMs: number;
+  readonly readEnd: number;
+  readonly silenceMs?: number;
+  readonly totalMs?: number;
+  readonly killAfterMs: number;
+  readonly limits: KeeperLimits;
+  /** Whether the worker's disk has room for anybody's output. */
+  readonly hasSpoolRoom: () => boolean;
+  readonly onOutput: () => void;
+  readonly onFinished: () => void;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * A process and its output, until its outcome is on disk.
+ *
+ *   running --main process exits--> draining --end of output, or `drainMs`--> finishing --outcome.json--> finished
+ *   running | draining --silence, total, end.json--> ending (TERM, KILL, nobody left) --> draining
+ */
+export class RunningCommand {
+  readonly #options: RunningCommandOptions;
+  readonly #writer: SegmentWriter;
+  readonly #reader: OutputReader;
+  readonly #exited = deferred();
+  readonly #hurry = new AbortController();
+  #exit: { readonly code: number | null; readonly signal: string | null; readonly atMs: number } | undefined;
+  #endAtExit = 0;
+  #isExitRecorded = false;
+  #ending: Promise<void> | undefined;
+  #ended: Ended | undefined;
+  #note: string | undefined;
+  #isTreeEnded = false;
+  #isFinishing = false;
+  #lastOutputMs = performance.now();
+  #silenceTimer: NodeJS.Timeout | undefined;
+  #totalTimer: NodeJS.Timeout | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: RunningCommandOptions) {
+    this.#options = options;
+    this.#writer = new SegmentWriter(options.dir, options.limits.segmentBytes);
+    options.child.on('exit', (code, signal) => this.#onExit(code, signal));
+    // What can fail after the start is a signal of ours, which is not sent this way.
+    options.child.on('error', (error) => options.warn(error.message));
+    this.#reader = new OutputReader({
+      fd: options.readEnd,
+      writer: this.#writer,
+      hasRoom: () => this.#hasRoom(),
+      onOutput: () => {
+        this.#lastOutputMs = performance.now();
+        options.onOutput();
+      },
+      onEnd: () => this.#settle(),
+      warn: options.warn,
+    });
+    if (options.totalMs !== undefined) this.#totalTimer = setTimeout(() => this.end('total'), timerMs(options.totalMs));
+    this.#watchSilence();
+  }
+
+  /** Output on disk. */
+  get heldBytes(): number {
+    return this.#writer.heldBytes;
+  }
+
+  /** To be called now and then, and when segments were deleted. */
+  look(): void {
+    if (this.#reader.isPaused) {
+      this.#writer.look();
+      this.#reader.look();
+      if (!this.#reader.isPaused) {
+        this.#lastOutputMs = performance.now();
+        if (this.#exit) this.#armDrain();
+      }
+    }
+    if (this.#exit && !this.#isExitRecorded && !this.#isFinishing) this.#recordExit();
+  }
+
+  /** Obeys `end.json`, if it is there. */
+  lookForOrder(): void {
+    if (!existsSync(join(this.#options.dir, FILES.end))) return;
+    const order = readRecord(this.#options.dir, FILES.end, endFile);
+    if (order) this.end(order.isForgotten ? 'forgotten' : 'interrupt');
+  }
+
+  /** Ends all its processes. `forgotten` gives them no time. */
+  end(ended: Ended): void {
+    if (ended === 'forgotten') this.#hurry.abort();
+    if (this.#ending || this.#isFinishing) return;
+    if (!this.#exit) this.#ended = ended;
+    this.#ending = this.#endTree().catch((error: unknown) => {
+      this.#options.warn(`ending the processes failed: ${errorText(error)}`);
+      this.#note = `ending its processes failed: ${errorText(error)}`;
+      this.#isTreeEnded = true;
+      this.#drainAtOnce();
+    });
+  }
+
+  async #endTree(): Promise<void> {
+    const { cookie, leader, killAfterMs } = this.#options;
+    const scan = new TreeScan({ cookie, leader });
+    if (killAfterMs > 0 && !this.#hurry.signal.aborted) await askTreeToEnd(scan, killAfterMs, this.#hurry.signal);
+    const left = await endTree(scan);
+    if (left.length > 0) this.#note = `these processes could not be ended: ${left.slice(0, 20).join(', ')}`;
+    const bound = new AbortController();
+    await Promise.race([this.#exited.promise, sleep(REAP_BOUND_MS, undefined, { signal: bound.signal }).catch(ignore)]);
+    bound.abort();
+    this.#isTreeEnded = true;
+    this.#drainAtOnce();
+  }
+
+  #onExit(code: number | null, signal: string | null): void {
+    this.#exit = { code, signal, atMs: Date.now() };
+    this.#endAtExit = this.#writer.end;
+    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#totalTimer);
+    this.#exited.resolve();
+    this.#reader.look();
+    this.#armDrain();
+    this.#settle();
+  }
+
+  #hasRoom(): boolean {
+    if (this.#isTreeEnded) return true;
+    if (this.#exit && this.#writer.end - this.#endAtExit < LAST_BYTES) return true;
+    return this.#writer.heldBytes < this.#options.limits.commandBytes && this.#options.hasSpoolRoom();
+  }
+
+  /** Nobody is left to write: what the pipe holds is read without asking for room. */
+  #drainAtOnce(): void {
+    this.#reader.look();
+    this.#armDrain();
+    this.#settle();
+  }
+
+  /** While there is no room the time does not count: what was written in time is not lost. */
+  #armDrain(): void {
+    clearTimeout(this.#drainTimer);
+    if (this.#reader.hasEnded) return;
+    this.#drainTimer = setTimeout(() => {
+      // `look` arms it anew; while the tree is being ended, its end does.
+      if (this.#reader.isPaused || (this.#ending && !this.#isTreeEnded)) return;
+      const lineStart = this.#writer.end > 0 ? '\n' : '';
+      this.#reader.cut(`${lineStart}[trunkline: ${CUT_MARK}]\n`);
+    }, this.#options.limits.drainMs);
+  }
+
+  #watchSilence(): void {
+    const { silenceMs } = this.#options;
+    if (silenceMs === undefined) return;
+    if (this.#reader.isPaused) this.#lastOutputMs = performance.now();
+    const leftMs = this.#lastOutputMs + silenceMs - performance.now();
+    if (leftMs <= 0) this.end('silence');
+    else this.#silenceTimer = setTimeout(() => this.#watchSilence(), timerMs(Math.ceil(leftMs)));
+  }
+
+  /** Should the keeper be killed while it waits for the output's end, the result is not lost. */
+  #recordExit(): void {
+    this.#isExitRecorded = true;
+    const { dir, startedAtMs } = this.#options;
+    const record = JSON.stringify({ ...this.#result(), startedAtMs, endedAtMs: this.#exit?.atMs ?? Date.now() });
+    writeFile(join(dir, FILES.exit), record).catch((error: unknown) => this.#options.warn(errorText(error)));
+  }
+
+  #settle(): void {
+    if (!this.#reader.hasEnded || this.#isFinishing) return;
+    if (this.#ending ? !this.#isTreeEnded : !this.#exit) return;
+    this.#isFinishing = true;
+    clearTimeout(this.#drainTimer);
+    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#totalTimer);
+    void this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    const { dir, onFinished, startedAtMs, warn } = this.#options;
+    const outcome = {
+      ...(this.#exit ? this.#result() : { status: 'unknown' as const }),
+      ...(this.#ended ? { ended: this.#ended } : {}),
+      ...(this.#note ? { message: this.#note } : {}),
+      startedAtMs,
+      endedAtMs: this.#exit?.atMs ?? Date.now(),
+    };
+    await this.#writer.close().catch((error: unknown) => warn(`the output may not be durable: ${errorText(error)}`));
+    await writeOutcome(dir, outcome, this.#writer.end, warn);
+    onFinished();
+  }
+
+  #result(): Pick<Outcome, 'status' | 'exitCode' | 'signal'> {
+    const signal = this.#exit?.signal;
+    return signal ? { status: 'signalled', signal } : { status: 'exited', exitCode: this.#exit?.code ?? 0 };
+  }
+}
+
+/** Node's timers fire at once for a longer delay. */
+function timerMs(ms: number): number {
+  return Math.min(ms, 2 ** 31 - 1);
+}
+
+function ignore(): void {
+  // An aborted wait is no failure.
+}

@@ -1,0 +1,89 @@
+import { statfsSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode } from '../../base/errors.ts';
+import { listCommands } from './command-files.ts';
+import type { KeeperLimits } from './keeper-limits.ts';
+
+/** What the answer may be old, while output streams. */
+const FRESH_MS = 100;
+/** Output of ended commands and of other keepers changes slowly. */
+const OTHERS_FRESH_MS = 5_000;
+
+/** Whether the worker's disk lends more room to output. */
+export class SpoolGauge {
+  readonly #spoolDir: string;
+  readonly #limits: KeeperLimits;
+  /** Bytes of the commands that run in this keeper, and their names. */
+  readonly #running: () => { readonly bytes: number; readonly names: ReadonlySet<string> };
+  #othersBytes = 0;
+  #othersAtMs = -Infinity;
+  #isCounting = false;
+  #hasRoom = true;
+  #atMs = -Infinity;
+
+  constructor(
+    spoolDir: string,
+    limits: KeeperLimits,
+    running: () => { readonly bytes: number; readonly names: ReadonlySet<string> },
+  ) {
+    this.#spoolDir = spoolDir;
+    this.#limits = limits;
+    this.#running = running;
+  }
+
+  hasRoom(): boolean {
+    const now = performance.now();
+    if (now - this.#atMs > FRESH_MS) {
+      this.#atMs = now;
+      if (now - this.#othersAtMs > OTHERS_FRESH_MS) void this.#countOthers();
+      const held = this.#othersBytes + this.#running().bytes;
+      this.#hasRoom = held < this.#limits.workerBytes && freeBytes(this.#spoolDir) > this.#limits.freeBytes;
+    }
+    return this.#hasRoom;
+  }
+
+  async #countOthers(): Promise<void> {
+    if (this.#isCounting) return;
+    this.#isCounting = true;
+    try {
+      const { names } = this.#running();
+      let bytes = 0;
+      for (const command of listCommands(this.#spoolDir)) {
+        if (!names.has(command)) bytes += await spoolBytesOf(join(this.#spoolDir, command));
+      }
+      this.#othersBytes = bytes;
+    } catch (error) {
+      // The spool itself is gone: the keeper leaves anyway.
+      if (errorCode(error) !== 'ENOENT') throw error;
+    } finally {
+      this.#othersAtMs = performance.now();
+      this.#isCounting = false;
+    }
+  }
+}
+
+function freeBytes(dir: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize;
+  } catch (error) {
+    // The spool is gone: nothing is to be read for it any more.
+    if (errorCode(error) === 'ENOENT') return -1;
+    throw error;
+  }
+}
+
+async function spoolBytesOf(dir: string): Promise<number> {
+  try {
+    const names = await readdir(dir);
+    const sizes = await Promise.all(
+      names.filter((name) => name.startsWith('out.')).map(async (name) => (await stat(join(dir, name))).size),
+    );
+    return sizes.reduce((sum, size) => sum + size, 0);
+  } catch (error) {
+    // Deleted while we looked.
+    if (errorCode(error) === 'ENOENT') return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../../base/atomic-file.ts';
+import { errorCode } from '../../base/errors.ts';
+import type { Outcome } from '../../protocol/messages.ts';
+import {
+  claimFile,
+  fenceFile,
+  FILES,
+  listCommands,
+  outcomeFile,
+  outputRange,
+  readRecord,
+  segmentIndexes,
+  segmentName,
+} from './command-files.ts';
+import type { Claim } from './command-files.ts';
+import type { HeldCommand } from './keeper.ts';
+import { signalProcess } from './process-table.ts';
+
+interface Entry {
+  readonly claim: Claim;
+  fence: number;
+  finished: { readonly outcome: Outcome; readonly outputEnd: number } | undefined;
+  /** As of the last look. */
+  bytes: number;
+}
+
+/** The daemon's view of the files of all commands. Only one daemon works on a spool. */
+export class Spool {
+  readonly dir: string;
+  /** What never changes is read once. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** The claim of a command that is not finished, or undefined. */
+  findUnfinished(command: string): Claim | undefined {
+    const entry = this.#load(command);
+    return entry && !entry.finished ? entry.claim : undefined;
+  }
+
+  listUnfinished(): Claim[] {
+    return listCommands(this.dir).flatMap((command) => this.findUnfinished(command) ?? []);
+  }
+
+  find(command: string): HeldCommand | undefined {
+    const entry = this.#load(command);
+    if (!entry) return undefined;
+    const { claim, fence, finished } = entry;
+    const { start, end } = outputRange(join(this.dir, command), claim.segmentBytes);
+    entry.bytes = end - start;
+    const head = { command, session: claim.session, fence, outputStart: start, outputEnd: end };
+    if (!finished) return { ...head, state: 'running' };
+    // Files may end earlier than they did if the machine lost its power.
+    return { ...head, state: 'finished', outputEnd: Math.min(finished.outputEnd, end), outcome: finished.outcome };
+  }
+
+  list(): HeldCommand[] {
+    return listCommands(this.dir).flatMap((command) => this.find(command) ?? []);
+  }
+
+  has(command: string): boolean {
+    return this.#entries.has(command) || existsSync(join(this.dir, command));
+  }
+
+  bytes(): number {
+    let sum = 0;
+    for (const entry of this.#entries.values()) sum += entry.bytes;
+    return sum;
+  }
+
+  async read(command: string, offset: number, maxBytes: number): Promise<Uint8Array> {
+    const entry = this.#load(command);
+    if (!entry) return new Uint8Array(0);
+    const { segmentBytes } = entry.claim;
+    const index = Math.floor(offset / segmentBytes);
+    const within = offset % segmentBytes;
+    const dir = join(this.dir, command);
+    let file: Awaited<ReturnType<typeof open>>;
+    try {
+      file = await open(join(dir, segmentName(index)), 'r');
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      const [first] = segmentIndexes(dir);
+      if (first === undefined || index >= first) return new Uint8Array(0);
+      throw new Error(`the output of ${command} below ${first * segmentBytes} is deleted, ${offset} was asked for`, {
+        cause: error,
+      });
+    }
+    try {
+      const buffer = Buffer.allocUnsafeSlow(Math.min(maxBytes, segmentBytes - within));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, within);
+      // A few bytes are not to hold on to a large buffer.
+      return bytesRead > buffer.length / 2 ? buffer.subarray(0, bytesRead) : Buffer.from(buffer.subarray(0, bytesRead));
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Deletes whole segments below the offset, but the newest: it tells where the output ends. True if there was one. */
+  async acknowledge(command: string, offset: number): Promise<boolean> {
+    const entry = this.#load(command);
+    if (!entry) return false;
+    const { segmentBytes } = entry.claim;
+    // Known without a look at the disk: no segment was full.
+    if (offset < segmentBytes) return false;
+    const dir = join(this.dir, command);
+    const below = segmentIndexes(dir)
+      .slice(0, -1)
+      .filter((index) => (index + 1) * segmentBytes <= offset);
+    // In order: the output's start is the first segment that is there.
+    for (const index of below) await rm(join(dir, segmentName(index)), { force: true });
+    entry.bytes = Math.max(0, entry.bytes - below.length * segmentBytes);
+    return below.length > 0;
+  }
+
+  async setFence(command: string, fence: number): Promise<void> {
+    const entry = this.#load(command);
+    if (!entry || entry.fence >= fence) return;
+    await writeFileAtomic(join(this.dir, command, FILES.fence), JSON.stringify({ fence } satisfies { fence: number }));
+    entry.fence = fence;
+  }
+
+  async orderEnd(command: string, isForgotten: boolean, reason: string): Promise<void> {
+    const record = JSON.stringify({ isForgotten, reason: reason.slice(0, 1_000) });
+    await writeFileAtomic(join(this.dir, command, FILES.end), record);
+  }
+
+  /** The folder vanishes at once, its content then. */
+  async remove(command: string): Promise<void> {
+    this.#entries.delete(command);
+    const gone = join(this.dir, `.gone-${randomBytes(8).toString('hex')}`);
+    try {
+      await rename(join(this.dir, command), gone);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    await rm(gone, { recursive: true, force: true });
+  }
+
+  /** Removes what keepers and daemons that are dead left half made or half deleted. */
+  async sweep(): Promise<void> {
+    for (const name of await readdir(this.dir)) {
+      const maker = /^\.(?:new|pipe)-(\d+)/.exec(name)?.[1];
+      const isLeft = name.startsWith('.gone-') || (maker !== undefined && !signalProcess(Number(maker), 0));
+      if (isLeft) await rm(join(this.dir, name), { recursive: true, force: true });
+    }
+  }
+
+  #load(command: string): Entry | undefined {
+    const dir = join(this.dir, command);
+    const known = this.#entries.get(command);
+    if (known) {
+      known.finished ??= readRecord(dir, FILES.outcome, outcomeFile);
+      return known;
+    }
+    const claim = readRecord(dir, FILES.claim, claimFile);
+    if (!claim) return undefined;
+    const entry: Entry = {
+      claim,
+      fence: readRecord(dir, FILES.fence, fenceFile)?.fence ?? claim.fence,
+      finished: readRecord(dir, FILES.outcome, outcomeFile),
+      bytes: 0,
+    };
+    this.#entries.set(command, entry);
+    return entry;
+  }
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { errorCode } from '../../base/errors.ts';
+import type { KeeperLimits } from './keeper-limits.ts';
+import { KeeperLine } from './keeper-line.ts';
+import { newSocketPath } from './keeper-socket.ts';
+import { KEEPER_VERSION } from './order-line.ts';
+
+const LOG_BYTES = 1024 * 1024;
+/** A machine under load needs its time to start a program. */
+const START_BOUND_MS = 60_000;
+const LOOK_MS = 5;
+
+export interface StartOptions {
+  readonly spoolDir: string;
+  readonly socketDir: string;
+  readonly limits: KeeperLimits;
+  readonly program: string;
+  readonly onProgress: (commands: readonly string[]) => void;
+}
+
+/** Starts a keeper in a session of its own and connects to it. */
+export async function startKeeperProcess(options: StartOptions): Promise<KeeperLine> {
+  const { spoolDir, socketDir, limits, program, onProgress } = options;
+  const socketPath = newSocketPath(socketDir, `${process.pid.toString(36)}${Date.now().toString(36).slice(-6)}`);
+  const logPath = join(spoolDir, '.keeper.log');
+  if ((statSync(logPath, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES) truncateSync(logPath);
+  const log = openSync(logPath, 'a', 0o600);
+  const argument = JSON.stringify({ spoolDir, socketPath, limits });
+  const child = spawn(process.execPath, [program, argument], {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  let failure: string | undefined;
+  child.on('error', (error) => (failure = error.message));
+  child.on('exit', (code, signal) => (failure = `it ended at once (${signal ?? code})`));
+  child.unref();
+  for (const end = performance.now() + START_BOUND_MS; ;) {
+    if (existsSync(socketPath)) {
+      try {
+        return await KeeperLine.open(socketPath, KEEPER_VERSION, onProgress);
+      } catch (error) {
+        // Bound but not listening yet.
+        if (errorCode(error) !== 'ECONNREFUSED') throw error;
+      }
+    }
+    if (failure) throw new Error(`the keeper ${program} could not be started: ${failure}; see ${logPath}`);
+    if (performance.now() > end) throw new Error(`the keeper ${program} did not listen in time; see ${logPath}`);
+    await sleep(LOOK_MS);
+  }
+}
+
+/** The built program, also for one who runs the sources as they are. */
+export function keeperProgram(): string {
+  const here = fileURLToPath(import.meta.url);
+  const beside = join(here, '..', 'keeper-main.js');
+  return here.endsWith('.ts') ? join(here, '../../../../dist/src/worker/keeper/keeper-main.js') : beside;
+}
