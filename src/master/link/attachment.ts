@@ -1,0 +1,271 @@
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Seat } from '../../model/worker.ts';
+import type { Fields, Message } from '../../protocol/messages.ts';
+import { ProtocolError } from '../../protocol/protocol-error.ts';
+import type { Store } from '../../store/store.ts';
+import type { LinkEnd, MasterLink } from '../../transport/link.ts';
+import { serveTransfer } from '../files/serve-transfer.ts';
+import { ChunkDesk } from '../logs/chunk-desk.ts';
+import type { CommandBoard } from './command-board.ts';
+import type { CommandPost } from './command-post.ts';
+import { InventoryReview } from './inventory-review.ts';
+import type { Continued } from './inventory-review.ts';
+import { interruptedBeforeStart, lostByWorker, sessionRefused } from './outcomes.ts';
+
+export interface AttachmentOptions {
+  readonly store: Store;
+  readonly board: CommandBoard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly filesDir: string;
+  readonly hello: Fields<'hello'>;
+  readonly link: MasterLink;
+  /** False once another connection of this worker took over: what still comes here is a dead owner's. */
+  readonly isOwner: () => boolean;
+  /** The inventory is answered: orders go out from now on. */
+  readonly onReady: () => void;
+}
+
+/** A worker that claims to hold more than this is broken. */
+const MAX_INVENTORY_FRAMES = 1_000;
+
+/** One connection of a worker, from its welcome to its end: `inventory -> ready -> ended`. */
+export class Attachment {
+  readonly #options: AttachmentOptions;
+  readonly #link: MasterLink;
+  readonly #chunks: ChunkDesk;
+  readonly #review: InventoryReview;
+  #state: 'inventory' | 'ready' | 'ended' = 'inventory';
+  /** The fence each session was opened with on this connection. */
+  readonly #opened = new Map<string, number>();
+  /** Forgotten while the inventory was being read. */
+  readonly #forgotten = new Set<string>();
+  #frames = 0;
+  #answering: Promise<void> = Promise.resolve();
+
+  constructor(options: AttachmentOptions) {
+    const { link, store, board, hello } = options;
+    this.#options = options;
+    this.#link = link;
+    this.#chunks = new ChunkDesk(link);
+    this.#review = new InventoryReview(store, board, hello.worker);
+    link.onMessage((message, wireBytes) => this.#receive(message, wireBytes));
+  }
+
+  get isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
+  /** The connection is gone, or is another's now: nothing of it counts from here on. */
+  end(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    for (const post of this.#options.board.of(this.#options.hello.worker)) post.detach();
+  }
+
+  /** Brings a command as far as this connection can: session, start, interrupt, transfer. Idempotent. */
+  advance(post: CommandPost): void {
+    if (this.#state !== 'ready' || post.isFinished || (!post.order && !post.isHeld)) return;
+    const { board, clock, hello } = this.#options;
+    const { command, session, order } = post;
+    const interrupt = board.interrupts.get(command);
+    if (!post.isHeld && !post.isStartSent) {
+      if (post.seenBy !== undefined) return post.finish(lostByWorker(post, hello, clock.now()), 0);
+      if (interrupt !== undefined) return post.finish(interruptedBeforeStart(interrupt, clock.now()), 0);
+    }
+    const fence = this.openSession(order ? board.openSeat(order.seat) : board.seat(session));
+    if (fence === undefined) return;
+    if (order && !post.isHeld && !post.isStartSent) {
+      post.isStartSent = true;
+      this.#begin(post).catch((error: unknown) => this.#fail(error));
+      this.#link.send('command.start', session, { command, fence, spec: order.spec });
+    }
+    if (interrupt !== undefined && !post.isInterruptSent) {
+      post.isInterruptSent = true;
+      this.#link.send('command.interrupt', session, { command, fence, reason: interrupt.slice(0, 1_000) });
+    }
+    if (post.asked) serveTransfer(post, fence, this.#link, this.#options.filesDir);
+  }
+
+  /** Opens the session here, or tells it a higher fence; resolves to the fence it has. */
+  openSession(seat: Seat | undefined): number | undefined {
+    if (this.#state !== 'ready' || !seat) return undefined;
+    const { session, project, builder, directory, fence } = seat;
+    const opened = this.#opened.get(session);
+    if (opened !== undefined && opened >= fence) return opened;
+    if (opened === undefined) this.#link.bindSession(session);
+    this.#opened.set(session, fence);
+    this.#link.send('session.open', session, { fence, project, builder, directory });
+    return fence;
+  }
+
+  closeSession(session: string): void {
+    const fence = this.#opened.get(session);
+    if (fence !== undefined) this.#link.send('session.close', session, { fence });
+  }
+
+  forget(post: { readonly command: string; readonly session: string }): void {
+    const { command, session } = post;
+    if (this.#state === 'inventory') this.#forgotten.add(command);
+    this.#chunks.drop(session, command);
+    if (this.#state === 'ready' && this.#opened.has(session)) this.#link.send('command.forget', session, { command });
+  }
+
+  #receive(message: Message, wireBytes: number): void {
+    // A dead owner's last words, while its goodbye is on the way.
+    if (this.#state === 'ended' || !this.#options.isOwner()) return;
+    try {
+      if (message.type === 'inventory') this.#inventory(message.fields);
+      else this.#dispatch(message, wireBytes);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #dispatch(message: Message, wireBytes: number): void {
+    const { type, session } = message;
+    if (type === 'session.failed') return this.#sessionFailed(session, message.fields);
+    if (type === 'session.closed') return this.#sessionClosed(session, message.fields.fence);
+    if (!('command' in message.fields)) return;
+    const post = this.#post(session, message.fields);
+    if (type === 'log.append' || type === 'log.hole') {
+      if (post) this.#chunks.receive(post, message, wireBytes, this.#options.clock.now());
+      else this.#link.consumed(session, wireBytes);
+      return;
+    }
+    if (!post) return;
+    if (type === 'command.started') this.#held(post);
+    else if (type === 'command.finished') {
+      this.#held(post);
+      post.finish(message.fields.outcome, message.fields.outputEnd);
+    } else this.#transfer(post, message);
+  }
+
+  #transfer(post: CommandPost, message: Message): void {
+    const { type, fields } = message;
+    if (type === 'file.pull' || type === 'file.push') {
+      this.#held(post);
+      post.stopTransfer();
+      post.asked = type === 'file.pull' ? { kind: 'pull', fields } : { kind: 'push', fields };
+      this.advance(post);
+    } else if (type === 'file.refused') post.stopTransfer();
+    else if (post.transfer && 'data' in post.transfer) {
+      if (type === 'file.data') post.transfer.data(fields.offset, fields.bytes);
+      else if (type === 'file.end') post.transfer.end(fields);
+    } else if (type === 'file.ack') post.transfer?.acknowledged(fields.offset);
+  }
+
+  /** The post that a message is about; undefined when nobody waits for it any more, or it speaks for an earlier owner. */
+  #post(session: string, fields: { readonly command: string; readonly fence?: number }): CommandPost | undefined {
+    const post = this.#options.board.find(fields.command);
+    if (!post || this.#state !== 'ready' || post.worker !== this.#options.hello.worker) return undefined;
+    if (post.session !== session) {
+      throw new ProtocolError('wrong-session', `command ${post.command} is of another session than ${session}`);
+    }
+    const fence = this.#opened.get(session);
+    if (fence === undefined || (fields.fence !== undefined && fields.fence < fence)) return undefined;
+    return post;
+  }
+
+  /** The worker has it: remembered before anything else is known of it, so that it is never started anew. */
+  #held(post: CommandPost): void {
+    post.isHeld = true;
+    if (post.seenBy !== undefined) return;
+    const { store, hello, logger } = this.#options;
+    post.seenBy = hello.installId;
+    store.commands.markSeen(post.command, hello.installId).catch((error: unknown) => {
+      logger.error('could not store that a worker has a command', { command: post.command, error: errorText(error) });
+      this.#fail(error);
+    });
+  }
+
+  #sessionFailed(session: string, fields: Fields<'session.failed'>): void {
+    const { board, clock, hello, logger } = this.#options;
+    if (fields.fence !== this.#opened.get(session)) return;
+    logger.warn('a worker could not open a session', { worker: hello.worker, session, message: fields.message });
+    for (const post of board.of(hello.worker)) {
+      if (post.session !== session || !post.isStartSent || post.isHeld) continue;
+      post.finish(sessionRefused(fields, clock.now()), 0);
+    }
+    // Tried again with the next build or command.
+    this.#opened.delete(session);
+    this.#link.releaseSession(session);
+  }
+
+  #sessionClosed(session: string, fence: number): void {
+    if (fence !== this.#opened.get(session)) return;
+    this.#opened.delete(session);
+    this.#link.releaseSession(session);
+  }
+
+  #inventory(fields: Fields<'inventory'>): void {
+    if (this.#state !== 'inventory' || ++this.#frames > MAX_INVENTORY_FRAMES) {
+      throw new ProtocolError('unexpected', 'an inventory that has no place here');
+    }
+    this.#answering = this.#answering.then(() => this.#answer(fields)).catch((error: unknown) => this.#fail(error));
+  }
+
+  async #answer(inventory: Fields<'inventory'>): Promise<void> {
+    if (this.#state !== 'inventory') return;
+    const { answer, continued } = await this.#review.frame(inventory, (post) => this.#begin(post));
+    if (!this.#isStillInventory() || !this.#options.isOwner()) return;
+    const commands = answer.commands.map((verdict) =>
+      this.#forgotten.has(verdict.command) ? { command: verdict.command, verdict: 'forget' as const } : verdict,
+    );
+    this.#link.send('inventory.answer', '', { ...answer, commands, last: inventory.last });
+    for (const one of continued) this.#continue(one);
+    if (inventory.last) this.#becomeReady();
+  }
+
+  #continue({ post, state }: Continued): void {
+    if (this.#forgotten.has(post.command)) return this.#options.board.remove(post.command);
+    this.#held(post);
+    if (state.outcome && state.state === 'finished') post.finish(state.outcome, state.outputEnd);
+  }
+
+  /** Lets the command's output come in on this connection. */
+  #begin(post: CommandPost): Promise<number> {
+    return post.intake.begin(this.#chunks.repliesFor(post, (error) => this.#fail(error)));
+  }
+
+  #becomeReady(): void {
+    const { board, clock, hello, onReady } = this.#options;
+    this.#state = 'ready';
+    this.#forgotten.clear();
+    const posts = board.of(hello.worker);
+    // A finished one still has output to send, on a session that is open.
+    for (const post of posts) {
+      if (post.isHeld) this.openSession(board.seat(post.session));
+      else if (post.isFinished)
+        this.#begin(post).then(
+          () => post.giveUpOutput(clock.now()),
+          (error: unknown) => this.#fail(error),
+        );
+    }
+    for (const seat of board.openSeatsOf(hello.worker)) this.openSession(seat);
+    for (const post of posts) this.advance(post);
+    onReady();
+  }
+
+  /** For the compiler: the state may have changed during an await. */
+  #isStillInventory(): boolean {
+    return this.#state === 'inventory';
+  }
+
+  /** Whatever goes wrong on a connection ends it, and the next one goes on from what is stored. */
+  #fail(error: unknown): void {
+    if (this.#state === 'ended') return;
+    const { logger, hello } = this.#options;
+    const code = error instanceof ProtocolError ? error.code : 'internal';
+    const message = errorText(error).slice(0, 1_000);
+    logger.warn('ending the connection of a worker', { worker: hello.worker, peer: this.#link.peer, code, message });
+    this.#link.close({ code, message });
+  }
+}
+
+/** Why a link ended, for the log. */
+export function endText(end: LinkEnd): string {
+  return end.code === undefined ? `${end.cause}: ${end.message}` : `${end.cause} (${end.code}): ${end.message}`;
+}

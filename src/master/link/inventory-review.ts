@@ -1,0 +1,106 @@
+import type { Build } from '../../model/build.ts';
+import type { Seat } from '../../model/worker.ts';
+import type { CommandState, CommandVerdict, Fields } from '../../protocol/messages.ts';
+import { reviewCommand } from '../../protocol/resume.ts';
+import type { Store } from '../../store/store.ts';
+import type { CommandBoard } from './command-board.ts';
+import type { CommandPost } from './command-post.ts';
+
+/** A command that goes on. */
+export interface Continued {
+  readonly post: CommandPost;
+  readonly seat: Seat;
+  readonly state: CommandState;
+}
+
+export interface ReviewedFrame {
+  readonly answer: Omit<Fields<'inventory.answer'>, 'last'>;
+  readonly continued: readonly Continued[];
+}
+
+/**
+ * Answers a worker's inventory from the store: what a running build at this seat still waits for goes on, from the end of the
+ * stored log; all else is forgotten. One review a connection, a call a frame.
+ */
+export class InventoryReview {
+  readonly #store: Store;
+  readonly #board: CommandBoard;
+  readonly #worker: string;
+  readonly #builds = new Map<number, Promise<Build | undefined>>();
+  #seats: Promise<ReadonlyMap<string, Seat>> | undefined;
+
+  constructor(store: Store, board: CommandBoard, worker: string) {
+    this.#store = store;
+    this.#board = board;
+    this.#worker = worker;
+  }
+
+  async frame(inventory: Fields<'inventory'>, begin: (post: CommandPost) => Promise<number>): Promise<ReviewedFrame> {
+    this.#seats ??= this.#readSeats();
+    const seats = await this.#seats;
+    const continued: Continued[] = [];
+    const commands: CommandVerdict[] = [];
+    // One after another, because a seat is taken over once however many commands it has.
+    for (const state of inventory.commands) {
+      const found = await this.#command(state, seats, begin);
+      if ('post' in found) continued.push(found);
+      commands.push(found.verdict);
+    }
+    const sessions = inventory.sessions.map(({ session }) => ({
+      session,
+      verdict: seats.has(session) || this.#board.seat(session) ? ('keep' as const) : ('forget' as const),
+    }));
+    return { answer: { sessions, commands }, continued };
+  }
+
+  async #command(
+    state: CommandState,
+    seats: ReadonlyMap<string, Seat>,
+    begin: (post: CommandPost) => Promise<number>,
+  ): Promise<{ readonly verdict: CommandVerdict } | (Continued & { readonly verdict: CommandVerdict })> {
+    const { command, session } = state;
+    const [record, log] = await Promise.all([
+      this.#store.commands.find(command),
+      this.#store.logs.findByCommand(command),
+    ]);
+    const build = record && (await this.#build(record.buildId));
+    const seat = build && seats.get(session);
+    const isKnown =
+      build?.state === 'running' &&
+      build.worker === this.#worker &&
+      build.session === session &&
+      seat?.buildId === build.id;
+    if (!record || !seat || !isKnown || record.state === 'finished') {
+      this.#board.remove(command);
+      return { verdict: { command, verdict: 'forget' } };
+    }
+    const taken = await this.#board.takeOver(seat, state.fence);
+    const post = this.#board.add({
+      command,
+      worker: this.#worker,
+      session,
+      seenBy: record.seenBy,
+      logId: log?.id,
+      storedEnd: log?.length ?? 0,
+    });
+    const storedEnd = await begin(post);
+    const review = reviewCommand({ isKnown, fence: taken.fence, storedEnd, isFinished: false }, state);
+    if (review.action === 'continue') return { post, seat: taken, state, verdict: review.verdict };
+    throw new Error(
+      `fence ${taken.fence} of session ${session} was raised and is still below the worker's ${state.fence}`,
+    );
+  }
+
+  #build(id: number): Promise<Build | undefined> {
+    const known = this.#builds.get(id);
+    if (known) return known;
+    const reading = this.#store.builds.find(id);
+    this.#builds.set(id, reading);
+    return reading;
+  }
+
+  async #readSeats(): Promise<ReadonlyMap<string, Seat>> {
+    const seats = await this.#store.workers.seats(this.#worker);
+    return new Map(seats.map((seat) => [seat.session, seat]));
+  }
+}

@@ -1,0 +1,26 @@
+import type { Fields, Outcome } from '../../protocol/messages.ts';
+
+/** Outcomes that the master gives by itself, when the worker has none to give. */
+
+export function lostByWorker(
+  post: { readonly command: string; readonly seenBy: string | undefined },
+  hello: Fields<'hello'>,
+  nowMs: number,
+): Outcome {
+  const why =
+    post.seenBy === hello.installId
+      ? 'its spool was lost'
+      : `it was started by an earlier installation (${post.seenBy ?? 'unknown'}) of this worker`;
+  const message = `worker ${hello.worker} no longer knows the command ${post.command}: ${why}; it is not started again by itself`;
+  return { status: 'unknown', message: message.slice(0, 1_000), startedAtMs: nowMs, endedAtMs: nowMs };
+}
+
+export function interruptedBeforeStart(reason: string, nowMs: number): Outcome {
+  const message = `interrupted before it was started: ${reason}`.slice(0, 1_000);
+  return { status: 'refused', ended: 'interrupt', message, startedAtMs: nowMs, endedAtMs: nowMs };
+}
+
+export function sessionRefused(fields: Fields<'session.failed'>, nowMs: number): Outcome {
+  const message = `the worker could not open the session (${fields.code}): ${fields.message}`.slice(0, 1_000);
+  return { status: 'refused', message, startedAtMs: nowMs, endedAtMs: nowMs };
+}

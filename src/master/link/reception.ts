@@ -1,0 +1,220 @@
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { sleep } from '../../base/sleep.ts';
+import type { CreditPool } from '../../protocol/credit.ts';
+import type { Fields } from '../../protocol/messages.ts';
+import type { Store } from '../../store/store.ts';
+import type { Carrier } from '../../transport/carrier.ts';
+import type { MasterLink, Vitals } from '../../transport/link.ts';
+import { openMasterLink } from '../../transport/master-link.ts';
+import { Attachment, endText } from './attachment.ts';
+import type { CommandBoard } from './command-board.ts';
+import { OneOwner } from './one-owner.ts';
+import type { Claimant } from './one-owner.ts';
+
+export interface ReceptionOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly masterId: string;
+  readonly filesDir: string;
+  readonly creditPool: CreditPool;
+  readonly board: CommandBoard;
+  /** What must be done before the first worker is let in. */
+  readonly prepared: Promise<void>;
+  readonly onChange: (worker: string) => void;
+}
+
+/** The connection that is the worker now: from its admission, before its welcome is even sent. */
+interface Owner extends Claimant {
+  readonly epoch: number;
+  readonly carrier: Carrier;
+  link?: MasterLink;
+  attachment?: Attachment;
+}
+
+/** What a name keeps between connections. */
+interface Door {
+  readonly rule: OneOwner;
+  owner: Owner | undefined;
+  /** Newcomers are judged one after another. */
+  turn: Promise<unknown>;
+}
+
+/** Stopping masters are back soon; workers come again between half of this and all of it. */
+const RETRY_AFTER_STOP_MS = 2_000;
+/** For what is queued, the goodbye at the end of it. */
+const CLOSE_GRACE_MS = 2_000;
+
+/** Lets workers in: greets, judges by the one-owner rule, stores the epoch before the welcome, and knows who is here. */
+export class Reception {
+  readonly #options: ReceptionOptions;
+  readonly #doors = new Map<string, Door>();
+  readonly #ready = new Set<string>();
+  readonly #endings = new Set<Promise<void>>();
+  #goodbye: Fields<'goodbye'> | undefined;
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    // Each admission waits for it and tells its worker; until the first one nobody may be listening.
+    options.prepared.catch(() => undefined);
+  }
+
+  ready(): ReadonlySet<string> {
+    return new Set(this.#ready);
+  }
+
+  attachment(worker: string): Attachment | undefined {
+    return this.#doors.get(worker)?.owner?.attachment;
+  }
+
+  vitals(worker: string): Vitals | undefined {
+    return this.#doors.get(worker)?.owner?.link?.vitals();
+  }
+
+  dismiss(worker: string, message: string): void {
+    const owner = this.#doors.get(worker)?.owner;
+    if (owner) this.#sayGoodbye(owner, { code: 'revoked', message: message.slice(0, 1_000) });
+  }
+
+  accept(name: string, carrier: Carrier): void {
+    const { logger } = this.#options;
+    const ending = this.#serve(name, carrier).catch((error: unknown) => {
+      logger.warn('a worker was not let in', { worker: name, peer: carrier.peer, error: errorText(error) });
+      carrier.end(errorText(error), CLOSE_GRACE_MS);
+    });
+    this.#endings.add(ending);
+    void ending.then(() => this.#endings.delete(ending));
+  }
+
+  async close(message: string): Promise<void> {
+    this.#goodbye = { code: 'stopping', message: message.slice(0, 1_000), retryAfterMs: RETRY_AFTER_STOP_MS };
+    for (const { owner } of this.#doors.values()) if (owner) this.#sayGoodbye(owner, this.#goodbye);
+    await Promise.all(this.#endings);
+  }
+
+  #sayGoodbye(owner: Owner, goodbye: Fields<'goodbye'>): void {
+    if (owner.link) owner.link.close(goodbye);
+    else owner.carrier.end(goodbye.message, CLOSE_GRACE_MS);
+  }
+
+  /** A whole connection; resolves after its end is stored. */
+  async #serve(name: string, carrier: Carrier): Promise<void> {
+    const { clock, logger, creditPool, masterId, store } = this.#options;
+    const door = this.#door(name);
+    let owner: Owner | undefined;
+    try {
+      const { link } = await openMasterLink(carrier, {
+        clock,
+        logger,
+        principalName: name,
+        creditPool,
+        admit: async (hello) => {
+          const admitted = await this.#inTurn(door, () => this.#admit(door, hello, carrier));
+          if ('goodbye' in admitted) return admitted;
+          owner = admitted;
+          return { epoch: admitted.epoch, masterId };
+        },
+      });
+      if (!owner) throw new Error('a link was opened that was not admitted');
+      this.#open(door, owner, link);
+      const end = await link.closed;
+      logger.info('a worker is gone', { worker: name, peer: carrier.peer, why: endText(end) });
+    } finally {
+      if (owner) {
+        this.#leave(door, owner);
+        await store.workers.detach(name, owner.epoch, clock.now());
+      }
+    }
+  }
+
+  async #admit(
+    door: Door,
+    hello: Fields<'hello'>,
+    carrier: Carrier,
+  ): Promise<Owner | { readonly goodbye: Fields<'goodbye'> }> {
+    const { store, clock, logger, prepared } = this.#options;
+    await prepared;
+    const goodbye =
+      this.#goodbye ?? (await door.rule.judge(door.owner, { hello, peer: carrier.peer })) ?? this.#goodbye;
+    if (goodbye) {
+      logger.warn('a worker was refused', {
+        worker: hello.worker,
+        peer: carrier.peer,
+        code: goodbye.code,
+        message: goodbye.message,
+      });
+      return { goodbye };
+    }
+    const { worker: name, installId, bootId, processId, host, version, facts } = hello;
+    const epoch = await store.workers.attach({ name, installId, bootId, processId, host, version, facts }, clock.now());
+    const owner: Owner = {
+      epoch,
+      hello,
+      carrier,
+      peer: carrier.peer,
+      probe: (timeoutMs) => this.#probe(owner, timeoutMs),
+      displace: (message) => {
+        logger.info('a worker connected anew', { worker: name, message });
+        this.#leave(door, owner);
+        if (owner.link) owner.link.close({ code: 'replaced', message: message.slice(0, 1_000) });
+        else carrier.destroy(message);
+      },
+    };
+    door.owner = owner;
+    return owner;
+  }
+
+  #open(door: Door, owner: Owner, link: MasterLink): void {
+    const { onChange, logger } = this.#options;
+    if (this.#goodbye || door.owner !== owner) {
+      link.close(this.#goodbye ?? { code: 'replaced', message: 'a newer connection of this worker took over' });
+      return;
+    }
+    const name = owner.hello.worker;
+    owner.link = link;
+    owner.attachment = new Attachment({
+      ...this.#options,
+      hello: owner.hello,
+      link,
+      isOwner: () => door.owner === owner,
+      onReady: () => {
+        logger.info('a worker is here', { worker: name, peer: owner.peer, host: owner.hello.host, epoch: owner.epoch });
+        this.#ready.add(name);
+        onChange(name);
+      },
+    });
+  }
+
+  /** The connection is no longer the worker. */
+  #leave(door: Door, owner: Owner): void {
+    owner.attachment?.end();
+    if (door.owner !== owner) return;
+    door.owner = undefined;
+    if (this.#ready.delete(owner.hello.worker)) this.#options.onChange(owner.hello.worker);
+  }
+
+  /** One whose link is not even open is given the same time to show that it is alive. */
+  async #probe(owner: Owner, timeoutMs: number): Promise<boolean> {
+    if (owner.link) return owner.link.probe(timeoutMs);
+    const given = new AbortController();
+    void owner.carrier.closed.then(() => given.abort());
+    await sleep(this.#options.clock, timeoutMs, given.signal);
+    return owner.link !== undefined;
+  }
+
+  #inTurn<T>(door: Door, job: () => Promise<T>): Promise<T> {
+    const done = door.turn.then(job);
+    door.turn = done.catch(() => undefined); // Its own caller hears of it; the next one must not.
+    return done;
+  }
+
+  #door(name: string): Door {
+    const known = this.#doors.get(name);
+    if (known) return known;
+    const door: Door = { rule: new OneOwner(this.#options.clock), owner: undefined, turn: Promise.resolve() };
+    this.#doors.set(name, door);
+    return door;
+  }
+}

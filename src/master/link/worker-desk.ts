@@ -1,0 +1,194 @@
+import { mkdir } from 'node:fs/promises';
+import type { Cancel, Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { Signal } from '../../base/signal.ts';
+import type { Seat } from '../../model/worker.ts';
+import type { CreditPool } from '../../protocol/credit.ts';
+import type { Outcome } from '../../protocol/messages.ts';
+import type { Store } from '../../store/store.ts';
+import type { Carrier } from '../../transport/carrier.ts';
+import type { Vitals } from '../../transport/link.ts';
+import { listPartials, removePartial } from '../files/partial-file.ts';
+import { CommandBoard } from './command-board.ts';
+import type { DeskBus } from './command-board.ts';
+import type { CommandPost } from './command-post.ts';
+import type { CommandOrder, WorkerDesk } from './desk.ts';
+import { Reception } from './reception.ts';
+
+export interface WorkerDeskOptions {
+  readonly store: Store;
+  readonly bus: DeskBus;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly masterId: string;
+  /** Where files on their way here wait until they are whole; made when it is not there. */
+  readonly filesDir: string;
+  /** Shared by all links of this master. */
+  readonly creditPool: CreditPool;
+}
+
+export interface OpenWorkerDesk extends WorkerDesk {
+  /** A worker has logged in as `name`: greets it, judges whether it may be that worker, and serves it. */
+  accept(name: string, carrier: Carrier): void;
+  /** What the worker told of itself last; undefined when it is not connected. */
+  vitals(worker: string): Vitals | undefined;
+  /** Ends the worker's connection: its key or name was withdrawn. */
+  dismiss(worker: string, message: string): void;
+}
+
+export function openWorkerDesk(options: WorkerDeskOptions): OpenWorkerDesk {
+  return new Desk(options);
+}
+
+class Desk implements OpenWorkerDesk {
+  readonly #options: WorkerDeskOptions;
+  readonly #board: CommandBoard;
+  readonly #reception: Reception;
+  readonly #changed = new Signal<string>();
+  /** Orders whose records are being read, so that a `forget` meanwhile is not lost. */
+  readonly #opening = new Set<string>();
+
+  constructor(options: WorkerDeskOptions) {
+    this.#options = options;
+    const { store, bus } = options;
+    this.#board = new CommandBoard({ store, bus });
+    this.#reception = new Reception({
+      ...options,
+      board: this.#board,
+      prepared: this.#prepare(),
+      onChange: (worker) => {
+        bus.publish('workers', worker);
+        this.#changed.emit(worker);
+      },
+    });
+  }
+
+  accept(name: string, carrier: Carrier): void {
+    this.#reception.accept(name, carrier);
+  }
+
+  connected(): ReadonlySet<string> {
+    return this.#reception.ready();
+  }
+
+  vitals(worker: string): Vitals | undefined {
+    return this.#reception.vitals(worker);
+  }
+
+  dismiss(worker: string, message: string): void {
+    this.#reception.dismiss(worker, message);
+  }
+
+  onChange(listener: (worker: string) => void): Cancel {
+    return this.#changed.on(listener);
+  }
+
+  async run(order: CommandOrder, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
+    const aborted = whenAborted(signal);
+    try {
+      const post = await Promise.race([this.#post(order), aborted.promise]);
+      post.order = order;
+      this.#advance(post);
+      return await Promise.race([post.outcome, aborted.promise]);
+    } finally {
+      aborted.cancel();
+    }
+  }
+
+  interrupt(command: string, reason: string): void {
+    const post = this.#board.find(command);
+    if ((!post && !this.#opening.has(command)) || this.#board.interrupts.has(command)) return;
+    this.#board.interrupts.set(command, reason);
+    if (post) this.#advance(post);
+  }
+
+  forget(command: string): void {
+    const post = this.#board.find(command);
+    this.#opening.delete(command);
+    this.#board.remove(command);
+    if (!post) return;
+    post.stopTransfer();
+    this.#reception.attachment(post.worker)?.forget(post);
+    if (post.order?.spec.kind === 'get') this.#dropPartial(post);
+  }
+
+  openSeat(seat: Seat): void {
+    const current = this.#board.openSeat(seat);
+    this.#reception.attachment(seat.worker)?.openSession(current);
+  }
+
+  closeSeat(session: string): void {
+    const seat = this.#board.seat(session);
+    this.#board.closeSeat(session);
+    if (seat) this.#reception.attachment(seat.worker)?.closeSession(session);
+  }
+
+  async close(message: string): Promise<void> {
+    await this.#reception.close(message);
+    await this.#board.settled();
+  }
+
+  #advance(post: CommandPost): void {
+    this.#reception.attachment(post.worker)?.advance(post);
+  }
+
+  /** The order's post; a new one begins where the store says. */
+  async #post(order: CommandOrder): Promise<CommandPost> {
+    const { command, seat, logId } = order;
+    const known = this.#board.find(command);
+    if (known) return known;
+    this.#opening.add(command);
+    try {
+      const { store } = this.#options;
+      const [record, log] = await Promise.all([
+        store.commands.find(command),
+        logId === undefined ? undefined : store.logs.find(logId),
+      ]);
+      if (!this.#opening.has(command)) throw new Error(`command ${command} was forgotten before it was started`);
+      return this.#board.add({
+        command,
+        worker: seat.worker,
+        session: seat.session,
+        seenBy: record?.seenBy,
+        logId,
+        storedEnd: log?.length ?? 0,
+      });
+    } finally {
+      this.#opening.delete(command);
+    }
+  }
+
+  /** Before the first worker is let in. */
+  async #prepare(): Promise<void> {
+    const { store, filesDir } = this.#options;
+    this.#board.inherit(await store.workers.seats());
+    await mkdir(filesDir, { recursive: true });
+    for (const command of await listPartials(filesDir)) {
+      const record = await store.commands.find(command);
+      if (record?.state !== 'started') await removePartial(filesDir, command);
+    }
+  }
+
+  #dropPartial(post: CommandPost): void {
+    const { filesDir, logger } = this.#options;
+    post.transfersDone
+      .then(() => removePartial(filesDir, post.command))
+      .catch((error: unknown) => {
+        logger.warn('could not remove a part of a file', { command: post.command, error: errorText(error) });
+      });
+  }
+}
+
+/** Rejects with the signal's reason when it is aborted. */
+function whenAborted(signal: AbortSignal): { readonly promise: Promise<never>; readonly cancel: Cancel } {
+  let cancel: Cancel = () => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    const abort = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+    signal.addEventListener('abort', abort);
+    cancel = () => signal.removeEventListener('abort', abort);
+  });
+  promise.catch(() => undefined); // Nobody may be waiting in the moment it rejects; the race that waits hears of it.
+  return { promise, cancel };
+}
