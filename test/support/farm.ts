@@ -8,7 +8,8 @@ import type { BuildView } from '../../src/master/operator.ts';
 import { run, runOk } from './run.ts';
 import type { Ran, RunOptions } from './run.ts';
 
-const PROGRAM = resolve(
+/** The program that a person calls. */
+export const PROGRAM = resolve(
   import.meta.dirname,
   import.meta.dirname.includes('/dist/') ? '../../..' : '../..',
   'bin/trunkline.js',

@@ -22,6 +22,8 @@ test.each(["it's", 'say "no', 'end \\'])('%s is refused with what is wrong', (li
 test('words quoted by single quotes come back as they were', () => {
   const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
   fc.assert(
-    fc.property(fc.array(fc.string()), (words) => expect(splitWords(words.map(quote).join(' '))).toEqual(words)),
+    fc.property(fc.array(fc.string()), (words) => {
+      expect(splitWords(words.map(quote).join(' '))).toEqual(words);
+    }),
   );
 });

@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Farm, PROGRAM, trunkline } from '../support/farm.ts';
+import { until } from '../support/until.ts';
+import { startBenchHost } from './bench-host.ts';
+import { figure } from './figure.ts';
+import type { Figure } from './figure.ts';
+
+const SESSIONS = 1_000;
+const DESCRIPTORS = 256;
+
+interface Measured {
+  readonly heapBytes: number;
+  readonly descriptors: number;
+}
+
+/** 1,000 sessions on one connection, each running a command for 5 s at once; both daemons may open 256 descriptors. */
+export async function sessions(): Promise<readonly Figure[]> {
+  const farm = await Farm.create();
+  try {
+    await farm.config(`
+import { builder, defineMaster, force, project, sh, worker } from 'trunkline';
+export default defineMaster({ title: 'Bench', workers: [worker('w', { maxBuilds: ${SESSIONS} })], projects: [project('p', {
+  builders: [builder('b', { workers: ['w'], steps: [sh('s', ['sleep', '5'])] })], schedulers: [force()] })] });
+`);
+    const host = await startBenchHost(farm.masterDir, DESCRIPTORS);
+    const made = await trunkline([
+      ...['worker', 'init', farm.workerDir('w'), '--name', 'w', '--master', `127.0.0.1:${host.port}`],
+      ...['--host-key', host.hostKeyFingerprint],
+    ]);
+    if (made.status !== 0) throw new Error(made.stderr);
+    await writeFile(join(farm.masterDir, 'keys/workers/w.pub'), await readFile(join(farm.workerDir('w'), 'key.pub')));
+    const worker = spawn(
+      'sh',
+      [
+        '-c',
+        'ulimit -Sn "$0" && exec "$@"',
+        String(DESCRIPTORS),
+        process.execPath,
+        PROGRAM,
+        'worker',
+        'start',
+        farm.workerDir('w'),
+      ],
+      { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, TRUNKLINE_LOG: 'error' } },
+    );
+    await until(
+      'the worker is there',
+      async () => (await host.ask<{ connected: number }>('connected')).connected === 1,
+    );
+    await host.ask('force 10');
+    const before = await host.ask<Measured>('measure');
+    const ran = await host.ask<{ succeeded: number; most: number; atPeak?: Measured }>(`force ${SESSIONS}`);
+    const workerDescriptors = (await readdir(`/proc/${worker.pid}/fd`)).length;
+    const after = await host.ask<Measured>('measure');
+    const gone = once(worker, 'exit');
+    worker.kill('SIGTERM');
+    await Promise.all([gone, host.close()]);
+    const perSession = (measured: Measured): number => (measured.heapBytes - before.heapBytes) / SESSIONS / 1_024;
+    return [
+      figure('sessions: builds that succeeded', ran.succeeded, SESSIONS, 'of 1000'),
+      figure('sessions: most at once', ran.most, SESSIONS, 'of 1000'),
+      figure('sessions: master descriptors', after.descriptors, DESCRIPTORS, 'fds'),
+      figure('sessions: worker descriptors', workerDescriptors, DESCRIPTORS, 'fds'),
+      figure('sessions: heap of an open one', perSession(after), 10, 'KiB'),
+      ...(ran.atPeak ? [figure('sessions: heap while it builds', perSession(ran.atPeak), 10, 'KiB')] : []),
+    ];
+  } finally {
+    await farm.close();
+  }
+}
