@@ -45,7 +45,8 @@ export class ResumeModel {
 
   /** The worker sends up to `count` bytes as one chunk; and when all is sent, the end. */
   send(count: number): void {
-    const { end, isFinished } = this.worker;
+    const { start, end, isFinished } = this.worker;
+    if (this.#next < start) throw new Error(`asked to send ${this.#next}, but the worker holds from ${start}`);
     if (this.#next < end) {
       const length = Math.min(count, end - this.#next);
       const bytes = Array.from({ length }, (_, i) => byteAt(this.#next + i));
