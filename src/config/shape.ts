@@ -37,4 +37,6 @@ export interface StepShape {
   /** Unique in its builder. */
   readonly name: string;
   readonly rules: StepRules;
+  /** Changes when the step is made from something else; code of its own is seen by its text only. */
+  readonly fingerprint?: string;
 }

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { STEP_RULES } from '../model/result.ts';
+import type { StepRules } from '../model/result.ts';
+import { configSchema } from './config-schema.ts';
+import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
+import { placeInWords } from './place.ts';
+import type { BuilderShape, ConfigShape, ProjectShape, StepShape } from './shape.ts';
+import { CONFIG_FORMAT } from './values.ts';
+
+export type Check =
+  { readonly config: CheckedConfig; readonly shape: ConfigShape } | { readonly mistakes: readonly string[] };
+
+/** Checks what a configuration file exports: its shape for the master, or all that is wrong with it, each with its place. */
+export function checkConfig(hash: string, exported: unknown): Check {
+  const format =
+    typeof exported === 'object' && exported !== null && 'format' in exported ? exported.format : undefined;
+  if (typeof format === 'number' && format > CONFIG_FORMAT) {
+    return {
+      mistakes: [`it was made by a newer trunkline (format ${format}, we read ${CONFIG_FORMAT}): upgrade this one`],
+    };
+  }
+  const parsed = configSchema.safeParse(exported);
+  if (!parsed.success) {
+    return {
+      mistakes: parsed.error.issues.map(({ path, message, ...issue }) => {
+        const text =
+          issue.code === 'unrecognized_keys' ? `unknown option ${issue.keys.join(', ')}; remove it` : message;
+        return at(placeInWords(exported, path), text);
+      }),
+    };
+  }
+  const config = parsed.data;
+  const mistakes = relationMistakes(config);
+  return mistakes.length > 0 ? { mistakes } : { config, shape: shapeOf(hash, config) };
+}
+
+function at(place: string, text: string): string {
+  return place ? `${place}: ${text}` : text;
+}
+
+function relationMistakes(config: CheckedConfig): string[] {
+  const mistakes: string[] = [];
+  const workers = new Set(config.workers.map(({ name }) => name));
+  for (const name of doubles(config.workers)) mistakes.push(`worker "${name}" is there twice; remove or rename one`);
+  for (const name of doubles(config.projects)) mistakes.push(`project "${name}" is there twice; remove or rename one`);
+  for (const project of config.projects) {
+    const inProject = `project "${project.name}"`;
+    for (const name of doubles(project.builders)) {
+      mistakes.push(`${inProject}: builder "${name}" is there twice; remove or rename one`);
+    }
+    for (const builder of project.builders) {
+      const place = `${inProject}, builder "${builder.name}"`;
+      for (const worker of builder.workers) {
+        if (workers.has(worker)) continue;
+        mistakes.push(
+          `${place}: worker "${worker}" is not among the workers; add worker('${worker}') or correct the name`,
+        );
+      }
+      for (const { name } of builder.steps.filter(needsSource)) {
+        if (project.source) continue;
+        mistakes.push(`${place}, step "${name}": the project has no source; give it git(url), or the step a url`);
+      }
+    }
+  }
+  return mistakes;
+}
+
+function needsSource({ made }: CheckedBuilder['steps'][number]): boolean {
+  return made?.of === 'checkout' && made['url'] === undefined;
+}
+
+/** Names that occur more than once, also those that differ in case only: they become folders, and not every disk tells. */
+function doubles(items: readonly { readonly name: string }[]): string[] {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { name } of items) {
+    const folded = name.toLowerCase();
+    if (seen.has(folded)) twice.add(name);
+    seen.add(folded);
+  }
+  return [...twice];
+}
+
+function shapeOf(hash: string, { title, workers, projects }: CheckedConfig): ConfigShape {
+  return {
+    hash,
+    title,
+    workers: workers.map(({ name, maxBuilds = 1, host, owner }) => ({
+      name,
+      maxBuilds,
+      ...(host !== undefined && { host }),
+      ...(owner !== undefined && { owner }),
+    })),
+    projects: projects.map(projectShape),
+  };
+}
+
+function projectShape({ name, source, builders, schedulers = [] }: CheckedProject): ProjectShape {
+  return {
+    name,
+    ...(source && {
+      source: { kind: 'git', url: source.url, ...(source.branch !== undefined && { branch: source.branch }) },
+    }),
+    builders: builders.map(builderShape),
+    isForceable: schedulers.some(({ kind }) => kind === 'force'),
+  };
+}
+
+function builderShape({ name, workers, env = {}, steps }: CheckedBuilder): BuilderShape {
+  return { name, workers: [...new Set(workers)], env, steps: stepShapes(steps) };
+}
+
+/** A name that is there already gets `-2`, `-3`, …: steps are asked for by name. */
+function stepShapes(steps: CheckedBuilder['steps']): StepShape[] {
+  const taken = new Set<string>();
+  return steps.map(({ name, rules, made, run }) => {
+    let unique = name;
+    for (let n = 2; taken.has(unique); n++) unique = `${name}-${n}`;
+    taken.add(unique);
+    const code = made ? JSON.stringify(made) : Function.prototype.toString.call(run);
+    return {
+      name: unique,
+      rules: completeRules(rules),
+      fingerprint: createHash('sha256').update(code).digest('hex').slice(0, 16),
+    };
+  });
+}
+
+function completeRules(given: CheckedBuilder['steps'][number]['rules']): StepRules {
+  return {
+    haltOnFailure: given.haltOnFailure ?? STEP_RULES.haltOnFailure,
+    flunkOnFailure: given.flunkOnFailure ?? STEP_RULES.flunkOnFailure,
+    warnOnFailure: given.warnOnFailure ?? STEP_RULES.warnOnFailure,
+    flunkOnWarnings: given.flunkOnWarnings ?? STEP_RULES.flunkOnWarnings,
+    warnOnWarnings: given.warnOnWarnings ?? STEP_RULES.warnOnWarnings,
+    alwaysRun: given.alwaysRun ?? STEP_RULES.alwaysRun,
+  };
+}

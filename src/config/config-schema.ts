@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { isName, NAME_RULE } from '../model/names.ts';
+import { DURATION_RULE, parseDuration } from './duration.ts';
+import type { StepFunction } from './step-context.ts';
+
+const LONGEST_LIST = 10_000;
+
+function isDuration(text: string): boolean {
+  try {
+    return parseDuration(text) > 0;
+  } catch {
+    // That it is none is all we want to know; the message is ours.
+    return false;
+  }
+}
+
+/** What is said of a value of the wrong kind. */
+const NO = {
+  master: 'the default export is no configuration: end the file with `export default defineMaster({ … })`',
+  worker: 'this is no worker: use worker()',
+  project: 'this is no project: use project()',
+  git: 'this is no source: use git()',
+  builder: 'this is no builder: use builder()',
+  step: 'this is no step: use sh(), checkout() or step()',
+  force: 'this is no scheduler: use force()',
+} as const;
+
+const name = z
+  .string({ error: 'give it a name' })
+  .refine(isName, { error: ({ input }) => `the name ${JSON.stringify(input)} is not allowed: use ${NAME_RULE}` });
+const stepName = z.string({ error: 'give it a name' }).refine((text) => /^\S(.{0,98}\S)?$/u.test(text), {
+  error: 'a name of a step is one line of 1 to 100 characters, without blanks around it',
+});
+const duration = z
+  .string({ error: DURATION_RULE })
+  .refine(isDuration, { error: ({ input }) => `${JSON.stringify(input)} is no duration: ${DURATION_RULE}` });
+const word = z.string().min(1).max(4_096);
+/** What git would take for an option is refused. */
+const gitWord = word.refine((text) => !text.startsWith('-'), { error: 'it must not begin with "-"' });
+
+function list<T extends z.ZodType>(item: T, what: string): z.ZodArray<T> {
+  return z.array(item, { error: `give a list of ${what}` }).max(LONGEST_LIST);
+}
+
+const rules = z.strictObject({
+  haltOnFailure: z.boolean().optional(),
+  flunkOnFailure: z.boolean().optional(),
+  warnOnFailure: z.boolean().optional(),
+  flunkOnWarnings: z.boolean().optional(),
+  warnOnWarnings: z.boolean().optional(),
+  alwaysRun: z.boolean().optional(),
+});
+
+const step = z.strictObject(
+  {
+    kind: z.literal('step', { error: NO.step }),
+    name: stepName,
+    rules,
+    run: z.custom<StepFunction>((value) => typeof value === 'function', { error: 'give it a function' }),
+    made: z
+      .looseObject({
+        of: z.string(),
+        timeout: duration.nullish(),
+        maxTime: duration.optional(),
+        killAfter: duration.optional(),
+      })
+      .optional(),
+  },
+  { error: NO.step },
+);
+
+const builder = z.strictObject(
+  {
+    kind: z.literal('builder', { error: NO.builder }),
+    name,
+    workers: list(z.string(), 'names of workers').min(1, { error: 'name at least one worker' }),
+    env: z
+      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'no name of an environment variable' }), z.string())
+      .optional(),
+    steps: list(step, 'steps').min(1, { error: 'give it at least one step' }),
+  },
+  { error: NO.builder },
+);
+
+const project = z.strictObject(
+  {
+    kind: z.literal('project', { error: NO.project }),
+    name,
+    source: z
+      .strictObject(
+        { kind: z.literal('git', { error: NO.git }), url: gitWord, branch: gitWord.optional() },
+        { error: NO.git },
+      )
+      .optional(),
+    builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
+    schedulers: list(
+      z.strictObject({ kind: z.literal('force', { error: NO.force }) }, { error: NO.force }),
+      'schedulers',
+    ).optional(),
+  },
+  { error: NO.project },
+);
+
+const worker = z.strictObject(
+  {
+    kind: z.literal('worker', { error: NO.worker }),
+    name,
+    maxBuilds: z
+      .int({ error: 'write a whole number of 1 or more' })
+      .min(1, { error: 'write a whole number of 1 or more' })
+      .max(1_000, { error: 'at most 1000' })
+      .optional(),
+    host: word.optional(),
+    owner: word.optional(),
+  },
+  { error: NO.worker },
+);
+
+/** The value a configuration file exports. What it says of other parts of it is checked by `check-config.ts`. */
+export const configSchema = z.strictObject(
+  {
+    kind: z.literal('master', { error: NO.master }),
+    format: z.number(),
+    title: z.string({ error: 'give a title' }).min(1, { error: 'give a title' }).max(200),
+    workers: list(worker, 'workers').min(1, { error: 'name at least one worker' }),
+    projects: list(project, 'projects').min(1, { error: 'give at least one project' }),
+  },
+  { error: NO.master },
+);
+
+export type CheckedConfig = z.infer<typeof configSchema>;
+export type CheckedBuilder = z.infer<typeof builder>;
+export type CheckedProject = z.infer<typeof project>;

@@ -1,0 +1,34 @@
+import { CONFIG_FORMAT } from './values.ts';
+import type { BuilderConfig, ForceScheduler, GitSource, MasterConfig, ProjectConfig, WorkerConfig } from './values.ts';
+
+type Options<T> = Omit<T, 'kind' | 'format' | 'name' | 'url'>;
+
+/** The whole of a configuration; the file's default export. */
+export function defineMaster(config: Options<MasterConfig>): MasterConfig {
+  return { ...config, kind: 'master', format: CONFIG_FORMAT };
+}
+
+/** A machine that builds: `maxBuilds` at a time (1), its `host` and `owner` for people. Its key is admitted by `worker add`. */
+export function worker(name: string, options: Options<WorkerConfig> = {}): WorkerConfig {
+  return { ...options, kind: 'worker', name };
+}
+
+/** A repository with the builders that build it. */
+export function project(name: string, options: Options<ProjectConfig>): ProjectConfig {
+  return { ...options, kind: 'project', name };
+}
+
+/** Where a project's code is: a URL or a path; `branch` absent = the repository's default branch. */
+export function git(url: string, options: Options<GitSource> = {}): GitSource {
+  return { ...options, kind: 'git', url };
+}
+
+/** One way to build a project: its steps, one after the other, on one of the named workers. */
+export function builder(name: string, options: Options<BuilderConfig>): BuilderConfig {
+  return { ...options, kind: 'builder', name };
+}
+
+/** People may ask for builds of the project. */
+export function force(): ForceScheduler {
+  return { kind: 'force' };
+}

@@ -1,0 +1,79 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { BuilderShape, ConfigShape, ProjectShape, StepShape, WorkerShape } from './shape.ts';
+
+/** What a reload changes, a line each, for people; empty when it is the same configuration. */
+export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
+  if (before.hash === after.hash) return [];
+  const lines = [
+    ...(before.title === after.title ? [] : [`title changed to ${JSON.stringify(after.title)}`]),
+    ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
+    ...diffLists(before.projects, after.projects, 'project', diffProjects),
+  ];
+  // What code of its own does is not seen in a shape; nor is a helper function that a step calls.
+  return lines.length > 0 ? lines : ['the code changed; workers, projects, builders and steps are the same'];
+}
+
+interface Named {
+  readonly name: string;
+}
+
+function diffLists<T extends Named>(
+  before: readonly T[],
+  after: readonly T[],
+  noun: string,
+  diff: (before: T, after: T) => readonly string[],
+): string[] {
+  const lines: string[] = [];
+  const old = new Map(before.map((item) => [item.name, item]));
+  const kept = new Set(after.map(({ name }) => name));
+  for (const { name } of before) if (!kept.has(name)) lines.push(`${noun} ${name} removed`);
+  for (const item of after) {
+    const was = old.get(item.name);
+    if (!was) lines.push(`${noun} ${item.name} added`);
+    else lines.push(...diff(was, item).map((line) => `${noun} ${item.name}: ${line}`));
+  }
+  return lines;
+}
+
+function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
+  return changed(before, after, ['maxBuilds', 'host', 'owner']);
+}
+
+function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
+  return [
+    ...changed(before, after, ['source', 'isForceable']),
+    ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
+  ];
+}
+
+function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
+  const lines = [
+    ...changed(before, after, ['workers', 'env']),
+    ...diffLists(before.steps, after.steps, 'step', diffSteps),
+  ];
+  const stayed = (steps: readonly StepShape[], others: readonly StepShape[]): string[] =>
+    steps.map(({ name }) => name).filter((name) => others.some((other) => other.name === name));
+  const isMoved = !isDeepStrictEqual(stayed(before.steps, after.steps), stayed(after.steps, before.steps));
+  return isMoved ? [...lines, 'the order of its steps changed'] : lines;
+}
+
+function diffSteps(before: StepShape, after: StepShape): string[] {
+  const lines = changed(before, after, ['rules']);
+  return before.fingerprint === after.fingerprint ? lines : [...lines, 'changed'];
+}
+
+const WORDS: Readonly<Record<string, string>> = { isForceable: 'force' };
+
+function changed<T>(before: T, after: T, keys: readonly (keyof T & string)[]): string[] {
+  return keys
+    .filter((key) => !isDeepStrictEqual(before[key], after[key]))
+    .map((key) =>
+      // Values of an environment may be nobody's business.
+      key === 'env' ? 'env changed' : `${WORDS[key] ?? key} changed from ${show(before[key])} to ${show(after[key])}`,
+    );
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return JSON.stringify(value) ?? typeof value;
+}

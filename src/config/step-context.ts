@@ -1,0 +1,91 @@
+import type { Json } from '../model/json.ts';
+import type { Result } from '../model/result.ts';
+import type { BuildFacts } from './code-host.ts';
+
+/** A time as text: `500ms`, `30s`, `20m`, `1h30m`. */
+export type Duration = string;
+
+export interface RunOptions {
+  /** Folder on the worker, relative to the build's folder. */
+  readonly cwd?: string;
+  /** Added to the builder's. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** At most 64 KiB. */
+  readonly stdin?: string;
+  /** Ends the command after so long without output; default `20m`, `null` = never. */
+  readonly timeout?: Duration | null;
+  /** Ends the command after so long in all; default: never. */
+  readonly maxTime?: Duration;
+  /** From TERM to KILL when the command is ended. */
+  readonly killAfter?: Duration;
+  /** Name of its log; default `stdio` for the first command of a step, `stdio-2`, … for the next. */
+  readonly log?: string;
+  /** Gives back so many of the last bytes of its output as `output`; at most 256 KiB. */
+  readonly capture?: number;
+}
+
+/** How a command ended. A command that fails does not throw. */
+export interface RunResult {
+  /** It ran to its end and exited with 0. */
+  readonly ok: boolean;
+  /** null: it was ended by a signal, or never started. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Which limit ended it. */
+  readonly timedOut: 'silence' | 'total' | null;
+  /** For people: `exit 2`, `timed out after 20m without output`, `killed by SIGSEGV`. */
+  readonly summary: string;
+  readonly durationMs: number;
+  /** What was captured; empty without `capture`. stdout and stderr are one stream. */
+  readonly output: string;
+}
+
+/** What a step's function may return. Nothing = success. */
+export type StepOutcome = Result | { readonly result: Result; readonly summary?: string } | undefined | void;
+
+export type StepFunction = (ctx: StepContext) => StepOutcome | Promise<StepOutcome>;
+
+/**
+ * What a step's function works with. Every call is recorded; after a restart the function is run again, and its calls answer
+ * from the record. So: await each call before the next (or use `parallel`), and take time, chance and effects on the outside
+ * from `now`, `random` and `once`.
+ */
+export interface StepContext {
+  readonly build: BuildFacts;
+  /** Runs a command on the worker: text for `/bin/sh -c`, or a program with its arguments. */
+  run(command: string | readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Makes a folder on the worker, with its parents. */
+  mkdir(path: string): Promise<void>;
+  /** Removes a file or a tree on the worker. */
+  remove(path: string): Promise<void>;
+  /** Copies a file of the worker to the master (Buildbot's FileUpload). `to` is relative to the master's folder. */
+  upload(
+    path: string,
+    to: string,
+    options?: { readonly maxBytes?: number },
+  ): Promise<{ readonly size: number; readonly sha256: string }>;
+  /** Copies a file of the master, or a text, to the worker (Buildbot's FileDownload, StringDownload). */
+  download(from: string | { readonly text: string }, path: string, options?: { readonly mode?: number }): Promise<void>;
+  /** A property of the build, as it is in this step. */
+  property(name: string): Json | undefined;
+  setProperty(name: string, value: Json): Promise<void>;
+  /** UTC milliseconds. */
+  now(): Promise<number>;
+  /** From 0 to below 1. */
+  random(): Promise<number>;
+  /**
+   * Runs `fn` and records its value (JSON), so that a restart does not run it again. If the master is lost while it runs, the
+   * step ends as `exception` (outcome unknown), unless it is declared idempotent: then it is run again.
+   */
+  once<T extends Json | undefined | void>(
+    name: string,
+    fn: () => T | Promise<T>,
+    options?: { readonly idempotent?: boolean },
+  ): Promise<T>;
+  /** Runs branches at the same time; each must use the context it is given. Throws the first branch's error, after all ended. */
+  parallel<T extends Readonly<Record<string, unknown>>>(branches: {
+    readonly [K in keyof T]: (ctx: StepContext) => T[K] | Promise<T[K]>;
+  }): Promise<T>;
+  /** Ends the step as a failure. */
+  fail(message: string): never;
+}

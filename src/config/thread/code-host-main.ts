@@ -1,0 +1,85 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { StepRun } from '../code-host.ts';
+import { CodeMarks } from './code-marks.ts';
+import { LoadedConfigs } from './loaded-configs.ts';
+import { OpenRun } from './open-run.ts';
+import { runFunction } from './run-function.ts';
+import { detailOf, reportOf } from './step-error.ts';
+import { MARK } from './thread-messages.ts';
+import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
+
+/** The thread of user code: loads bundles and runs the functions of steps, which ask the master by messages. */
+if (!parentPort) throw new Error('code-host-main is the entry of a worker thread');
+const port = parentPort;
+const send = (message: FromThread): void => port.postMessage(message);
+
+process.setSourceMapsEnabled(true);
+const marks = new CodeMarks(new Int32Array((workerData as ThreadData).shared));
+const configs = new LoadedConfigs();
+const runs = new Map<number, OpenRun>();
+
+port.on('message', (message: ToThread) => {
+  switch (message.type) {
+    case 'ping':
+      return marks.pong();
+    case 'load':
+      return void load(message.hash, message.bundle);
+    case 'run':
+      return void start(message.id, message.run);
+    case 'answer':
+      return runs.get(message.id)?.answer(message.key, message.answer);
+    case 'drop':
+      return end(message.id);
+  }
+});
+process.on('uncaughtException', (error) => blame(error, ''));
+process.on('unhandledRejection', (error) => blame(error, 'a promise that nobody awaited was rejected: '));
+
+async function load(hash: string, bundle: Uint8Array): Promise<void> {
+  const loaded = await marks.enter(MARK.loading, () => configs.load(hash, bundle));
+  send({ type: 'mistakes' in loaded ? 'refused' : 'loaded', hash, ...loaded } as FromThread);
+}
+
+async function start(id: number, { build, ...what }: StepRun): Promise<void> {
+  const found = configs.find({ build, ...what });
+  if (!found) {
+    const summary = `${what.project}/${what.builder} has no step ${what.step} in configuration ${what.configHash}`;
+    return send({ type: 'report', id, report: { result: 'exception', summary } });
+  }
+  const { project, builder, step } = found;
+  const run = new OpenRun(
+    { ...build, source: { ...sourceOf(project.source), ...build.source } },
+    builder.env ?? {},
+    (call) => send({ type: 'call', id, call }),
+  );
+  runs.set(id, run);
+  const report = await marks.enter(id, () => runFunction(step.run, run));
+  if (run.isOver) return;
+  end(id);
+  send({ type: 'report', id, report });
+}
+
+/** Where a build's code is, unless its request said otherwise. */
+function sourceOf(source: { readonly url: string; readonly branch?: string | undefined } | undefined): {
+  readonly repository?: string;
+  readonly branch?: string;
+} {
+  if (!source) return {};
+  return { repository: source.url, ...(source.branch !== undefined && { branch: source.branch }) };
+}
+
+function end(id: number): void {
+  runs.get(id)?.end();
+  runs.delete(id);
+}
+
+/** An error that no function caught ends the step it comes from; one of no step is only told. */
+function blame(error: unknown, prefix: string): void {
+  const id = marks.current();
+  if (runs.has(id)) {
+    end(id);
+    send({ type: 'report', id, report: reportOf(error, prefix || 'not caught: ') });
+  } else {
+    send({ type: 'stray', text: `${prefix}${error instanceof Error ? detailOf(error) : String(error)}` });
+  }
+}

@@ -1,0 +1,56 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { checkConfig } from '../check-config.ts';
+import type { StepRun } from '../code-host.ts';
+import type { CheckedBuilder, CheckedConfig, CheckedProject } from '../config-schema.ts';
+import type { ConfigShape } from '../shape.ts';
+import { detailOf } from './step-error.ts';
+
+type Loaded = { readonly shape: ConfigShape } | { readonly mistakes: readonly string[] };
+
+/** The bundles that this thread has loaded. */
+export class LoadedConfigs {
+  readonly #configs = new Map<string, CheckedConfig>();
+
+  async load(hash: string, bundle: Uint8Array): Promise<Loaded> {
+    let exported: unknown;
+    try {
+      exported = await importBundle(hash, bundle);
+    } catch (error) {
+      const text = error instanceof Error ? detailOf(error) : String(error);
+      return { mistakes: [`the configuration threw while it was loaded; correct it: ${text}`] };
+    }
+    const check = checkConfig(hash, exported);
+    if ('mistakes' in check) return check;
+    this.#configs.set(hash, check.config);
+    return { shape: check.shape };
+  }
+
+  find(run: StepRun):
+    | {
+        readonly project: CheckedProject;
+        readonly builder: CheckedBuilder;
+        readonly step: CheckedBuilder['steps'][number];
+      }
+    | undefined {
+    const project = this.#configs.get(run.configHash)?.projects.find(({ name }) => name === run.project);
+    const builder = project?.builders.find(({ name }) => name === run.builder);
+    const step = builder?.steps[run.step];
+    return project && builder && step && { project, builder, step };
+  }
+}
+
+/** From a file, because the stack of a `data:` module shows all of it; the file is needed for this moment only. */
+async function importBundle(hash: string, bundle: Uint8Array): Promise<unknown> {
+  const folder = await mkdtemp(join(tmpdir(), 'trunkline-config-'));
+  try {
+    const file = join(folder, `${hash.slice(0, 16)}.mjs`);
+    await writeFile(file, bundle, { mode: 0o600 });
+    const loaded = (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
+    return loaded.default;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

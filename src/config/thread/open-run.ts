@@ -1,0 +1,77 @@
+import { deferred } from '../../base/deferred.ts';
+import type { Deferred } from '../../base/deferred.ts';
+import type { Json } from '../../model/json.ts';
+import type { KnownCall } from '../calls.ts';
+import type { BuildFacts, StepAnswer, StepCall } from '../code-host.ts';
+import { StepFailure } from './step-error.ts';
+
+const CALLS = 100_000;
+
+/** One run of a step's function in this thread: its calls on the way, and what its contexts share. */
+export class OpenRun {
+  readonly build: BuildFacts;
+  readonly env: Readonly<Record<string, string>>;
+  readonly #send: (call: StepCall) => void;
+  readonly #waiting = new Map<string, Deferred<Json>>();
+  readonly #logs = new Set<string>();
+  readonly #properties: Map<string, Json>;
+  #calls = 0;
+  #isOver = false;
+
+  constructor(build: BuildFacts, env: Readonly<Record<string, string>>, send: (call: StepCall) => void) {
+    this.build = build;
+    this.env = env;
+    this.#send = send;
+    this.#properties = new Map(Object.entries(build.properties));
+  }
+
+  /** Sends a call; the promise stays open for ever once the run is over. */
+  call(key: string, call: KnownCall): Promise<Json> {
+    this.#calls += 1;
+    if (this.#calls > CALLS) throw new RangeError(`the step made more than ${CALLS} calls; split it`);
+    const answer = deferred<Json>();
+    if (this.#isOver) return answer.promise;
+    this.#waiting.set(key, answer);
+    this.#send({ ...call, key });
+    return answer.promise;
+  }
+
+  answer(key: string, answer: StepAnswer): void {
+    const waiting = this.#waiting.get(key);
+    if (!waiting || 'end' in answer) return;
+    this.#waiting.delete(key);
+    if ('ok' in answer) waiting.resolve(answer.ok);
+    else waiting.reject(new StepFailure(answer.error));
+  }
+
+  /** No call of it is answered any more. */
+  end(): void {
+    this.#isOver = true;
+    this.#waiting.clear();
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** A log has one command. */
+  takeLog(name: string): void {
+    if (this.#logs.has(name)) throw new Error(`the step has a log ${JSON.stringify(name)} already; name it otherwise`);
+    this.#logs.add(name);
+  }
+
+  property(name: string): Json | undefined {
+    return this.#properties.get(name);
+  }
+
+  setProperty(name: string, value: Json): void {
+    this.#properties.set(name, value);
+  }
+}
+
+/** A copy that is JSON and nothing else. */
+export function toJson(value: unknown, what: string): Json {
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw new TypeError(`${what} is ${typeof value}; it must be something that JSON can hold`);
+  return JSON.parse(text) as Json;
+}

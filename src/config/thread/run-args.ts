@@ -1,0 +1,79 @@
+import { isName, NAME_RULE } from '../../model/names.ts';
+import type { RunAnswer, RunArgs } from '../calls.ts';
+import { parseDuration, showDuration } from '../duration.ts';
+import type { RunOptions, RunResult } from '../step-context.ts';
+
+const DEFAULT_SILENCE = '20m';
+/** Limits of the wire (`docs/protocol.md`), told where the mistake is made. */
+const COMMAND_CHARACTERS = 100_000;
+const COMMAND_WORDS = 1_000;
+const STDIN_BYTES = 64 * 1024;
+const CAPTURE_BYTES = 256 * 1024;
+
+/** Checks what `ctx.run` was given. */
+export function runArgs(
+  command: string | readonly string[],
+  options: RunOptions,
+  given: { readonly env: Readonly<Record<string, string>>; readonly log: string },
+): RunArgs {
+  const { cwd, env, stdin, timeout = DEFAULT_SILENCE, maxTime, killAfter, log = given.log, capture } = options;
+  checkCommand(command);
+  if (!isName(log)) throw new TypeError(`${JSON.stringify(log)} is no name for a log: use ${NAME_RULE}`);
+  if (stdin !== undefined && Buffer.byteLength(stdin) > STDIN_BYTES) {
+    throw new RangeError(`stdin is longer than ${STDIN_BYTES} bytes; use ctx.download({ text }, FILE) and < FILE`);
+  }
+  if (capture !== undefined && !(Number.isInteger(capture) && capture > 0 && capture <= CAPTURE_BYTES)) {
+    throw new RangeError(`capture is ${capture}; give a number of bytes from 1 to ${CAPTURE_BYTES}`);
+  }
+  const joined = { ...given.env, ...env };
+  for (const [name, value] of Object.entries(joined)) {
+    if (typeof value !== 'string') throw new TypeError(`env ${name} is ${typeof value}; give a text`);
+  }
+  return {
+    command: typeof command === 'string' ? command : [...command],
+    env: joined,
+    log,
+    ...(cwd !== undefined && { cwd }),
+    ...(stdin !== undefined && { stdin }),
+    ...(timeout !== null && { silenceMs: parseDuration(timeout) }),
+    ...(maxTime !== undefined && { totalMs: parseDuration(maxTime) }),
+    ...(killAfter !== undefined && { killAfterMs: parseDuration(killAfter) }),
+    ...(capture !== undefined && { capture }),
+  };
+}
+
+function checkCommand(command: string | readonly string[]): void {
+  const words: readonly unknown[] = Array.isArray(command) ? command : [command];
+  if (words.length === 0 || words[0] === '') throw new TypeError('ctx.run was given an empty command');
+  if (words.length > COMMAND_WORDS) throw new RangeError(`ctx.run was given more than ${COMMAND_WORDS} arguments`);
+  for (const word of words) {
+    if (typeof word !== 'string') throw new TypeError('ctx.run takes a text, or a list of texts');
+    if (word.includes('\0')) throw new TypeError('ctx.run was given a text with a NUL in it');
+    if (word.length > COMMAND_CHARACTERS) {
+      throw new RangeError(
+        `ctx.run was given more than ${COMMAND_CHARACTERS} characters; use ctx.download({ text }, …)`,
+      );
+    }
+  }
+}
+
+export function runResult(args: RunArgs, answer: RunAnswer): RunResult {
+  const { status, exitCode, signal, ended } = answer;
+  return {
+    ok: status === 'exited' && exitCode === 0 && ended === undefined,
+    exitCode: exitCode ?? null,
+    signal: signal ?? null,
+    timedOut: ended === 'silence' || ended === 'total' ? ended : null,
+    summary: summaryOf(args, answer),
+    durationMs: Math.max(0, answer.endedAtMs - answer.startedAtMs),
+    output: answer.captured ?? '',
+  };
+}
+
+function summaryOf(args: RunArgs, { status, exitCode, signal, ended, message }: RunAnswer): string {
+  if (ended === 'silence') return `timed out after ${showDuration(args.silenceMs ?? 0)} without output`;
+  if (ended === 'total') return `timed out after ${showDuration(args.totalMs ?? 0)} in all`;
+  if (ended !== undefined) return message ?? `ended (${ended})`;
+  if (status === 'refused') return message ?? 'could not be started';
+  return status === 'signalled' ? `killed by ${signal ?? 'a signal'}` : `exit ${exitCode ?? '?'}`;
+}

@@ -1,0 +1,48 @@
+import type { StepReport } from '../code-host.ts';
+
+/** Ends a step as a failure when its function lets it pass: `ctx.fail`, or a file operation that was refused. */
+export class StepFailure extends Error {
+  override readonly name = 'StepFailure';
+}
+
+const SUMMARY_CHARACTERS = 500;
+const DETAIL_CHARACTERS = 16 * 1024;
+const DEEPEST_CAUSE = 8;
+
+/** What was thrown in user code, as the end of its step. */
+export function reportOf(error: unknown, prefix = ''): StepReport {
+  if (error instanceof StepFailure && prefix === '') {
+    return { result: 'failure', summary: cut(error.message, SUMMARY_CHARACTERS) };
+  }
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : `${textOf(error)} was thrown`;
+  const detail = error instanceof Error ? detailOf(error) : undefined;
+  return {
+    result: 'exception',
+    summary: cut(`${prefix}${text.split('\n', 1)[0] ?? ''}`, SUMMARY_CHARACTERS),
+    ...(detail !== undefined && { detail: cut(detail, DETAIL_CHARACTERS) }),
+  };
+}
+
+/** The stack without frames of Node's own, and what caused it. */
+export function detailOf(error: Error, depth = 0): string {
+  const stack = (error.stack ?? `${error.name}: ${error.message}`)
+    .split('\n')
+    .filter((line) => !/^\s+at .*\(?node:/.test(line))
+    .join('\n');
+  const { cause } = error;
+  if (cause === undefined || depth === DEEPEST_CAUSE) return stack;
+  return `${stack}\ncaused by: ${cause instanceof Error ? detailOf(cause, depth + 1) : textOf(cause)}`;
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    // An object whose own conversion throws: its kind is all that can be told.
+    return typeof value;
+  }
+}
+
+function cut(text: string, characters: number): string {
+  return text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
+}

@@ -1,0 +1,194 @@
+import type { Json } from '../../model/json.ts';
+import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer } from '../calls.ts';
+import type { RunOptions, RunResult, StepContext } from '../step-context.ts';
+import type { BuildFacts } from '../code-host.ts';
+import { toJson } from './open-run.ts';
+import type { OpenRun } from './open-run.ts';
+import { runArgs, runResult } from './run-args.ts';
+import { StepFailure } from './step-error.ts';
+
+const BRANCH = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
+/** A key becomes a part of a command's id, which is the name of a folder on the worker. */
+const KEY_CHARACTERS = 100;
+/** A text is kept in the step's record; what is longer comes from a file. */
+const TEXT_CHARACTERS = 256 * 1024;
+const PROPERTY_NAME = /^\S(?:.{0,98}\S)?$/u;
+
+/**
+ * The context of a step's function, or of one branch of `parallel`. Its calls are sequential and numbered from 1, so that a
+ * function that is run again makes the same calls under the same keys.
+ */
+export class StepScope implements StepContext {
+  readonly #run: OpenRun;
+  readonly #prefix: string;
+  readonly #logPrefix: string;
+  #ordinal = 0;
+  #commands = 0;
+  #parallels = 0;
+  /** The call that is on its way. */
+  #pending: string | undefined;
+
+  constructor(run: OpenRun, prefix = '', logPrefix = '') {
+    this.#run = run;
+    this.#prefix = prefix;
+    this.#logPrefix = logPrefix;
+  }
+
+  get build(): BuildFacts {
+    return this.#run.build;
+  }
+
+  /** The call that was made and not awaited, if any. */
+  get pending(): string | undefined {
+    return this.#pending;
+  }
+
+  async run(command: string | readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const n = this.#commands + 1;
+    const given = { env: this.#run.env, log: `stdio${this.#logPrefix}${n > 1 ? `-${n}` : ''}` };
+    const args = runArgs(command, options, given);
+    const answer = await this.#call('run', () => {
+      this.#run.takeLog(args.log);
+      this.#commands = n;
+      return { kind: 'run', args };
+    });
+    return runResult(args, answer as RunAnswer);
+  }
+
+  async mkdir(path: string): Promise<void> {
+    await this.#call('mkdir', () => ({ kind: 'mkdir', args: { path: text(path, 'path') } }));
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#call('remove', () => ({ kind: 'remove', args: { path: text(path, 'path') } }));
+  }
+
+  async upload(
+    path: string,
+    to: string,
+    options: { readonly maxBytes?: number } = {},
+  ): Promise<{ readonly size: number; readonly sha256: string }> {
+    const { maxBytes } = options;
+    const args = { path: text(path, 'path'), file: text(to, 'to'), ...(maxBytes !== undefined && { maxBytes }) };
+    const { size = 0, sha256 = '' } = (await this.#call('upload', () => ({ kind: 'get', args }))) as FileAnswer;
+    return { size, sha256 };
+  }
+
+  async download(
+    from: string | { readonly text: string },
+    path: string,
+    options: { readonly mode?: number } = {},
+  ): Promise<void> {
+    const { mode } = options;
+    const source = typeof from === 'string' ? { file: text(from, 'from') } : { text: wholeText(from.text) };
+    const args = { path: text(path, 'path'), source, ...(mode !== undefined && { mode }) };
+    await this.#call('download', () => ({ kind: 'put', args }));
+  }
+
+  property(name: string): Json | undefined {
+    return this.#run.property(name);
+  }
+
+  async setProperty(name: string, value: Json): Promise<void> {
+    if (!PROPERTY_NAME.test(name)) throw new TypeError(`${JSON.stringify(name)} is no name for a property`);
+    const copy = toJson(value, `property ${name}`);
+    await this.#call('setProperty', () => ({ kind: 'setProperty', args: { name, value: copy } }));
+    this.#run.setProperty(name, copy);
+  }
+
+  async now(): Promise<number> {
+    return (await this.#call('now', () => ({ kind: 'now', args: {} }))) as number;
+  }
+
+  async random(): Promise<number> {
+    return (await this.#call('random', () => ({ kind: 'random', args: {} }))) as number;
+  }
+
+  once<T extends Json | undefined | void>(
+    name: string,
+    fn: () => T | Promise<T>,
+    options: { readonly idempotent?: boolean } = {},
+  ): Promise<T> {
+    const args = { name: text(name, 'name'), isIdempotent: options.idempotent ?? false };
+    return this.#exclusively(`once(${JSON.stringify(name)})`, async (key) => {
+      const answer = (await this.#run.call(key, { kind: 'once', args })) as OnceAnswer;
+      if (answer.isDone) return answer.value as T;
+      let value: Json;
+      try {
+        value = toJson((await fn()) ?? null, `the value of once(${JSON.stringify(name)})`);
+      } catch (error) {
+        const message = `once(${JSON.stringify(name)}): ${error instanceof Error ? error.message : String(error)}`;
+        await this.#run.call(key, { kind: 'once.done', args: { error: message } });
+        // As a replay would throw it, so that the function goes the same way again.
+        throw new StepFailure(message, { cause: error });
+      }
+      await this.#run.call(key, { kind: 'once.done', args: { value } });
+      return value as T;
+    });
+  }
+
+  parallel<T extends Readonly<Record<string, unknown>>>(branches: {
+    readonly [K in keyof T]: (ctx: StepContext) => T[K] | Promise<T[K]>;
+  }): Promise<T> {
+    return this.#exclusively('parallel', async (key) => {
+      this.#parallels += 1;
+      const nth = this.#parallels > 1 ? `${this.#parallels}.` : '';
+      const ends = await Promise.allSettled(
+        Object.entries(branches).map(async ([name, branch]) => {
+          if (!BRANCH.test(name)) {
+            throw new TypeError(
+              `${JSON.stringify(name)} is no name for a branch: use up to 32 letters, digits, "_", "-"`,
+            );
+          }
+          const log = `${this.#logPrefix === '' ? '-' : `${this.#logPrefix}.`}${nth}${name}`;
+          const scope = new StepScope(this.#run, `${key}.${name}.`, log);
+          const value: unknown = await (branch as (ctx: StepContext) => unknown)(scope);
+          if (scope.pending !== undefined) throw notAwaited(scope.pending);
+          return [name, value] as const;
+        }),
+      );
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+      return Object.fromEntries(ends.map((end) => (end.status === 'fulfilled' ? end.value : ['', undefined]))) as T;
+    });
+  }
+
+  fail(message: string): never {
+    throw new StepFailure(message);
+  }
+
+  #call(what: string, make: () => KnownCall): Promise<Json> {
+    return this.#exclusively(what, async (key) => await this.#run.call(key, make()));
+  }
+
+  async #exclusively<T>(what: string, fn: (key: string) => Promise<T>): Promise<T> {
+    if (this.#pending !== undefined) {
+      throw new Error(
+        `ctx.${what} was called while ctx.${this.#pending} was under way; await each call, or use ctx.parallel and the context it gives to each branch`,
+      );
+    }
+    this.#ordinal += 1;
+    const key = `${this.#prefix}${this.#ordinal}`;
+    if (key.length > KEY_CHARACTERS) throw new RangeError('ctx.parallel is nested too deeply');
+    this.#pending = what;
+    try {
+      return await fn(key);
+    } finally {
+      this.#pending = undefined;
+    }
+  }
+}
+
+export function notAwaited(what: string): Error {
+  return new Error(`the function ended while ctx.${what} was under way: await it`);
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new TypeError(`${what} is ${value === '' ? 'empty' : typeof value}; give a text`);
+}
+
+function wholeText(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`text is ${typeof value}; give a text`);
+  if (value.length <= TEXT_CHARACTERS) return value;
+  throw new RangeError(`text is longer than ${TEXT_CHARACTERS} characters; put it into a file of the master`);
+}

@@ -1,0 +1,30 @@
+import type { StepAnswer, StepCall, StepReport, StepRun } from '../code-host.ts';
+import type { ConfigShape } from '../shape.ts';
+
+/** What the master's thread and the thread of user code say to each other. `id` names one run of a step's function. */
+export type ToThread =
+  | { readonly type: 'ping' }
+  | { readonly type: 'load'; readonly hash: string; readonly bundle: Uint8Array }
+  | { readonly type: 'run'; readonly id: number; readonly run: StepRun }
+  | { readonly type: 'answer'; readonly id: number; readonly key: string; readonly answer: StepAnswer }
+  /** Nobody waits for it any more: its calls get no answer. */
+  | { readonly type: 'drop'; readonly id: number };
+
+export type FromThread =
+  | { readonly type: 'loaded'; readonly hash: string; readonly shape: ConfigShape }
+  | { readonly type: 'refused'; readonly hash: string; readonly mistakes: readonly string[] }
+  | { readonly type: 'call'; readonly id: number; readonly call: StepCall }
+  | { readonly type: 'report'; readonly id: number; readonly report: StepReport }
+  /** An error of user code that belongs to no step. */
+  | { readonly type: 'stray'; readonly text: string };
+
+/** Memory that both threads see: it can be read while the thread of user code does not yield. */
+export interface ThreadData {
+  readonly shared: SharedArrayBuffer;
+}
+
+/** Places in the shared memory, an `Int32Array`. */
+export const SHARED = { pongs: 0, mark: 1, length: 2 } as const;
+
+/** What the thread is at: the id of a run (from 1), or one of these. */
+export const MARK = { none: 0, loading: -1 } as const;

@@ -1,0 +1,66 @@
+import type { StepRules } from '../model/result.ts';
+import type { Duration, StepFunction } from './step-context.ts';
+
+/**
+ * What a configuration file is made of: plain values with functions inside, built by `define.ts` inside the bundle and
+ * checked by `check-config.ts` of the master that loads it. A bundle outlives the version that made it: keep reading what
+ * older ones hold, and raise `format` when that cannot be.
+ */
+export const CONFIG_FORMAT = 1;
+
+export interface MasterConfig {
+  readonly kind: 'master';
+  readonly format: number;
+  readonly title: string;
+  readonly workers: readonly WorkerConfig[];
+  readonly projects: readonly ProjectConfig[];
+}
+
+export interface WorkerConfig {
+  readonly kind: 'worker';
+  readonly name: string;
+  readonly maxBuilds?: number;
+  readonly host?: string;
+  readonly owner?: string;
+}
+
+export interface ProjectConfig {
+  readonly kind: 'project';
+  readonly name: string;
+  readonly source?: GitSource;
+  readonly builders: readonly BuilderConfig[];
+  readonly schedulers?: readonly ForceScheduler[];
+}
+
+export interface GitSource {
+  readonly kind: 'git';
+  readonly url: string;
+  readonly branch?: string;
+}
+
+export interface BuilderConfig {
+  readonly kind: 'builder';
+  readonly name: string;
+  readonly workers: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly steps: readonly StepConfig[];
+}
+
+export interface StepConfig {
+  readonly kind: 'step';
+  readonly name: string;
+  readonly rules: Partial<StepRules>;
+  readonly run: StepFunction;
+  /** What a built-in step was made from, so that times are checked at load and a reload can tell what changed. */
+  readonly made?: {
+    readonly of: string;
+    readonly timeout?: Duration | null | undefined;
+    readonly maxTime?: Duration | undefined;
+    readonly killAfter?: Duration | undefined;
+    readonly [key: string]: unknown;
+  };
+}
+
+export interface ForceScheduler {
+  readonly kind: 'force';
+}

@@ -1,0 +1,11 @@
+/** What a configuration file imports. */
+export { builder, defineMaster, force, git, project, worker } from './config/define.ts';
+export { checkout } from './config/steps/checkout.ts';
+export { sh } from './config/steps/sh.ts';
+export { step } from './config/steps/step.ts';
+export type { CheckoutOptions } from './config/steps/checkout.ts';
+export type { StepOptions } from './config/steps/step.ts';
+export type { BuildFacts } from './config/code-host.ts';
+export type { Duration, RunOptions, RunResult, StepContext, StepFunction, StepOutcome } from './config/step-context.ts';
+export type { Json, JsonObject } from './model/json.ts';
+export type { Result } from './model/result.ts';
