@@ -27,7 +27,7 @@ function cut(command: string, body: Uint8Array, frameBytes: number): LogFrame[] 
 describe('the chunk assembler', () => {
   it('joins the frames of chunks of several commands that come mixed', () => {
     const chunk = fc.record({
-      body: fc.uint8Array({ minLength: 1, maxLength: 500 }),
+      body: fc.uint8Array({ minLength: 1, maxLength: 500, size: 'max' }),
       frameBytes: fc.integer({ min: 1, max: 200 }),
     });
     fc.assert(

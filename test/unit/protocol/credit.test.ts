@@ -15,7 +15,7 @@ describe('credit', () => {
       consume: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 400 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 1, maxLength: 400, size: 'max' }), (steps) => {
         const pool = new CreditPool(4 * MiB);
         const granter = new CreditGranter(WINDOWS, pool);
         const account = new CreditAccount();

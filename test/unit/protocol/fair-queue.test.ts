@@ -32,7 +32,7 @@ const sum = (frames: readonly { readonly frame: Uint8Array }[]): number =>
 describe('the fair queue', () => {
   it('keeps order within a session and lane, sends higher lanes first, and counts what waits', () => {
     fc.assert(
-      fc.property(fc.array(op, { maxLength: 300 }), (ops) => {
+      fc.property(fc.array(op, { maxLength: 300, size: 'max' }), (ops) => {
         const queue = new FairQueue();
         let model: QueuedFrame[] = [];
         for (const op of ops) {

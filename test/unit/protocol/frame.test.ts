@@ -17,12 +17,14 @@ function readAll(reader: FrameReader, stream: Uint8Array, sizes: readonly number
 describe('a frame reader', () => {
   it('gives back the same frames however the stream is cut', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 9_000 }), { minLength: 1, maxLength: 20 });
-    const bodies = fc.array(fc.uint8Array({ maxLength: 20_000 }), { maxLength: 12 });
+    const aBody = fc.nat({ max: 20_000 }).map((length) => Uint8Array.from({ length }, (_, i) => i * 31 + length));
+    const bodies = fc.array(aBody, { maxLength: 12, size: 'max' });
     fc.assert(
       fc.property(bodies, sizes, (bodies, sizes) => {
         const reader = new FrameReader(20_000);
         const read = readAll(reader, Buffer.concat(bodies.map(frame)), sizes);
-        expect(read).toEqual(bodies.map((body) => Buffer.from(body)));
+        expect(read.length).toBe(bodies.length);
+        bodies.forEach((body, i) => expect(Buffer.compare(body, read[i]!)).toBe(0));
         expect(reader.heldBytes).toBe(0);
       }),
       { seed: 1 },

@@ -63,7 +63,7 @@ function run(steps: readonly Step[]): ResumeModel {
 describe('a log over a line that is cut at any moment', () => {
   it('ends with each byte of the process once, in its place', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(...usual), { maxLength: 200 }), (steps) => {
+      fc.property(fc.array(fc.oneof(...usual), { maxLength: 200, size: 'max' }), (steps) => {
         const { master, worker, shortMarks } = run(steps);
         expect(master.log).toEqual(Array.from({ length: worker.end }, (_, i) => byteAt(i)));
         expect(shortMarks).toEqual([]);
@@ -74,7 +74,7 @@ describe('a log over a line that is cut at any moment', () => {
 
   it('ends with each byte once or an explicit mark, also over power losses and a database that went back', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(...usual, ...disasters), { maxLength: 200 }), (steps) => {
+      fc.property(fc.array(fc.oneof(...usual, ...disasters), { maxLength: 200, size: 'max' }), (steps) => {
         const { master, worker, shortMarks, powerLosses } = run(steps);
         master.log.forEach((byte, offset) => {
           // A lost byte is one that the worker had been told to be stored, and dropped.
