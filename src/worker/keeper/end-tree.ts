@@ -1,30 +1,30 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { hasProcessTable, readProcess, signalProcess } from './process-table.ts';
 import type { ProcessEntry } from './process-table.ts';
-import type { ScanResult, TreeScan } from './tree-scan.ts';
+import type { TreeScan } from './tree-scan.ts';
 
 /** A process in an uninterruptible wait (a dead network disk) cannot be ended: say so then, and go on. */
 const END_BOUND_MS = 60_000;
-/** Rounds of freezing before killing is tried all the same. */
-const FREEZE_ROUNDS = 200;
-/** So many looks must find nobody when processes came and went during each of them. */
-const QUIET_LOOKS = 5;
-/** A process without environment and arguments for longer than this is not just in execve. */
-const UNCLEAR_BOUND_MS = 5_000;
-const FIRST_PAUSE_MS = 2;
+/** Freezing is to win against a tree that forks within this; then killing goes on with whom it has. */
+const FREEZE_BOUND_MS = 5_000;
+/** So long at a time nothing else of the keeper runs: who pauses is overtaken by what forks. */
+const SLICE_MS = 25;
+/** Looks, one after the other, that must be sure and find nobody. */
+const SURE_LOOKS = 2;
+/** Where processes come and go all the time no look may ever be sure: then so many that found nobody are enough. */
+const UNSURE_LOOKS = 2_000;
+const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 100;
 
 /** TERM to every process of the command, then waits until none is left, or for `graceMs`, or until `hurry`. */
 export async function askTreeToEnd(scan: TreeScan, graceMs: number, hurry: AbortSignal): Promise<void> {
-  if (!hasProcessTable) {
-    const { leader } = scan.target;
-    if (leader) signalProcess(-leader.pid, 'SIGTERM');
-  } else {
-    const result = scan.scan();
-    signalAll(result, 'SIGTERM');
+  const { leader } = scan.target;
+  if (hasProcessTable) {
+    const { found } = scan.look();
+    for (const entry of found) signalEntry(entry, 'SIGTERM');
     // What is stopped would not hear it.
-    signalAll(result, 'SIGCONT');
-  }
+    for (const entry of found) signalEntry(entry, 'SIGCONT');
+  } else if (leader) signalProcess(-leader.pid, 'SIGTERM');
   const end = performance.now() + graceMs;
   for (
     let pauseMs = FIRST_PAUSE_MS;
@@ -32,61 +32,63 @@ export async function askTreeToEnd(scan: TreeScan, graceMs: number, hurry: Abort
     pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)
   ) {
     await setTimeout(Math.min(pauseMs, Math.max(1, end - performance.now())));
-    if (isGone(scan)) return;
+    if (!hasProcessTable) {
+      if (!leader || !signalProcess(-leader.pid, 0)) return;
+    } else {
+      const { found, isSure } = scan.look();
+      if (found.length === 0 && isSure) return;
+    }
   }
 }
 
 /**
- * Ends every process of the command, also of a tree that forks as fast as it can. First everybody found is stopped, again
- * until a look finds nobody new: what is stopped cannot fork, so what a killed one had forked cannot be missed. Then all
- * are killed, and looked for until none is left. Resolves with the pids that could not be ended.
+ * Ends every process of the command, also of a tree that forks as fast as it can. First everybody is stopped on sight, until
+ * a look finds nobody new: what is stopped cannot fork, so no child is born behind our back. Then all are killed, and
+ * looked for until none is left. Resolves with the pids that could not be ended.
  */
 export async function endTree(scan: TreeScan, boundMs = END_BOUND_MS): Promise<readonly number[]> {
   if (!hasProcessTable) return endGroup(scan, boundMs);
   const end = performance.now() + boundMs;
-  const unclearEnd = performance.now() + UNCLEAR_BOUND_MS;
-  let quiet = 0;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
-    const result = await freeze(scan);
-    signalAll(result, 'SIGKILL');
-    if (result.found.length > 0) quiet = 0;
-    else if (result.unclear === 0 || performance.now() > unclearEnd) {
-      if (result.vanished === 0 || ++quiet >= QUIET_LOOKS) return [];
-    }
-    if (performance.now() > end) return result.found.map((entry) => entry.pid);
+    const found = await freeze(scan);
+    if (found.length === 0) return [];
+    if (performance.now() > end) return found.map((entry) => entry.pid);
+    for (const entry of found) signalEntry(entry, 'SIGKILL');
     await setTimeout(pauseMs);
   }
 }
 
-/** Stops all until a look finds none that was not stopped before it; gives that last look. */
-async function freeze(scan: TreeScan): Promise<ScanResult> {
+/** Stops all, and gives them when sure looks find nobody that was not stopped before. */
+async function freeze(scan: TreeScan): Promise<readonly ProcessEntry[]> {
   const stopped = new Set<string>();
-  for (let round = 0; ; round++) {
-    const result = scan.scan();
-    const fresh = result.found.filter((entry) => !stopped.has(`${entry.pid}:${entry.startTicks}`));
-    if (fresh.length === 0 || round >= FREEZE_ROUNDS) return result;
-    signalAll({ found: fresh, groups: result.groups }, 'SIGSTOP');
-    for (const entry of fresh) stopped.add(`${entry.pid}:${entry.startTicks}`);
+  const end = performance.now() + FREEZE_BOUND_MS;
+  let sliceEnd = performance.now() + SLICE_MS;
+  for (let sure = 0, unsure = 0; ;) {
+    let hasNew = false;
+    const { found, isSure } = scan.look((entry) => {
+      const key = `${entry.pid}:${entry.startTicks}`;
+      if (stopped.has(key)) return;
+      hasNew = true;
+      stopped.add(key);
+      signalEntry(entry, 'SIGSTOP');
+    });
+    if (hasNew) sure = unsure = 0;
+    else if (isSure) sure++;
+    else unsure++;
+    if (sure >= SURE_LOOKS || unsure >= UNSURE_LOOKS) return found;
+    if (performance.now() < sliceEnd) continue;
+    if (performance.now() > end && found.length > 0) return found;
     await setImmediate();
+    sliceEnd = performance.now() + SLICE_MS;
   }
 }
 
-/** Groups first: the kernel lets no fork slip through a signal to a group. */
-function signalAll(result: Pick<ScanResult, 'found' | 'groups'>, signal: NodeJS.Signals): void {
-  for (const group of result.groups) signalProcess(-group, signal);
-  for (const entry of result.found) if (isSame(entry)) signalProcess(entry.pid, signal);
-}
-
-/** The pid may have gone to another process since it was looked at. */
-function isSame(entry: ProcessEntry): boolean {
-  return readProcess(entry.pid)?.startTicks === entry.startTicks;
-}
-
-function isGone(scan: TreeScan): boolean {
-  const { leader } = scan.target;
-  if (!hasProcessTable) return !leader || !signalProcess(-leader.pid, 0);
-  const result = scan.scan();
-  return result.found.length === 0 && result.unclear === 0 && result.vanished === 0;
+/** To its group as well, in one: the kernel lets no fork in a group slip through. All in its session is the command's. */
+function signalEntry(entry: ProcessEntry, signal: NodeJS.Signals): void {
+  // The pid may have gone to another process since it was looked at.
+  if (readProcess(entry.pid)?.startTicks !== entry.startTicks) return;
+  if (entry.group > 1 && entry.session > 1) signalProcess(-entry.group, signal);
+  signalProcess(entry.pid, signal);
 }
 
 async function endGroup(scan: TreeScan, boundMs: number): Promise<readonly number[]> {

@@ -5,110 +5,139 @@ import type { ProcessEntry, ProcessIdentity } from './process-table.ts';
 /** How to know the processes of a command. */
 export interface TreeTarget {
   readonly cookie: string;
-  /** The main process, when it is known to lead its group still, or to have ended just now. */
+  /** The main process, when it leads its session still or has ended just now. */
   readonly leader?: ProcessIdentity;
 }
 
-export interface ScanResult {
+export interface Look {
   /** Processes of the command that live, also stopped ones. */
   readonly found: readonly ProcessEntry[];
-  /** Groups whose every living member was found: a signal to such a group reaches also what is being forked in it. */
-  readonly groups: readonly number[];
-  /** In the middle of execve, when an environment reads empty: it may be one of ours. */
-  readonly unclear: number;
-  /** Ended between the listing and the look: it may have been one of ours, and have left a child. */
-  readonly vanished: number;
+  /**
+   * Nobody can have been overlooked: no process was in the middle of execve, when its environment reads empty, and none
+   * ended between the listing and the look at it, when it may have been one of ours and have left a child.
+   */
+  readonly isSure: boolean;
 }
 
+/** Pids come round again, but not so fast. */
+const STRANGERS_MS = 500;
+
 /**
- * Finds the processes of a command, again and again: those with its cookie in their environment, those in the main
- * process's group or session, and the children of any of these (a child may have been given an empty environment).
+ * Finds the processes of a command, again and again: those with its cookie in their environment, those in a session of one
+ * of these, and the children of one of these (both may have been given an empty environment).
+ *
+ * Why a sure look that finds nobody is true of a tree that forks as fast as it can: the listing goes by ascending pid, and
+ * a child has a higher one than its parent, so of every line of descent the member that lives when its turn comes is
+ * listed; it is then either met, or gone, and then the look is not sure. (A pid that starts again from the bottom just then
+ * could slip through: so callers look more than once.) Old strangers are passed over, so a look at what is new takes well
+ * under a millisecond, less than a process needs to start and to fork.
  */
 export class TreeScan {
   readonly target: TreeTarget;
   /** Once found, always ours, also when its parent has died and it carries no cookie. */
   readonly #members = new Set<string>();
-  /** Seen to carry no cookie. A later execve may only give it one if it is a child of ours, which its parent tells. */
-  #strangers = new Set<string>();
-  /** The group's number may be given to others once the main process is gone and nobody is left in the group. */
-  #trustsGroup: boolean;
+  /** Sessions that a member was seen in: only the command can have made them. */
+  readonly #sessions = new Set<number>();
+  /** Seen to be none of ours: a process does not become one. */
+  readonly #strangers = new Set<number>();
+  #strangersAtMs = -Infinity;
+  readonly #zombies = new Set<string>();
 
   constructor(target: TreeTarget) {
     this.target = target;
-    this.#trustsGroup = target.leader !== undefined;
+    if (target.leader) this.#sessions.add(target.leader.pid);
   }
 
-  scan(): ScanResult {
-    const entries: ProcessEntry[] = [];
-    let vanished = 0;
-    let unclear = 0;
-    const marked = new Set<number>();
-    const strangers = new Set<string>();
+  /** `onSight` is called at once for each that was found by itself: what forks fast may be gone when the look is over. */
+  look(onSight: (entry: ProcessEntry) => void = () => undefined): Look {
+    this.#forgetOldStrangers();
+    const found: ProcessEntry[] = [];
+    const others: ProcessEntry[] = [];
+    let isSure = true;
+    const take = (entry: ProcessEntry): void => {
+      onSight(entry);
+      found.push(entry);
+      this.#members.add(keyOf(entry));
+      if (entry.session > 1) this.#sessions.add(entry.session);
+    };
     for (const pid of listPids()) {
+      if (this.#strangers.has(pid)) continue;
       const entry = readProcess(pid);
-      if (!entry) {
-        vanished++;
+      if (entry?.isKernelThread || pid === process.pid) {
+        this.#strangers.add(pid);
         continue;
       }
-      if (entry.isZombie || entry.isKernelThread || pid === process.pid) continue;
-      entries.push(entry);
+      if (!entry || entry.isZombie) {
+        if (!entry || this.#isNewZombie(entry)) isSure = false;
+        continue;
+      }
       const kind = this.#judge(entry);
-      if (kind === 'ours') marked.add(pid);
-      else if (kind === 'stranger') strangers.add(keyOf(entry));
-      else if (kind === 'vanished') vanished++;
-      else unclear++;
+      if (kind === 'ours') take(entry);
+      else if (kind === 'other') others.push(entry);
+      else isSure = false;
     }
-    this.#strangers = strangers;
-    addChildren(entries, marked);
-    const found = entries.filter((entry) => marked.has(entry.pid));
-    for (const entry of found) this.#members.add(keyOf(entry));
-    this.#forgetEmptyGroup(found);
-    return { found, groups: wholeGroups(entries, marked), unclear, vanished };
+    this.#takeRelatives(others, found, take);
+    this.#forgetEmptySession(found);
+    return { found, isSure };
   }
 
-  #judge(entry: ProcessEntry): 'ours' | 'stranger' | 'unclear' | 'vanished' {
-    if (this.#members.has(keyOf(entry)) || this.#isInLeadersGroup(entry)) return 'ours';
-    if (this.#strangers.has(keyOf(entry))) return 'stranger';
+  #judge(entry: ProcessEntry): 'ours' | 'other' | 'unclear' {
+    if (this.#members.has(keyOf(entry)) || this.#sessions.has(entry.session)) return 'ours';
     // Read twice at most: what had no arguments yet at the first look has them at the second, or is still in execve.
     for (let look = 0; look < 2; look++) {
       const environ = readProc(`${entry.pid}/environ`);
-      if (!environ) return readProcess(entry.pid) ? 'stranger' : 'vanished';
-      if (environ.length > 0) return carriesCookie(environ, this.target.cookie) ? 'ours' : 'stranger';
-      const now = readProcess(entry.pid);
-      if (!now || now.isZombie) return 'vanished';
+      const now = environ?.length ? entry : readProcess(entry.pid);
+      if (!now || now.isZombie) return 'unclear';
+      if (!environ) return 'other';
+      if (environ.length > 0) return carriesCookie(environ, this.target.cookie) ? 'ours' : 'other';
       const argv = readProc(`${entry.pid}/cmdline`);
-      if (look === 1 && argv && argv.length > 0) return 'stranger';
+      if (look === 1 && argv && argv.length > 0) return 'other';
     }
     return 'unclear';
   }
 
-  #isInLeadersGroup(entry: ProcessEntry): boolean {
-    const { leader } = this.target;
-    if (!leader || !this.#trustsGroup) return false;
-    return entry.group === leader.pid || entry.session === leader.pid;
+  /** Those without the cookie whose parent or session is ours; the rest are strangers from now on. */
+  #takeRelatives(others: readonly ProcessEntry[], found: ProcessEntry[], take: (entry: ProcessEntry) => void): void {
+    const pids = new Set(found.map((entry) => entry.pid));
+    let rest = others;
+    for (let before = -1; before !== pids.size;) {
+      before = pids.size;
+      rest = rest.filter((entry) => {
+        if (!pids.has(entry.parent) && !this.#sessions.has(entry.session)) return true;
+        pids.add(entry.pid);
+        take(entry);
+        return false;
+      });
+    }
+    for (const entry of rest) this.#strangers.add(entry.pid);
   }
 
-  #forgetEmptyGroup(found: readonly ProcessEntry[]): void {
+  /** One that was a zombie before has left no child since. */
+  #isNewZombie(entry: ProcessEntry): boolean {
+    const key = keyOf(entry);
+    if (this.#zombies.has(key)) return false;
+    this.#zombies.add(key);
+    return true;
+  }
+
+  #forgetOldStrangers(): void {
+    const now = performance.now();
+    if (now - this.#strangersAtMs < STRANGERS_MS) return;
+    this.#strangersAtMs = now;
+    this.#strangers.clear();
+    // A zombie that is still one costs a second look.
+    this.#zombies.clear();
+  }
+
+  /** A session's number may be given to others when nobody is left in it and its leader is gone. */
+  #forgetEmptySession(found: readonly ProcessEntry[]): void {
+    const used = new Set(found.map((entry) => entry.session));
     const { leader } = this.target;
-    if (!leader || isAlive(leader)) return;
-    if (!found.some((entry) => this.#isInLeadersGroup(entry))) this.#trustsGroup = false;
+    if (leader && isAlive(leader)) used.add(leader.pid);
+    for (const session of this.#sessions) if (!used.has(session)) this.#sessions.delete(session);
   }
 }
 
 function keyOf(entry: ProcessEntry): string {
   return `${entry.pid}:${entry.startTicks}`;
-}
-
-function addChildren(entries: readonly ProcessEntry[], marked: Set<number>): void {
-  for (let before = -1; before !== marked.size;) {
-    before = marked.size;
-    for (const entry of entries) if (marked.has(entry.parent)) marked.add(entry.pid);
-  }
-}
-
-function wholeGroups(entries: readonly ProcessEntry[], marked: ReadonlySet<number>): number[] {
-  const groups = new Set<number>();
-  for (const entry of entries) if (marked.has(entry.pid) && entry.group > 1) groups.add(entry.group);
-  for (const entry of entries) if (!marked.has(entry.pid)) groups.delete(entry.group);
-  return [...groups];
 }

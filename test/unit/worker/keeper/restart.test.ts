@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test, vi } from 'vitest';
+import { finished, isRunning, printed, readAll, SpoolFixture, until } from './spool-fixture.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+const DAEMON = fileURLToPath(new URL('../../../../dist/test/unit/worker/keeper/daemon-main.js', import.meta.url));
+
+/** Prints, and ends when the file `go` is there. */
+const WAITS = 'echo begun; until [ -e go ]; do sleep 0.05; done; echo over; exit 5';
+
+test('a command outlives a daemon that is killed, and the next one reads on and gets its outcome', async () => {
+  const spool = await SpoolFixture.make();
+  const daemon = spawn(process.execPath, [DAEMON, spool.dir, JSON.stringify(spool.shell('c1', WAITS))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(daemon.stdout, 'data');
+  daemon.kill('SIGKILL');
+  await once(daemon, 'exit');
+  const keeper = await spool.open();
+  expect(await keeper.list()).toMatchObject([{ command: 'c1', state: 'running' }]);
+  await printed(keeper, 'c1', 'begun');
+  // The new daemon hears of it too.
+  const told = new Promise<void>((resolve) => {
+    keeper.onProgress(async () => (await keeper.find('c1'))?.state === 'finished' && resolve());
+  });
+  await writeFile(join(spool.work, 'go'), '');
+  await told;
+  expect((await keeper.find('c1'))!.outcome).toMatchObject({ status: 'exited', exitCode: 5 });
+  expect((await readAll(keeper, 'c1')).toString()).toBe('begun\nover\n');
+});
+
+test('a limit of time holds while no daemon lives', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', 'sleep 1000', { totalMs: 200 }));
+  await keeper.close();
+  await until('the outcome is there', () => existsSync(join(spool.dir, 'c1', 'outcome.json')));
+  expect((await finished(await spool.open(), 'c1')).outcome).toMatchObject({ ended: 'total' });
+});
+
+test('when the keeper is killed the outcome is unknown, its processes are ended, and the next start works', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', 'setsid sleep 1000 & echo begun; while :; do sleep 0.1; done'));
+  await printed(keeper, 'c1', 'begun');
+  const pid = await spool.keeperPid('c1');
+  process.kill(pid, 'SIGKILL');
+  const held = await finished(keeper, 'c1');
+  expect(held.outcome).toMatchObject({ status: 'unknown' });
+  expect(held.outcome!.message).toContain(`keeper process ${pid}`);
+  expect(await spool.marked()).toEqual([]);
+  expect((await readAll(keeper, 'c1')).toString()).toBe('begun\n');
+  // Known by its id: it is not started again.
+  await keeper.start(spool.shell('c1', 'echo again'));
+  await keeper.start(spool.shell('c2', 'echo next'));
+  expect((await finished(keeper, 'c2')).outcome).toMatchObject({ status: 'exited', exitCode: 0 });
+  expect(await spool.keeperPid('c2')).not.toBe(pid);
+  expect(await keeper.find('c1')).toMatchObject({ outcome: { status: 'unknown' } });
+});
+
+test('when daemon and keeper are killed, the next daemon finds all ended', async () => {
+  const spool = await SpoolFixture.make();
+  const first = await spool.open();
+  await first.start(spool.shell('c1', 'echo begun; sleep 1000'));
+  await first.start(spool.shell('c2', 'echo done'));
+  await finished(first, 'c2');
+  await printed(first, 'c1', 'begun');
+  const pid = await spool.keeperPid('c1');
+  await first.close();
+  process.kill(pid, 'SIGKILL');
+  await until('the keeper is dead', async () => !(await isRunning(pid)));
+  const second = await spool.open();
+  const list = await second.list();
+  expect(list.find(({ command }) => command === 'c1')).toMatchObject({ outcome: { status: 'unknown' } });
+  expect(list.find(({ command }) => command === 'c2')).toMatchObject({ outcome: { status: 'exited' } });
+  expect(await spool.marked()).toEqual([]);
+});
+
+test('a keeper killed while it waits for the end of the output leaves the exit status', async () => {
+  const spool = await SpoolFixture.make({ drainMs: 3_600_000 });
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', 'sleep 1000 & echo begun; exit 6'));
+  await until('the exit is noted', () => existsSync(join(spool.dir, 'c1', 'exit.json')));
+  process.kill(await spool.keeperPid('c1'), 'SIGKILL');
+  const held = await finished(keeper, 'c1');
+  expect(held.outcome).toMatchObject({ status: 'exited', exitCode: 6 });
+  expect(held.outcome!.message).toContain('end of its output');
+  expect(await spool.marked()).toEqual([]);
+});
+
+test('a raised fence outlives the daemon, and does not fall', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  await keeper.start(spool.spec('c1', ['true']));
+  await keeper.setFence('c1', 9);
+  await keeper.setFence('c1', 4);
+  expect(await keeper.find('c1')).toMatchObject({ fence: 9 });
+  await keeper.close();
+  expect(await (await spool.open()).find('c1')).toMatchObject({ fence: 9 });
+});
+
+test('a keeper whose spool is removed ends its commands and leaves', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', 'trap "" TERM; echo begun; while :; do sleep 0.1; done'));
+  await printed(keeper, 'c1', 'begun');
+  const pid = await spool.keeperPid('c1');
+  await keeper.close();
+  // Moved in one step: while it is being removed it is still there.
+  await rename(spool.dir, join(spool.work, 'moved'));
+  await until('the keeper left', async () => !(await isRunning(pid)));
+  expect(await spool.marked()).toEqual([]);
+  await rm(join(spool.work, 'moved'), { recursive: true });
+});
