@@ -18,3 +18,14 @@ export async function readAll(store: Store, logId: number, from = 0, to = Number
   for await (const piece of store.logs.read(logId, from, to)) pieces.push(piece);
   return Buffer.concat(pieces);
 }
+
+/** Bytes that do not compress and are the same each time. */
+export function noise(length: number, seed = 1): Buffer {
+  const bytes = Buffer.alloc(length);
+  let state = seed >>> 0;
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[at] = state >>> 24;
+  }
+  return bytes;
+}

@@ -1,3 +1,4 @@
+import { errorCode } from '../../base/errors.ts';
 import { StoreError } from '../store.ts';
 import type { Connection, SqlValue } from './connection.ts';
 
@@ -161,9 +162,13 @@ export class BatchWriter {
   }
 }
 
-/** SQLite may have ended the transaction by itself: what came after would be committed statement by statement. */
+/**
+ * SQLite itself could not go on (not: an operation refused). It may have ended the transaction: what came after would be
+ * committed statement by statement.
+ */
 function isFatal(error: unknown): boolean {
-  return error instanceof StoreError && (error.code === 'disk' || error.code === 'damaged');
+  if (!(error instanceof StoreError) || (error.code !== 'disk' && error.code !== 'damaged')) return false;
+  return errorCode(error.cause)?.startsWith('SQLITE_') === true;
 }
 
 function settle(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {

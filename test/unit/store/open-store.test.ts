@@ -1,0 +1,85 @@
+import { mkdir, open, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Connection } from '../../../src/store/sqlite/connection.ts';
+import { StoreError } from '../../../src/store/store.ts';
+import { claimedBuild, TempStore } from '../../support/temp-store.ts';
+
+let temp: TempStore;
+beforeEach(async () => {
+  temp = await TempStore.make();
+});
+afterEach(() => temp.remove());
+
+async function refusal(): Promise<StoreError> {
+  const error: unknown = await temp.open().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(StoreError);
+  expect((error as StoreError).message).toContain(temp.file);
+  expect((error as StoreError).message).not.toContain('\n');
+  return error as StoreError;
+}
+
+async function sql(...statements: readonly string[]): Promise<void> {
+  const connection = await Connection.open(temp.file, 'readwrite', 5_000);
+  for (const statement of statements) await connection.run(statement);
+  await connection.close();
+}
+
+it('makes the database once, readable by its owner only, with one name for ever', async () => {
+  const first = await temp.open();
+  const id = await first.masterId();
+  expect(await first.masterId()).toBe(id);
+  await first.close();
+  expect((await stat(temp.file)).mode & 0o777).toBe(0o600);
+  const second = await temp.open();
+  expect(await second.masterId()).toBe(id);
+});
+
+it('refuses a newer schema and leaves it alone', async () => {
+  await (await temp.open()).close();
+  await sql('PRAGMA user_version = 4711');
+  const error = await refusal();
+  expect(error.code).toBe('newer-schema');
+  expect(error.message).toContain('4711');
+});
+
+it('refuses the database of another program', async () => {
+  await sql('CREATE TABLE theirs (x)');
+  expect((await refusal()).code).toBe('damaged');
+});
+
+it('refuses a file that is no database', async () => {
+  await writeFile(temp.file, 'hello, world\n'.repeat(1_000));
+  expect((await refusal()).code).toBe('damaged');
+});
+
+it('refuses a folder in place of the file, and a folder that is not there', async () => {
+  await mkdir(temp.file);
+  expect((await refusal()).code).toBe('disk');
+  const nowhere = join(temp.dir, 'no', 'such', 'file');
+  await expect(temp.open({ file: nowhere })).rejects.toMatchObject({ code: 'disk' });
+});
+
+it('says that a damaged file is damaged', async () => {
+  const store = await temp.open();
+  await claimedBuild(store);
+  await store.close();
+  const file = await open(temp.file, 'r+');
+  const { size } = await file.stat();
+  // All but the first page, which says what file it is and holds the schema's root.
+  await file.write(Buffer.alloc(size - 8_192, 0x5a), 0, size - 8_192, 8_192);
+  await file.close();
+  const failed = temp.open().then(async (reopened) => {
+    await reopened.builds.running();
+  });
+  await expect(failed).rejects.toMatchObject({ code: 'damaged' });
+});
+
+it('refuses to write after it is closed', async () => {
+  const store = await temp.open();
+  await store.close();
+  await expect(store.workers.detachAll(1)).rejects.toMatchObject({ code: 'closed' });
+});
