@@ -1,0 +1,43 @@
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import { mayActAs } from '../model/principal.ts';
+import type { Role } from '../model/principal.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { Store } from '../store/store.ts';
+import { OperatorError } from './operator.ts';
+import type { Asker } from './operator.ts';
+
+export interface ControlAction {
+  readonly action: string;
+  readonly target: string;
+  readonly detail?: JsonObject;
+  readonly role: Exclude<Role, 'worker'>;
+}
+
+const TARGET_MAX = 200;
+
+/** Throws when the asker may not. */
+export function demand(asker: Asker, role: Exclude<Role, 'worker'>, what: string): void {
+  if (mayActAs(asker.role, role)) return;
+  throw new OperatorError('forbidden', `${asker.name} may not ${what}: that takes the role ${role}; ask an operator`);
+}
+
+/** Does a control action when the asker may, and notes in the audit log who asked for what, also when it was refused. */
+export async function audited<T>(
+  { store, clock }: { readonly store: Store; readonly clock: Clock },
+  asker: Asker,
+  { action, target, detail, role }: ControlAction,
+  work: () => Promise<T>,
+): Promise<T> {
+  const entry = { atMs: clock.now(), who: asker.name, action, target: target.slice(0, TARGET_MAX) };
+  let done: T;
+  try {
+    demand(asker, role, action);
+    done = await work();
+  } catch (error) {
+    await store.audit.add({ ...entry, detail: { ...detail, refused: errorText(error) } });
+    throw error;
+  }
+  await store.audit.add({ ...entry, ...(detail && { detail }) });
+  return done;
+}

@@ -1,0 +1,115 @@
+import type { Cancel } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Bus } from '../../bus/bus.ts';
+import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
+import type { Build } from '../../model/build.ts';
+import { BuildRun } from './build-run.ts';
+import type { BuildTools } from './step-run.ts';
+
+export interface BuildsOptions extends BuildTools {
+  readonly bus: Bus;
+  /** The configuration a build keeps. */
+  readonly configOf: (hash: string) => Promise<ConfigShape>;
+}
+
+/** A build whose store or configuration failed is taken up again after so long. */
+const TRY_AGAIN_MS = 30_000;
+
+/** All running builds of this master. */
+export class Builds {
+  readonly #options: BuildsOptions;
+  readonly #running = new Map<number, { run: BuildRun | undefined; stop: string[]; readonly build: Build }>();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #retries = new Set<Cancel>();
+  #isClosed = false;
+
+  constructor(options: BuildsOptions) {
+    this.#options = options;
+  }
+
+  /** At the start of the master: goes on with what the store says is running. */
+  async adopt(): Promise<void> {
+    for (const build of await this.#options.store.builds.running()) this.start(build);
+  }
+
+  /** Runs a build that the store has as running. */
+  start(build: Build): void {
+    if (this.#isClosed || this.#running.has(build.id)) return;
+    this.#running.set(build.id, { run: undefined, stop: [], build });
+    const underWay = this.#run(build).finally(() => this.#underWay.delete(underWay));
+    this.#underWay.add(underWay);
+  }
+
+  /** Asks for the end of a running build; a second time also for the end of its cleaning up. */
+  async stop(id: number, reason: string): Promise<void> {
+    const { store, bus } = this.#options;
+    await store.builds.requestStop(id, reason);
+    const running = this.#running.get(id);
+    if (running?.run) running.run.stop(reason);
+    else running?.stop.push(reason);
+    bus.publish('builds', id);
+  }
+
+  /** Lets go of all of them: they go on at their workers, and are adopted at the next start. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const cancel of this.#retries) cancel();
+    for (const { run } of this.#running.values()) run?.detach();
+    await Promise.all(this.#underWay);
+  }
+
+  async #run(build: Build): Promise<void> {
+    const { bus, logger, configOf } = this.#options;
+    const publish = (): void => bus.publish('builds', build.id);
+    try {
+      const config = await configOf(build.configHash);
+      const run = new BuildRun({
+        tools: this.#options,
+        build,
+        builder: findBuilder(config, build),
+        onProgress: publish,
+      });
+      const entry = this.#running.get(build.id);
+      if (entry) {
+        entry.run = run;
+        for (const reason of entry.stop) run.stop(reason);
+      }
+      if (this.#isClosed) return;
+      publish();
+      const isFinished = await run.run();
+      this.#running.delete(build.id);
+      if (!isFinished) return;
+      publish();
+      // Its request has ended, and its worker has room for another.
+      bus.publish('requests', build.requestId);
+    } catch (error) {
+      this.#running.delete(build.id);
+      if (this.#isClosed) return;
+      logger.error('a build could not go on; it is tried again', { build: build.id, error: errorText(error) });
+      this.#tryAgain(build.id);
+    }
+  }
+
+  #tryAgain(id: number): void {
+    const { clock, store, logger } = this.#options;
+    const cancel = clock.after(TRY_AGAIN_MS, () => {
+      this.#retries.delete(cancel);
+      store.builds.find(id).then(
+        (build) => {
+          if (build?.state === 'running') this.start(build);
+        },
+        (error: unknown) => {
+          logger.error('a build could not be read; it is tried again', { build: id, error: errorText(error) });
+          if (!this.#isClosed) this.#tryAgain(id);
+        },
+      );
+    });
+    this.#retries.add(cancel);
+  }
+}
+
+function findBuilder(config: ConfigShape, build: Build): BuilderShape | undefined {
+  return config.projects
+    .find(({ name }) => name === build.project)
+    ?.builders.find(({ name }) => name === build.builder);
+}

@@ -1,0 +1,26 @@
+import { silentLogger } from '../base/logger.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { openCodeHost } from '../config/open-code-host.ts';
+import { masterPaths, readHostKey, readListen } from './master-dir.ts';
+
+/** Loads and checks what a master's folder holds, changes nothing; tells what is there in lines, throws a UserMistake. */
+export async function checkMaster(dir: string): Promise<readonly string[]> {
+  const paths = masterPaths(dir);
+  const { host, port } = await readListen(paths);
+  const { fingerprint } = await readHostKey(paths);
+  const codeHost = openCodeHost({ logger: silentLogger });
+  try {
+    const { hash, shape } = await loadConfig(paths.config, codeHost);
+    const builders = shape.projects.reduce((sum, project) => sum + project.builders.length, 0);
+    return [
+      `${paths.config}: "${shape.title}", ${count(shape.projects.length, 'project')}, ${count(builders, 'builder')}, ${count(shape.workers.length, 'worker')} (${hash.slice(0, 12)})`,
+      `listens on ${host}:${port}, host key ${fingerprint}`,
+    ];
+  } finally {
+    await codeHost.close();
+  }
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

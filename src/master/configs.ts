@@ -1,0 +1,80 @@
+import type { Clock } from '../base/clock.ts';
+import { UserMistake } from '../base/errors.ts';
+import type { CodeHost } from '../config/code-host.ts';
+import { diffShapes } from '../config/diff.ts';
+import { loadConfig } from '../config/load-config.ts';
+import type { ConfigShape } from '../config/shape.ts';
+import type { Store } from '../store/store.ts';
+
+export interface ConfigsOptions {
+  readonly store: Store;
+  readonly codeHost: CodeHost;
+  readonly clock: Clock;
+  /** The configuration file. */
+  readonly file: string;
+}
+
+export interface Reloaded {
+  readonly hash: string;
+  readonly differences: readonly string[];
+}
+
+/** The configurations in use: the active one, which new builds are made from, and those that running builds keep. */
+export class Configs {
+  readonly #options: ConfigsOptions;
+  readonly #loaded = new Map<string, Promise<ConfigShape>>();
+  #active: ConfigShape;
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: ConfigsOptions, active: ConfigShape) {
+    this.#options = options;
+    this.#active = active;
+  }
+
+  /** Loads the file and makes it the active one. */
+  static async open(options: ConfigsOptions): Promise<Configs> {
+    return new Configs(options, await activate(options));
+  }
+
+  get active(): ConfigShape {
+    return this.#active;
+  }
+
+  /** The one of that hash, from the store when it is not loaded. */
+  async get(hash: string): Promise<ConfigShape> {
+    if (hash === this.#active.hash) return this.#active;
+    let loading = this.#loaded.get(hash);
+    if (!loading) {
+      loading = this.#load(hash);
+      this.#loaded.set(hash, loading);
+      loading.catch(() => this.#loaded.delete(hash));
+    }
+    return await loading;
+  }
+
+  /** Loads the file anew. All of it becomes active, or (with a `UserMistake`) nothing changes. One at a time. */
+  reload(): Promise<Reloaded> {
+    const reloaded = this.#reloading.then(async () => {
+      const before = this.#active;
+      const next = await activate(this.#options);
+      this.#loaded.set(before.hash, Promise.resolve(before));
+      this.#active = next;
+      return { hash: next.hash, differences: diffShapes(before, next) };
+    });
+    this.#reloading = reloaded.catch(() => undefined); // Told to its own caller.
+    return reloaded;
+  }
+
+  async #load(hash: string): Promise<ConfigShape> {
+    const bundle = await this.#options.store.configs.bundle(hash);
+    if (!bundle) throw new UserMistake(`configuration ${hash.slice(0, 12)} is not in the database`);
+    return await this.#options.codeHost.load(hash, bundle);
+  }
+}
+
+async function activate({ store, codeHost, clock, file }: ConfigsOptions): Promise<ConfigShape> {
+  const { hash, bundle, shape } = await loadConfig(file, codeHost);
+  await store.configs.put({ hash, bundle, atMs: clock.now() });
+  await store.configs.activate(hash);
+  return shape;
+}

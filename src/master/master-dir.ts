@@ -1,0 +1,86 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserMistake, errorCode, errorText } from '../base/errors.ts';
+import { loadPrivateKey } from '../transport/keys.ts';
+import type { SshPrivateKey } from '../transport/keys.ts';
+
+/** Where a master listens. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The files of a master's folder. */
+export function masterPaths(dir: string) {
+  return {
+    dir,
+    config: join(dir, 'trunkline.config.ts'),
+    settings: join(dir, 'master.json'),
+    hostKey: join(dir, 'host_key'),
+    publicHostKey: join(dir, 'host_key.pub'),
+    keysDir: join(dir, 'keys'),
+    stateDir: join(dir, 'state'),
+    database: join(dir, 'state', 'trunkline.sqlite'),
+    logsDir: join(dir, 'state', 'logs'),
+    filesDir: join(dir, 'state', 'files'),
+    controlSocket: join(dir, 'control.sock'),
+  } as const;
+}
+export type MasterPaths = ReturnType<typeof masterPaths>;
+
+/** Where the folder says that its master listens; refuses a folder that is none of a master's. */
+export async function readListen(paths: MasterPaths): Promise<Listen> {
+  let text: string;
+  try {
+    text = await readFile(paths.settings, 'utf8');
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') {
+      throw new UserMistake(`${paths.settings} cannot be read: ${errorText(error)}`, { cause: error });
+    }
+    throw new UserMistake(`${paths.dir} is no master's folder: make one with "trunkline master init ${paths.dir}"`, {
+      cause: error,
+    });
+  }
+  const listen = parseListen(text);
+  if (!listen) {
+    throw new UserMistake(
+      `${paths.settings} does not say where to listen: write {"listen": {"host": "0.0.0.0", "port": 2222}}`,
+    );
+  }
+  return listen;
+}
+
+function parseListen(text: string): Listen | undefined {
+  let parsed: { readonly listen?: { readonly host?: unknown; readonly port?: unknown } } | null;
+  try {
+    parsed = JSON.parse(text) as typeof parsed;
+  } catch {
+    return undefined; // The caller says what the file has to be.
+  }
+  const { host, port } = parsed?.listen ?? {};
+  if (typeof host !== 'string' || host === '' || typeof port !== 'number') return undefined;
+  return Number.isInteger(port) && port >= 0 && port <= 65_535 ? { host, port } : undefined;
+}
+
+/** The host key; refuses one that others on the machine may read, as sshd does. */
+export async function readHostKey(paths: MasterPaths): Promise<SshPrivateKey> {
+  const { hostKey } = paths;
+  let mode: number;
+  try {
+    ({ mode } = await stat(hostKey));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') {
+      throw new UserMistake(`the host key ${hostKey} cannot be read: ${errorText(error)}`, { cause: error });
+    }
+    throw new UserMistake(
+      `the host key ${hostKey} is missing: put the old one back from a backup (its workers know it), or make a new one with "ssh-keygen -t ed25519 -N '' -f ${hostKey}" and tell its fingerprint to every worker`,
+      { cause: error },
+    );
+  }
+  if ((mode & 0o077) !== 0) {
+    throw new UserMistake(
+      `the host key ${hostKey} may be opened by others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${hostKey}`,
+    );
+  }
+  return await loadPrivateKey(hostKey);
+}

@@ -1,0 +1,211 @@
+import type { Clock } from '../base/clock.ts';
+import { UserMistake } from '../base/errors.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { JsonObject } from '../model/json.ts';
+import { NAME_RULE, isName } from '../model/names.ts';
+import type { PublicKey } from '../model/principal.ts';
+import type { Store } from '../store/store.ts';
+import { StoreError } from '../store/store.ts';
+import { audited, demand } from './audit.ts';
+import type { Builds } from './builds/builds.ts';
+import type { Configs } from './configs.ts';
+import type { WorkerDesk } from './link/desk.ts';
+import { OperatorError } from './operator.ts';
+import type { Asker, BuildView, ForceProgress, Operator, RequestView, StatusView, WorkerView } from './operator.ts';
+import { checkForce } from './operator-force.ts';
+import type { ForceTarget, ForceWish } from './operator-force.ts';
+import { readLog } from './operator-log.ts';
+import { findBuild, requestId, shown } from './operator-names.ts';
+import { buildView, requestView, workerViews } from './operator-views.ts';
+import { watchRequest } from './operator-watch.ts';
+import type { People } from './people/people.ts';
+import type { Distributor } from './queue/distributor.ts';
+
+export interface MasterOperatorOptions {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly desk: WorkerDesk;
+  readonly people: People;
+  readonly configs: Configs;
+  readonly builds: Builds;
+  readonly distributor: Distributor;
+}
+
+const LIST_MAX = 1_000;
+const REASON_MAX = 1_000;
+/** Waiting requests that a status shows: the first to start. */
+const WAITING_MAX = 1_000;
+const FORCE_PRIORITY = 0;
+
+/** The verbs over the master's parts: who may, then what is asked, then the view of it. */
+export class MasterOperator implements Operator {
+  readonly #parts: MasterOperatorOptions;
+
+  constructor(parts: MasterOperatorOptions) {
+    this.#parts = parts;
+  }
+
+  async status(asker: Asker): Promise<StatusView> {
+    demand(asker, 'reader', 'see the status');
+    const { store, configs, desk } = this.#parts;
+    const [running, waiting] = await Promise.all([store.builds.running(), this.#waiting()]);
+    const connected = desk.connected();
+    const { title, hash, workers } = configs.active;
+    return {
+      title,
+      configHash: hash,
+      running: await Promise.all(running.map((build) => buildView(store, build))),
+      waiting,
+      workers: { connected: workers.filter(({ name }) => connected.has(name)).length, configured: workers.length },
+    };
+  }
+
+  async builds(
+    asker: Asker,
+    filter: { readonly project?: string; readonly builder?: string; readonly limit: number },
+  ): Promise<readonly BuildView[]> {
+    demand(asker, 'reader', 'list builds');
+    const { store } = this.#parts;
+    const limit = Math.max(1, Math.min(LIST_MAX, Math.floor(filter.limit)));
+    const builds = await store.builds.list({ ...filter, limit });
+    return await Promise.all(builds.map((build) => buildView(store, build)));
+  }
+
+  async build(asker: Asker, name: string): Promise<BuildView> {
+    demand(asker, 'reader', 'see a build');
+    const { store } = this.#parts;
+    return await buildView(store, await findBuild(store, name));
+  }
+
+  async workers(asker: Asker): Promise<readonly WorkerView[]> {
+    demand(asker, 'reader', 'list workers');
+    const { store, configs, desk } = this.#parts;
+    const [records, running] = await Promise.all([store.workers.list(), store.builds.running()]);
+    return workerViews(configs.active, records, desk.connected(), running);
+  }
+
+  async *log(
+    asker: Asker,
+    build: string,
+    step: string,
+    options: { readonly log?: string; readonly from: number; readonly follow: boolean; readonly signal?: AbortSignal },
+  ): AsyncGenerator<Uint8Array> {
+    demand(asker, 'reader', 'read a log');
+    yield* readLog(this.#parts, build, step, options);
+  }
+
+  async force(asker: Asker, target: ForceTarget, wish: ForceWish): Promise<RequestView> {
+    const { store, bus, clock, configs } = this.#parts;
+    const { branch, revision, properties } = wish;
+    const detail: JsonObject = {
+      ...(branch !== undefined && { branch }),
+      ...(revision !== undefined && { revision }),
+      properties: Object.keys(properties),
+    };
+    const name = `${target.project}/${target.builder}`;
+    const request = await audited(
+      this.#parts,
+      asker,
+      { action: 'force a build', target: name, detail, role: 'developer' },
+      async () => {
+        const source = checkForce(configs.active, target, wish);
+        const [added] = await store.requests.add({
+          reason: wish.reason ?? `forced by ${asker.name}`,
+          owner: asker.name,
+          source,
+          properties,
+          priority: FORCE_PRIORITY,
+          builders: [{ project: target.project, builder: target.builder }],
+          atMs: clock.now(),
+        });
+        if (!added) throw new OperatorError('unavailable', `the request for ${name} was not stored; try again`);
+        return added;
+      },
+    );
+    const reasons = await this.#parts.distributor.reasons();
+    bus.publish('requests', request.id);
+    return requestView(request, reasons.get(request.id) ?? 'it is being started');
+  }
+
+  async *watch(asker: Asker, id: number, signal: AbortSignal): AsyncGenerator<ForceProgress> {
+    demand(asker, 'reader', 'watch a request');
+    const { distributor } = this.#parts;
+    yield* watchRequest({ ...this.#parts, reasons: () => distributor.reasons() }, id, signal);
+  }
+
+  async stop(asker: Asker, name: string, reason: string): Promise<void> {
+    const { store, builds } = this.#parts;
+    const why = reason.slice(0, REASON_MAX);
+    const request = requestId(name);
+    const action = { action: 'stop', target: name, detail: { reason: why }, role: 'developer' } as const;
+    await audited(this.#parts, asker, action, async () => {
+      if (request !== undefined) return await this.#cancelRequest(request, why);
+      const build = await findBuild(store, name);
+      if (build.state === 'finished') {
+        throw new OperatorError('conflict', `build ${shown(name)} is finished (${build.result ?? 'no result'})`);
+      }
+      await builds.stop(build.id, why);
+    });
+  }
+
+  async #cancelRequest(id: number, reason: string): Promise<void> {
+    const { store, bus, clock } = this.#parts;
+    const request = await store.requests.find(id);
+    if (!request) throw new OperatorError('not-found', `there is no request ${id}`);
+    try {
+      await store.requests.cancel(id, reason, clock.now());
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      const now = await store.requests.find(id);
+      if (now?.buildId === undefined && now?.result === undefined) throw error;
+      const became = now.buildId === undefined ? 'has ended' : `is build ${now.buildId} now: stop that`;
+      throw new OperatorError('conflict', `request ${id} ${became}`, { cause: error });
+    }
+    bus.publish('requests', id);
+  }
+
+  async addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void> {
+    const { people } = this.#parts;
+    await audited(this.#parts, asker, { action: 'add a worker', target: name, role: 'operator' }, async () => {
+      if (!isName(name)) throw new OperatorError('usage', `"${shown(name)}" cannot be a worker's name: ${NAME_RULE}`);
+      await people.addWorker(name, keys);
+    });
+  }
+
+  async revokeWorker(asker: Asker, name: string): Promise<void> {
+    const { people } = this.#parts;
+    await audited(this.#parts, asker, { action: 'revoke a worker', target: name, role: 'operator' }, () =>
+      people.revokeWorker(name),
+    );
+  }
+
+  async reload(asker: Asker): Promise<{ readonly hash: string; readonly differences: readonly string[] }> {
+    const { configs, distributor } = this.#parts;
+    const reloaded = await audited(
+      this.#parts,
+      asker,
+      { action: 'reload the configuration', target: configs.active.hash, role: 'operator' },
+      async () => {
+        try {
+          return await configs.reload();
+        } catch (error) {
+          if (!(error instanceof UserMistake)) throw error;
+          throw new OperatorError('usage', `${error.message}; nothing was changed`, { cause: error });
+        }
+      },
+    );
+    distributor.wake();
+    return reloaded;
+  }
+
+  async #waiting(): Promise<readonly RequestView[]> {
+    const { store, distributor } = this.#parts;
+    const pending = await store.requests.pending();
+    if (pending.length === 0) return [];
+    const reasons = await distributor.reasons();
+    return pending
+      .slice(0, WAITING_MAX)
+      .map((request) => requestView(request, reasons.get(request.id) ?? 'it is being started'));
+  }
+}

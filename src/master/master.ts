@@ -1,0 +1,190 @@
+import { mkdir } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
+import { Disposer } from '../base/disposer.ts';
+import { UserMistake, errorText } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { LocalBus } from '../bus/local-bus.ts';
+import { openCodeHost } from '../config/open-code-host.ts';
+import type { Principal } from '../model/principal.ts';
+import { CreditPool } from '../protocol/credit.ts';
+import { openStore } from '../store/open-store.ts';
+import type { StoreOptions } from '../store/open-store.ts';
+import { StoreError } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
+import type { PersonCall } from '../transport/person-call.ts';
+import { listenSsh } from '../transport/ssh-server.ts';
+import { Builds } from './builds/builds.ts';
+import { Configs } from './configs.ts';
+import { serveControl } from './control-socket.ts';
+import { lockFolder } from './folder-lock.ts';
+import { openWorkerDesk } from './link/worker-desk.ts';
+import type { OpenWorkerDesk } from './link/worker-desk.ts';
+import { masterPaths, readHostKey, readListen } from './master-dir.ts';
+import type { Listen, MasterPaths } from './master-dir.ts';
+import { MasterOperator } from './master-operator.ts';
+import type { Asker, Operator } from './operator.ts';
+import { openPeople } from './people/people.ts';
+import { Distributor } from './queue/distributor.ts';
+
+export interface MasterOptions {
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Instead of where the folder says. */
+  readonly listen?: Listen;
+  /** Answers one call of a person; must not reject. */
+  readonly onPerson: (operator: Operator, asker: Asker, call: PersonCall) => Promise<void>;
+  /** For tests that kill the process around a commit. */
+  readonly onCommit?: StoreOptions['onCommit'];
+}
+
+export interface Master {
+  readonly host: string;
+  readonly port: number;
+  readonly hostKeyFingerprint: string;
+  readonly operator: Operator;
+  /** Detaches: workers get a goodbye, builds go on without a master and are adopted at its next start. */
+  stop(): Promise<void>;
+  /** Resolves when it has stopped, also when its console told it to. */
+  readonly closed: Promise<void>;
+}
+
+/** The master's own console. */
+const CONSOLE: Asker = { name: 'console', role: 'operator' };
+/** Lets a goodbye go out before the connection of a removed worker is cut. */
+const GOODBYE_MS = 300;
+
+/**
+ * Puts the master together, from the ground up, and takes it apart in the opposite order. Rejects with a one-line
+ * UserMistake for what a person has to set right: a folder that runs already, a host key, a configuration, the database, the
+ * port.
+ */
+export async function openMaster(options: MasterOptions): Promise<Master> {
+  const { logger } = options;
+  const undo = new Disposer();
+  const closed = deferred();
+  const stop = async (): Promise<void> => {
+    await undo.dispose();
+    closed.resolve();
+  };
+  try {
+    const parts = await openParts(options, undo, () => {
+      stop().catch((error: unknown) => {
+        logger.error('the master did not stop in order', { error: errorText(error) });
+        closed.resolve();
+      });
+    });
+    return { ...parts, stop, closed: closed.promise };
+  } catch (error) {
+    await undo.dispose();
+    throw error instanceof StoreError ? new UserMistake(error.message, { cause: error }) : error;
+  }
+}
+
+async function openParts(
+  options: MasterOptions,
+  undo: Disposer,
+  stop: () => void,
+): Promise<Omit<Master, 'stop' | 'closed'>> {
+  const { clock, logger } = options;
+  const paths = masterPaths(options.dir);
+  const written = await readListen(paths);
+  const listen = options.listen ?? written;
+  const hostKey = await readHostKey(paths);
+  undo.add(await lockFolder(paths));
+  const operator = deferred<Operator>();
+  let isReady = false;
+  const control = await serveControl({
+    path: paths.controlSocket,
+    logger,
+    status: () => ({ isReady, processId: process.pid }),
+    reload: async () => {
+      if (!isReady) throw new UserMistake('the master is still starting: try again');
+      return await (await operator.promise).reload(CONSOLE);
+    },
+    stop,
+  });
+  undo.add(() => control.close());
+
+  const store = await openMasterStore(paths, options, undo);
+  const bus = new LocalBus(logger);
+  const codeHost = openCodeHost({ logger });
+  undo.add(() => codeHost.close());
+  const configs = await Configs.open({ store, codeHost, clock, file: paths.config });
+  await store.workers.detachAll(clock.now());
+  const people = await openPeople({ store, keysDir: paths.keysDir, clock, logger });
+  undo.add(() => people.close());
+
+  const { filesDir } = paths;
+  const desk = openWorkerDesk({
+    ...{ store, bus, clock, logger, filesDir },
+    masterId: await store.masterId(),
+    creditPool: new CreditPool(),
+  });
+  const builds = new Builds({
+    ...{ store, bus, clock, logger, desk, codeHost },
+    folders: { dir: options.dir, filesDir },
+    configOf: (hash) => configs.get(hash),
+  });
+  const distributor = new Distributor({
+    ...{ store, bus, clock, logger, desk },
+    connected: () => desk.connected(),
+    config: () => configs.active,
+    nowMs: () => clock.now(),
+    start: (build) => builds.start(build),
+  });
+  const masterOperator = new MasterOperator({ store, bus, clock, desk, people, configs, builds, distributor });
+
+  const ssh = await listenSsh<Principal>({
+    ...listen,
+    hostKeys: [hostKey.privateKey],
+    clock,
+    logger,
+    authenticate: (name, key) => people.authenticate(name, key),
+    onWorker: (worker, carrier) => desk.accept(worker.name, carrier),
+    onPerson: (person, call) => {
+      const asker = { name: person.name, role: person.role };
+      options.onPerson(masterOperator, asker, call).catch((error: unknown) => {
+        logger.error('a call was not answered', { who: asker.name, command: call.command, error: errorText(error) });
+        call.exit(70);
+      });
+    },
+  });
+  undo.add(() => ssh.close());
+  undo.add(() => desk.close('the master stops; it will be back'));
+  undo.add(() => builds.close());
+  undo.add(() => distributor.close());
+  undo.add(people.onRemoved((name) => removePrincipal(name, desk, ssh, clock)));
+
+  await builds.adopt();
+  distributor.open();
+  operator.resolve(masterOperator);
+  isReady = true;
+  return { host: listen.host, port: ssh.port, hostKeyFingerprint: hostKey.fingerprint, operator: masterOperator };
+}
+
+async function openMasterStore(paths: MasterPaths, options: MasterOptions, undo: Disposer): Promise<Store> {
+  const { clock, logger, onCommit } = options;
+  await mkdir(paths.filesDir, { recursive: true, mode: 0o700 });
+  const store = await openStore({
+    ...{ file: paths.database, archiveDir: paths.logsDir, logger, clock },
+    ...(onCommit && { onCommit }),
+  });
+  undo.add(() => store.close());
+  return store;
+}
+
+/** A key or a name is gone: a worker is told so, then every connection of that name is cut. */
+function removePrincipal(
+  name: string,
+  desk: OpenWorkerDesk,
+  ssh: { closeConnectionsOf(name: string, reason: string): number },
+  clock: Clock,
+): void {
+  const reason = 'its key is not admitted any more';
+  const cut = (): void => void ssh.closeConnectionsOf(name, reason);
+  if (!desk.connected().has(name)) return cut();
+  desk.dismiss(name, reason);
+  clock.after(GOODBYE_MS, cut);
+}

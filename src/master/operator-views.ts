@@ -1,0 +1,74 @@
+import type { ConfigShape } from '../config/shape.ts';
+import type { Build } from '../model/build.ts';
+import type { BuildRequest } from '../model/build-request.ts';
+import type { WorkerRecord } from '../model/worker.ts';
+import type { Store } from '../store/store.ts';
+import type { BuildView, RequestView, StepView, WorkerView } from './operator.ts';
+
+/** A build with all that people see of it. */
+export async function buildView(store: Store, build: Build): Promise<BuildView> {
+  const [steps, logs, properties] = await Promise.all([
+    store.builds.steps(build.id),
+    store.logs.list(build.id),
+    store.builds.properties(build.id),
+  ]);
+  return {
+    id: build.id,
+    project: build.project,
+    builder: build.builder,
+    number: build.number,
+    state: build.state,
+    result: build.result ?? null,
+    summary: build.summary ?? null,
+    worker: build.worker,
+    reason: build.reason,
+    owner: build.owner,
+    branch: build.source.branch ?? null,
+    revision: build.source.revision ?? null,
+    startedAtMs: build.startedAtMs,
+    finishedAtMs: build.finishedAtMs ?? null,
+    steps: steps.map((step): StepView => ({
+      name: step.name,
+      state: step.state,
+      result: step.result ?? null,
+      summary: step.summary ?? null,
+      startedAtMs: step.startedAtMs ?? null,
+      finishedAtMs: step.finishedAtMs ?? null,
+      logs: logs
+        .filter((log) => log.step === step.index)
+        .map(({ id, name, length, isComplete }) => ({ id, name, length, isComplete })),
+    })),
+    properties: properties.map(({ name, value, source }) => ({ name, value, source })),
+  };
+}
+
+export function requestView(request: BuildRequest, waitsFor: string): RequestView {
+  const { id, project, builder, owner, submittedAtMs } = request;
+  return { id, project, builder, owner, submittedAtMs, waitsFor };
+}
+
+/** The workers of the configuration and those that were ever here, by name. */
+export function workerViews(
+  config: ConfigShape,
+  records: readonly WorkerRecord[],
+  connected: ReadonlySet<string>,
+  running: readonly Build[],
+): readonly WorkerView[] {
+  const known = new Map(records.map((record) => [record.name, record]));
+  const configured = new Map(config.workers.map((worker) => [worker.name, worker]));
+  const names = new Set([...configured.keys(), ...known.keys()]);
+  return [...names].toSorted().map((name): WorkerView => {
+    const record = known.get(name);
+    return {
+      name,
+      state: connected.has(name) ? 'connected' : record?.sinceMs === undefined ? 'never seen' : 'disconnected',
+      sinceMs: record?.sinceMs ?? null,
+      host: record?.host ?? null,
+      version: record?.version ?? null,
+      builds: running.filter((build) => build.worker === name).map((build) => build.id),
+      maxBuilds: configured.get(name)?.maxBuilds ?? 0,
+      isConfigured: configured.has(name),
+      facts: record?.facts ?? {},
+    };
+  });
+}
