@@ -1,0 +1,67 @@
+import type { Cancel, Clock } from '../base/clock.ts';
+
+export interface LivenessOptions {
+  readonly clock: Clock;
+  readonly heartbeatMs: number;
+  readonly deadMs: number;
+  readonly ping: (n: number) => void;
+  readonly dead: (silentMs: number) => void;
+}
+
+/** Looks so often in the time after which a peer is dead. */
+const LOOKS = 9;
+/** A look that comes later than this shows that our own loop stood still: the peer is not to blame for that time. */
+const LAG_MS = 500;
+
+/** Pings the peer and calls it dead when no byte at all came for long. */
+export class Liveness {
+  readonly #options: LivenessOptions;
+  #heardAtMs: number;
+  #lookedAtMs: number;
+  #n = 0;
+  #cancelPing: Cancel;
+  #cancelLook: Cancel;
+
+  constructor(options: LivenessOptions) {
+    this.#options = options;
+    this.#heardAtMs = options.clock.monotonic();
+    this.#lookedAtMs = this.#heardAtMs;
+    this.#cancelPing = this.#nextPing();
+    this.#cancelLook = this.#nextLook();
+  }
+
+  heard(): void {
+    this.#heardAtMs = this.#options.clock.monotonic();
+  }
+
+  pingNow(): void {
+    this.#options.ping(++this.#n);
+  }
+
+  stop(): void {
+    this.#cancelPing();
+    this.#cancelLook();
+  }
+
+  #nextPing(): Cancel {
+    // Spread, so that a thousand workers that came at once do not ping at once.
+    const delayMs = this.#options.heartbeatMs * (0.8 + Math.random() * 0.2);
+    return this.#options.clock.after(delayMs, () => {
+      this.pingNow();
+      this.#cancelPing = this.#nextPing();
+    });
+  }
+
+  #nextLook(): Cancel {
+    const everyMs = this.#options.deadMs / LOOKS;
+    return this.#options.clock.after(everyMs, () => {
+      const nowMs = this.#options.clock.monotonic();
+      const lagMs = nowMs - this.#lookedAtMs - everyMs;
+      if (lagMs > LAG_MS) this.#heardAtMs = Math.min(nowMs, this.#heardAtMs + lagMs);
+      this.#lookedAtMs = nowMs;
+      this.#cancelLook = this.#nextLook();
+      const silentMs = nowMs - this.#heardAtMs;
+      if (silentMs >= this.#options.deadMs) this.#options.dead(silentMs);
+    });
+  }
+}
