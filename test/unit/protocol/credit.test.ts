@@ -41,7 +41,7 @@ describe('credit', () => {
         granter.close();
         expect(pool.leftBytes).toBe(4 * MiB);
       }),
-      { seed: 9, numRuns: 200 },
+      { seed: 9, numRuns: 60 },
     );
   });
 

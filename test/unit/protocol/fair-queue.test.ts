@@ -63,7 +63,7 @@ describe('the fair queue', () => {
           }
         }
       }),
-      { seed: 7, numRuns: 200 },
+      { seed: 7, numRuns: 50 },
     );
   });
 
@@ -87,7 +87,7 @@ describe('the fair queue', () => {
           expect(apart).toBeLessThanOrEqual(2 * LIMITS.fairQuantumBytes + MAX_FRAME);
         }
       }),
-      { seed: 8, numRuns: 30 },
+      { seed: 8, numRuns: 10 },
     );
   });
 
