@@ -1,0 +1,196 @@
+import { mkdir, rm } from 'node:fs/promises';
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { CommandSpec, CommandState, Outcome } from '../../protocol/messages.ts';
+import type { FileRecord, FileRecords } from '../files/file-record.ts';
+import { TransferCut, TransferRefused } from '../files/transfer-line.ts';
+import type { TransferLine } from '../files/transfer-line.ts';
+import { getFile } from '../files/get-file.ts';
+import { partPath } from '../files/part-file.ts';
+import { putFile } from '../files/put-file.ts';
+import { PathRefused, insideFolder } from '../inside-folder.ts';
+import type { Keeper, KeeperSpec } from '../keeper/keeper.ts';
+import type { HeldSession, SessionBook } from '../session-book.ts';
+import { sessionFolder } from '../session-folder.ts';
+
+const DEFAULT_KILL_AFTER_MS = 10_000;
+const MAX_MESSAGE = 1_000;
+
+export interface CommandsOptions {
+  readonly keeper: Keeper;
+  readonly records: FileRecords;
+  readonly sessions: SessionBook;
+  readonly workDir: string;
+  readonly clock: Clock;
+  /** The whole environment of a command whose step adds this. */
+  readonly environment: (step: Readonly<Record<string, string>> | undefined) => Readonly<Record<string, string>>;
+}
+
+/**
+ * All commands of a worker, whoever carries them out: processes are the keeper's, file operations the daemon's own. An id is
+ * started at most once; what was started is known until it is forgotten, whatever dies meanwhile.
+ */
+export class Commands {
+  readonly #options: CommandsOptions;
+
+  constructor(options: CommandsOptions) {
+    this.#options = options;
+  }
+
+  async list(): Promise<readonly CommandState[]> {
+    return [...(await this.#options.keeper.list()), ...this.#options.records.list().map(stateOf)];
+  }
+
+  async find(command: string): Promise<CommandState | undefined> {
+    const record = this.#options.records.get(command);
+    return record ? stateOf(record) : await this.#options.keeper.find(command);
+  }
+
+  /** True for a put or get that has not ended: it needs a line to the master. */
+  needsTransfer(command: string): boolean {
+    const record = this.#options.records.get(command);
+    return record !== undefined && record.outcome === undefined;
+  }
+
+  /** True for a command whose output and end the keeper tells. */
+  isKept(command: string): boolean {
+    return this.#options.records.get(command) === undefined;
+  }
+
+  /**
+   * Starts a command that `find` does not know. Resolves when it runs, ended at once, or waits for its transfer: in each case it
+   * is on disk. Rejects when that could not be done; `find` then tells whether it was started.
+   */
+  async start(command: string, held: HeldSession, spec: CommandSpec): Promise<void> {
+    const { records, keeper, clock } = this.#options;
+    const { session, fence } = held;
+    const record = { command, session, fence, spec: whatToKeep(spec), startedAtMs: clock.now() };
+    if (spec.kind === 'put' || spec.kind === 'get') return await records.put(record);
+    let process: KeeperSpec | undefined;
+    try {
+      if (spec.kind === 'run') process = await this.#process(command, held, spec);
+      // Done again when a crash comes before the outcome is on disk: both can be.
+      else await this.#changeFolder(session, spec);
+    } catch (error) {
+      return await records.put({ ...record, outcome: this.#refused(record, errorText(error)) });
+    }
+    if (process) await keeper.start(process);
+    else await records.put({ ...record, outcome: this.#done(record) });
+  }
+
+  /** Carries out a put or get over a line; ends with its outcome on disk, or with the line's cut. */
+  async transfer(command: string, line: TransferLine): Promise<void> {
+    const { records } = this.#options;
+    const record = records.get(command);
+    if (!record || record.outcome) return;
+    try {
+      await records.finish(command, this.#done(record, await this.#transfer(record, line)));
+    } catch (error) {
+      if (error instanceof TransferCut) return;
+      await records.finish(command, this.#refused(record, errorText(error)));
+    }
+  }
+
+  /** Ends a command; one whose transfer runs is ended by its line. */
+  async interrupt(command: string, reason: string): Promise<void> {
+    const { records, keeper } = this.#options;
+    const record = records.get(command);
+    if (!record) return await keeper.interrupt(command, reason);
+    await records.finish(command, { ...this.#refused(record, reason), ended: 'interrupt' });
+  }
+
+  async forget(command: string): Promise<void> {
+    const { records, keeper } = this.#options;
+    const record = records.get(command);
+    if (!record) return await keeper.forget(command);
+    if (record.spec.kind === 'put' && !record.outcome) await this.#dropPart(record);
+    await records.remove(command);
+  }
+
+  async setFence(command: string, fence: number): Promise<void> {
+    const { records, keeper } = this.#options;
+    const record = records.get(command);
+    if (!record) await keeper.setFence(command, fence);
+    else if (fence > record.fence) await records.put({ ...record, fence });
+  }
+
+  async #process(command: string, held: HeldSession, spec: CommandSpec): Promise<KeeperSpec> {
+    const argv = spec.argv ?? (spec.shell === undefined ? [] : ['/bin/sh', '-c', spec.shell]);
+    if (argv.length === 0) throw new PathRefused('nothing to run: the command has neither argv nor shell');
+    const folder = await this.#folder(held.session);
+    return {
+      command,
+      session: held.session,
+      fence: held.fence,
+      argv,
+      cwd: spec.cwd === undefined ? folder : await insideFolder(folder, spec.cwd),
+      env: this.#options.environment(spec.env),
+      killAfterMs: spec.killAfterMs ?? DEFAULT_KILL_AFTER_MS,
+      ...(spec.stdin && { stdin: spec.stdin }),
+      ...(spec.silenceMs !== undefined && { silenceMs: spec.silenceMs }),
+      ...(spec.totalMs !== undefined && { totalMs: spec.totalMs }),
+    };
+  }
+
+  async #changeFolder(session: string, spec: CommandSpec): Promise<void> {
+    const folder = await this.#folder(session);
+    const place = await insideFolder(folder, spec.path ?? '', { keepLink: spec.kind === 'remove' });
+    if (spec.kind === 'mkdir') await mkdir(place, { recursive: true });
+    else if (place === folder) throw new PathRefused("the session's own folder is not removed: name what is in it");
+    else await rm(place, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  async #transfer(record: FileRecord, line: TransferLine): Promise<Readonly<Record<string, string>>> {
+    const { command, fence, spec } = record;
+    const shown = spec.path ?? '';
+    const folder = await this.#folder(record.session);
+    const place = await insideFolder(folder, shown);
+    if (place === folder) throw new PathRefused('a transfer needs the path of a file');
+    if (spec.kind === 'get') {
+      const limit = spec.maxBytes === undefined ? {} : { maxBytes: spec.maxBytes };
+      const { size, sha256 } = await getFile({ command, fence, source: place, shown, ...limit }, line);
+      return { size: String(size), sha256 };
+    }
+    const { size, sha256 } = spec;
+    if (size === undefined || sha256 === undefined) throw new TransferRefused('a put needs size and sha256');
+    await putFile({ command, fence, target: place, size, sha256, mode: spec.mode ?? 0o644 }, line);
+    return { size: String(size), sha256 };
+  }
+
+  /** The session's folder, made anew when it is not there. */
+  async #folder(session: string): Promise<string> {
+    const held = this.#options.sessions.get(session);
+    if (!held) throw new PathRefused('the session is not open on this worker');
+    return await sessionFolder(this.#options.workDir, held.directory);
+  }
+
+  async #dropPart(record: FileRecord): Promise<void> {
+    try {
+      const folder = await this.#folder(record.session);
+      const place = await insideFolder(folder, record.spec.path ?? '');
+      await rm(partPath(place, record.command), { force: true });
+    } catch {
+      // Without its folder there is no part either; a path that was refused never had one.
+    }
+  }
+
+  #done(record: FileRecord, facts?: Readonly<Record<string, string>>): Outcome {
+    const times = { startedAtMs: record.startedAtMs, endedAtMs: this.#options.clock.now() };
+    return { status: 'done', ...times, ...(facts && { facts }) };
+  }
+
+  #refused(record: FileRecord, message: string): Outcome {
+    const times = { startedAtMs: record.startedAtMs, endedAtMs: this.#options.clock.now() };
+    return { status: 'refused', message: message.slice(0, MAX_MESSAGE), ...times };
+  }
+}
+
+function stateOf({ command, session, fence, outcome }: FileRecord): CommandState {
+  const state = { command, session, fence, outputStart: 0, outputEnd: 0 };
+  return outcome ? { ...state, state: 'finished', outcome } : { ...state, state: 'running' };
+}
+
+/** A process that was refused has no need of its specification any more, which may be large and hold secrets. */
+function whatToKeep(spec: CommandSpec): CommandSpec {
+  return spec.kind === 'run' ? { kind: 'run' } : spec;
+}

@@ -1,0 +1,223 @@
+import { errorText } from '../../base/errors.ts';
+import { Disposer } from '../../base/disposer.ts';
+import type { CommandVerdict, Fields, Message, MessageType } from '../../protocol/messages.ts';
+import type { Link } from '../../transport/link.ts';
+import { sessionFolder } from '../session-folder.ts';
+import { inventoryOf } from './inventory.ts';
+import { Streams } from './streams.ts';
+import type { WorkerParts } from './worker-parts.ts';
+
+/** Orders that were not carried out yet; a master that sends more does not wait for answers. */
+const MAX_WAITING_ORDERS = 20_000;
+const MAX_MESSAGE = 1_000;
+
+/**
+ * The worker's side of one link, after the welcome: tells what the worker holds, does what the master says, and sends what it
+ * waits for. States of a command here: held → `continue` and its session open (in either order) → streaming → forgotten.
+ */
+export class Attachment {
+  readonly #parts: WorkerParts;
+  readonly #link: Link;
+  readonly #streams: Streams;
+  readonly #undo = new Disposer();
+  /** Sessions that the master opened on this link: only they have a channel. */
+  readonly #open = new Set<string>();
+  /** To go on with when their session is open: command → offset, by session. */
+  readonly #continued = new Map<string, Map<string, number>>();
+
+  constructor(parts: WorkerParts, link: Link) {
+    this.#parts = parts;
+    this.#link = link;
+    this.#streams = new Streams(parts, link);
+    this.#undo.add(() => this.#streams.close());
+    this.#undo.add(link.onRoom((session) => this.#streams.room(session)));
+    this.#undo.add(parts.keeper.onProgress((command) => this.#streams.progress(command)));
+  }
+
+  /** Sends the inventory and begins to listen. */
+  async start(): Promise<void> {
+    const { sessions, commands } = this.#parts;
+    const held = await commands.list();
+    for (const fields of inventoryOf(sessions.list(), held)) this.#link.send('inventory', '', fields);
+    this.#undo.add(this.#link.onMessage((message) => this.#onMessage(message)));
+  }
+
+  /** The link ended: stops sending. What is being carried out goes on. */
+  async close(): Promise<void> {
+    await this.#undo.dispose();
+  }
+
+  get sessionsOpen(): number {
+    return this.#open.size;
+  }
+
+  #onMessage(message: Message): void {
+    const { session } = message;
+    switch (message.type) {
+      case 'log.ack':
+        return this.#streams.acknowledged(message.fields.command, message.fields.offset);
+      case 'log.want':
+        return this.#streams.want(message.fields.command, message.fields.offset);
+      case 'file.want':
+      case 'file.data':
+      case 'file.ack':
+      case 'file.stored':
+      case 'file.refused':
+        if (this.#streams.file(message)) return;
+        return this.#link.close({ code: 'flow-violation', message: 'more of a file was sent than its window allows' });
+      case 'inventory.answer':
+        return this.#onAnswer(message.fields);
+      case 'session.open':
+        return this.#order(`session ${session}`, () => this.#openSession(session, message.fields));
+      case 'session.close':
+        return this.#order(`session ${session}`, () => this.#closeSession(session, message.fields));
+      case 'command.start':
+        return this.#order(
+          `command ${message.fields.command}`,
+          () => this.#startCommand(session, copied(message.fields)),
+          `session ${session}`,
+        );
+      case 'command.interrupt':
+        return this.#order(`command ${message.fields.command}`, () => this.#interrupt(session, message.fields));
+      case 'command.forget':
+        return this.#order(`command ${message.fields.command}`, () => this.#forget(message.fields.command));
+      default:
+        // The link's own, and what a newer master may say that we need not hear.
+        return undefined;
+    }
+  }
+
+  #order(key: string, task: () => Promise<void>, after?: string): void {
+    if (this.#parts.orders.size >= MAX_WAITING_ORDERS) {
+      return this.#link.close({ code: 'flow-violation', message: `${MAX_WAITING_ORDERS} orders wait already` });
+    }
+    this.#parts.orders.push(key, task, after);
+  }
+
+  #onAnswer(answer: Fields<'inventory.answer'>): void {
+    for (const { session, verdict } of answer.sessions) {
+      if (verdict === 'keep') continue;
+      this.#order(`session ${session}`, () => this.#parts.sessions.remove(session));
+    }
+    for (const verdict of answer.commands) {
+      this.#order(`command ${verdict.command}`, () =>
+        verdict.verdict === 'forget' ? this.#forget(verdict.command) : this.#continue(verdict),
+      );
+    }
+  }
+
+  async #continue({ command, fence, from }: CommandVerdict): Promise<void> {
+    const held = await this.#parts.commands.find(command);
+    if (!held) return;
+    if (fence !== undefined && fence < held.fence) return this.#tellStale('inventory.answer', held.session, fence);
+    if (fence !== undefined && fence > held.fence) await this.#parts.commands.setFence(command, fence);
+    const offsets = this.#continued.get(held.session) ?? new Map<string, number>();
+    offsets.set(command, from ?? held.outputStart);
+    this.#continued.set(held.session, offsets);
+    if (this.#open.has(held.session)) await this.#streamContinued(held.session);
+  }
+
+  async #openSession(session: string, fields: Fields<'session.open'>): Promise<void> {
+    const { sessions, workDir } = this.#parts;
+    const { fence, directory } = fields;
+    const known = sessions.get(session);
+    if (known && fence < known.fence) return this.#tellStale('session.open', session, fence);
+    try {
+      await sessionFolder(workDir, directory);
+      await sessions.put({ session, fence, directory });
+    } catch (error) {
+      this.#parts.logger.warn(`a session could not be opened: ${errorText(error)}`, { session, directory });
+      return this.#send('session.failed', session, { fence, code: 'folder', message: shortText(error) });
+    }
+    // A session that is open already may have lost its channel, and what was in it.
+    if (this.#open.has(session)) this.#streams.again(session);
+    this.#open.add(session);
+    this.#send('session.opened', session, { fence });
+    await this.#streamContinued(session);
+  }
+
+  async #closeSession(session: string, { fence }: Fields<'session.close'>): Promise<void> {
+    const known = this.#parts.sessions.get(session);
+    if (known && fence < known.fence) return this.#tellStale('session.close', session, fence);
+    this.#open.delete(session);
+    await this.#parts.sessions.remove(session);
+    this.#send('session.closed', session, { fence });
+    this.#link.releaseSession(session);
+  }
+
+  async #streamContinued(session: string): Promise<void> {
+    const offsets = this.#continued.get(session);
+    this.#continued.delete(session);
+    for (const [command, from] of offsets ?? []) {
+      const held = await this.#parts.commands.find(command);
+      if (held) this.#streams.begin(held, from);
+    }
+  }
+
+  async #startCommand(session: string, fields: Fields<'command.start'>): Promise<void> {
+    const { sessions, commands } = this.#parts;
+    const { command, fence, spec } = fields;
+    const seat = sessions.get(session);
+    if (seat && fence < seat.fence) return this.#tellStale('command.start', session, fence);
+    if (!seat || !this.#open.has(session))
+      return this.#refuse(session, fields, 'its session is not open on this worker');
+    const raised = { ...seat, fence };
+    if (fence > seat.fence) await sessions.put(raised);
+    let held = await commands.find(command);
+    if (held && fence < held.fence) return this.#tellStale('command.start', session, fence);
+    if (held && fence > held.fence) await commands.setFence(command, fence);
+    if (!held) {
+      try {
+        await commands.start(command, raised, spec);
+      } catch (error) {
+        this.#parts.logger.error(`a command could not be started: ${errorText(error)}`, { command });
+        held = await commands.find(command);
+        if (!held) return this.#refuse(session, fields, shortText(error));
+      }
+      held = await commands.find(command);
+    }
+    this.#send('command.started', session, { command, fence });
+    if (held) this.#streams.begin({ ...held, fence }, held.outputStart);
+  }
+
+  /** Nothing of it is on disk: should this answer be lost, the master asks for the start again. */
+  #refuse(session: string, { command, fence }: Fields<'command.start'>, message: string): void {
+    const now = this.#parts.clock.now();
+    const outcome = { status: 'refused', message, startedAtMs: now, endedAtMs: now } as const;
+    this.#send('command.finished', session, { command, fence, outputEnd: 0, outcome });
+  }
+
+  async #interrupt(session: string, { command, fence, reason }: Fields<'command.interrupt'>): Promise<void> {
+    const held = await this.#parts.commands.find(command);
+    if (!held || held.state === 'finished') return;
+    if (fence < held.fence) return this.#tellStale('command.interrupt', session, fence);
+    await this.#parts.commands.interrupt(command, reason);
+    this.#streams.interrupted(command, reason);
+    // A file operation that waited for its turn has no stream to tell of its end.
+    const now = await this.#parts.commands.find(command);
+    if (now?.state === 'finished' && this.#open.has(now.session)) this.#streams.begin(now, now.outputStart);
+  }
+
+  async #forget(command: string): Promise<void> {
+    await this.#streams.end(command);
+    await this.#parts.commands.forget(command);
+  }
+
+  #send<T extends MessageType>(type: T, session: string, fields: Fields<T>): void {
+    this.#link.send(type, session, fields);
+  }
+
+  #tellStale(type: MessageType, session: string, fence: number): void {
+    this.#parts.logger.info(`ignored ${type} of an owner that was replaced`, { session, fence });
+  }
+}
+
+/** The bytes of a message are only good while it is handled. */
+function copied(fields: Fields<'command.start'>): Fields<'command.start'> {
+  const { stdin } = fields.spec;
+  return stdin ? { ...fields, spec: { ...fields.spec, stdin: Uint8Array.from(stdin) } } : fields;
+}
+
+function shortText(error: unknown): string {
+  return errorText(error).slice(0, MAX_MESSAGE);
+}

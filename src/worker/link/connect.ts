@@ -1,0 +1,46 @@
+import { errorText } from '../../base/errors.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Carrier } from '../../transport/carrier.ts';
+import { LinkRefused } from '../../transport/link-refused.ts';
+import { SshConnectError, connectSsh } from '../../transport/ssh-client.ts';
+import type { WorkerDir } from '../worker-dir.ts';
+
+/** Opens a connection to each master in turn; the first that can be had. Rejects with the most telling of the failures. */
+export async function connectToMaster(dir: WorkerDir, privateKey: string, clock: Clock): Promise<Carrier> {
+  let telling: unknown;
+  for (const { host, port } of dir.masters) {
+    try {
+      return await connectSsh({ host, port, user: dir.name, privateKey, hostKeys: dir.hostKeys, clock });
+    } catch (error) {
+      if (telling === undefined || needsPerson(error)) telling = error;
+    }
+  }
+  throw telling;
+}
+
+/** True when trying again soon is of no use: somebody has to do something. */
+export function needsPerson(error: unknown): boolean {
+  if (error instanceof SshConnectError) return error.code === 'host-key-mismatch' || error.code === 'refused-login';
+  return error instanceof LinkRefused && NEED_PERSON.has(error.code);
+}
+
+const NEED_PERSON: ReadonlySet<string> = new Set([
+  'version',
+  'wrong-name',
+  'unknown-worker',
+  'duplicate-worker',
+  'revoked',
+]);
+
+/** What happened and what to do, in one line. */
+export function explain(error: unknown, dir: WorkerDir): string {
+  const text = errorText(error);
+  if (error instanceof SshConnectError && error.code === 'host-key-mismatch') {
+    return `${text}; if the master's host key was changed, put the new fingerprint into hostKeys of ${dir.paths.config}`;
+  }
+  if (error instanceof SshConnectError && error.code === 'refused-login') {
+    return `${text}; let the key of ${dir.paths.publicKey} in on the master: worker add ${dir.name}`;
+  }
+  if (error instanceof LinkRefused) return `the master refused this worker (${error.code}): ${text}`;
+  return text;
+}

@@ -1,0 +1,77 @@
+import { Backoff } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import { sleep } from '../../base/sleep.ts';
+import { LinkRefused } from '../../transport/link-refused.ts';
+import type { Link, LinkEnd } from '../../transport/link.ts';
+
+/** Full jitter between 0 and a bound that grows from the first of these to the second. */
+const RETRY = { firstMs: 500, maxMs: 30_000 };
+/** The same when a person has to act first. */
+const SLOW_RETRY = { firstMs: 2_000, maxMs: 30_000 };
+/** A link that lived so long was a good one: its loss is tried again at once. */
+const GOOD_LINK_MS = 5_000;
+/** The same trouble is told again after so long. */
+const TELL_AGAIN_MS = 600_000;
+/** A master may not send us away for longer. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
+
+export interface LinkLoopOptions {
+  /** Connects and greets. */
+  readonly open: () => Promise<Link>;
+  /** Works with the link; resolves when the link has ended and nothing uses it any more. */
+  readonly serve: (link: Link) => Promise<LinkEnd>;
+  /** True when a person has to act before another try can go well. */
+  readonly needsPerson: (error: unknown) => boolean;
+  readonly explain: (error: unknown) => string;
+  readonly onWaiting: (waitMs: number) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly random?: () => number;
+}
+
+/** Keeps a worker connected: for ever, until `signal`. Resolves then; never rejects. */
+export async function keepConnected(options: LinkLoopOptions): Promise<void> {
+  const { clock, logger, signal, onWaiting } = options;
+  const random = options.random ?? Math.random;
+  const soon = new Backoff({ ...RETRY, random });
+  const slowly = new Backoff({ ...SLOW_RETRY, random });
+  let told: { readonly text: string; readonly atMs: number } | undefined;
+
+  const tell = (text: string): void => {
+    if (told?.text === text && clock.monotonic() - told.atMs < TELL_AGAIN_MS) return;
+    told = { text, atMs: clock.monotonic() };
+    logger.warn(text);
+  };
+
+  while (!signal.aborted) {
+    let waitMs: number;
+    try {
+      const link = await options.open();
+      const since = clock.monotonic();
+      told = undefined;
+      const end = await options.serve(link);
+      if (clock.monotonic() - since >= GOOD_LINK_MS) {
+        soon.reset();
+        slowly.reset();
+      }
+      waitMs = retryAfter(end.retryAfterMs, random) ?? soon.next();
+      if (!signal.aborted) logger.info(`disconnected from ${link.peer}: ${end.message}`, { cause: end.cause });
+    } catch (error) {
+      tell(options.explain(error));
+      const asked = error instanceof LinkRefused ? retryAfter(error.retryAfterMs, random) : undefined;
+      waitMs = asked ?? (options.needsPerson(error) ? slowly : soon).next();
+    }
+    if (signal.aborted) return;
+    onWaiting(waitMs);
+    await sleep(clock, waitMs, signal);
+  }
+}
+
+/** Between half of what the master asked for and all of it, so that a herd spreads. */
+function retryAfter(askedMs: number | undefined, random: () => number): number | undefined {
+  if (askedMs === undefined) return undefined;
+  const bound = Math.min(askedMs, MAX_RETRY_AFTER_MS);
+  return Math.round(bound / 2 + (random() * bound) / 2);
+}

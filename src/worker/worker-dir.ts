@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { UserMistake, errorCode, errorText } from '../base/errors.ts';
+import { list, mapOf, matching, object, optional, text } from '../protocol/schema.ts';
+import type { Checked } from '../protocol/schema.ts';
+import { parseMasterAddress } from './master-address.ts';
+import type { MasterAddress } from './master-address.ts';
+
+/** `SHA256:…`, as ssh-keygen -l prints it. */
+export const FINGERPRINT = /^SHA256:[A-Za-z0-9+/]{43}$/;
+
+/** What `worker.json` holds. */
+const workerFile = object({
+  name: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 64),
+  installId: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 64),
+  /** Tried in this order. */
+  masters: list(text(300), 16),
+  /** The current host key's fingerprint, and the next one's while it is changed. */
+  hostKeys: list(matching(FINGERPRINT, 64), 8),
+  /** Added to the environment of every command. */
+  env: optional(mapOf(text(100_000), 1_000)),
+});
+export type WorkerFile = Checked<typeof workerFile>;
+
+/** A worker's folder: what it holds where, and what its `worker.json` says. */
+export interface WorkerDir {
+  readonly path: string;
+  readonly name: string;
+  readonly installId: string;
+  readonly masters: readonly MasterAddress[];
+  readonly hostKeys: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly paths: WorkerPaths;
+}
+
+export interface WorkerPaths {
+  readonly config: string;
+  readonly key: string;
+  readonly publicKey: string;
+  /** The sessions' folders. */
+  readonly work: string;
+  /** The keeper's. */
+  readonly spool: string;
+  /** What the daemon has to know after it was killed. */
+  readonly state: string;
+  readonly controlSocket: string;
+}
+
+export function workerPaths(dir: string): WorkerPaths {
+  return {
+    config: join(dir, 'worker.json'),
+    key: join(dir, 'key'),
+    publicKey: join(dir, 'key.pub'),
+    work: join(dir, 'work'),
+    spool: join(dir, 'spool'),
+    state: join(dir, 'state'),
+    controlSocket: join(dir, 'control.sock'),
+  };
+}
+
+export async function loadWorkerDir(dir: string): Promise<WorkerDir> {
+  const path = resolve(dir);
+  const paths = workerPaths(path);
+  const file = parseWorkerFile(await readWorkerFile(path, paths.config), paths.config);
+  if (file.masters.length === 0) throw new UserMistake(`${paths.config} names no master`);
+  if (file.hostKeys.length === 0) throw new UserMistake(`${paths.config} names no host key: no master can be trusted`);
+  return {
+    path,
+    name: file.name,
+    installId: file.installId,
+    masters: file.masters.map(parseMasterAddress),
+    hostKeys: file.hostKeys,
+    env: file.env ?? {},
+    paths,
+  };
+}
+
+async function readWorkerFile(dir: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') {
+      throw new UserMistake(`${dir} is no worker's folder: make one with "trunkline worker init ${dir} …"`, {
+        cause: error,
+      });
+    }
+    throw new UserMistake(`${file} cannot be read: ${errorText(error)}`, { cause: error });
+  }
+}
+
+function parseWorkerFile(content: string, where: string): WorkerFile {
+  try {
+    return workerFile(JSON.parse(content), '');
+  } catch (error) {
+    throw new UserMistake(`${where} cannot be used: ${errorText(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,294 @@
+import { mkdir } from 'node:fs/promises';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import type { Cancel, Clock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
+import { Disposer } from '../base/disposer.ts';
+import { errorText } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { Signal } from '../base/signal.ts';
+import { sleep } from '../base/sleep.ts';
+import { ulid } from '../base/ulid.ts';
+import type { Fields } from '../protocol/messages.ts';
+import { PROTOCOLS } from '../protocol/version.ts';
+import type { Carrier } from '../transport/carrier.ts';
+import { loadPrivateKey } from '../transport/keys.ts';
+import type { Link, LinkEnd } from '../transport/link.ts';
+import { openWorkerLink } from '../transport/worker-link.ts';
+import { commandEnvironment } from './command-environment.ts';
+import { Commands } from './commands/commands.ts';
+import { serveControl } from './control.ts';
+import type { ControlServer } from './control.ts';
+import { FileRecords } from './files/file-record.ts';
+import { lockWorkerDir } from './folder-lock.ts';
+import { openKeeper } from './keeper/open-keeper.ts';
+import { Attachment } from './link/attachment.ts';
+import { connectToMaster, explain, needsPerson } from './link/connect.ts';
+import { KeyedQueue } from './link/keyed-queue.ts';
+import { keepConnected } from './link/link-loop.ts';
+import type { WorkerParts } from './link/worker-parts.ts';
+import { ChunkBudget } from './logs/chunk-budget.ts';
+import { freeBytes, machineFacts } from './machine-facts.ts';
+import { readBootId } from './machine-identity.ts';
+import { SessionBook } from './session-book.ts';
+import { loadWorkerDir } from './worker-dir.ts';
+import type { WorkerDir } from './worker-dir.ts';
+
+const MAX_LINE = 200;
+/** A stop waits so long for orders that are being carried out, say the removal of a large folder. */
+const ORDERS_MS = 5_000;
+
+export interface WorkerOptions {
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Of the program, for the hello. */
+  readonly version?: string;
+  /** How to reach a master; by SSH as `worker.json` says if not given. */
+  readonly connect?: () => Promise<Carrier>;
+  /** The built keeper-main.js, when it is not beside this file. */
+  readonly keeperProgram?: string;
+}
+
+export interface WorkerState {
+  readonly link: 'connecting' | 'connected' | 'waiting' | 'stopped';
+  /** Of the master, while connected. */
+  readonly peer?: string;
+}
+
+/** A running worker daemon. */
+export interface Worker {
+  readonly name: string;
+  state(): WorkerState;
+  onState(listener: (state: WorkerState) => void): Cancel;
+  /** Says goodbye and lets go of all; commands go on, and the next start finds them. */
+  stop(): Promise<void>;
+  /** Resolves when it was stopped, by `stop` or over its control socket; never rejects. */
+  readonly closed: Promise<void>;
+}
+
+/**
+ * Starts the daemon of a worker's folder. Resolves when it holds the folder and has found what it ran before; connecting goes
+ * on from there. Rejects with a UserMistake when the folder is none, or is held by another daemon.
+ */
+export async function openWorker(options: WorkerOptions): Promise<Worker> {
+  const { clock, logger } = options;
+  const dir = await loadWorkerDir(options.dir);
+  const { privateKey } = await loadPrivateKey(dir.paths.key);
+  const undo = new Disposer();
+  try {
+    // Undone last, so that the one who asked for the stop hears of it when the folder can be started again.
+    const served: ControlServer[] = [];
+    undo.add(async () => void (await Promise.all(served.map((control) => control.close()))));
+    undo.add(await lockWorkerDir(dir));
+    const parts = await openParts(dir, options, undo);
+    const identity = await readIdentity(dir, options);
+    const daemon = new Daemon({
+      dir,
+      parts,
+      undo,
+      hello: identity,
+      clock,
+      logger,
+      privateKey,
+      connect: options.connect,
+    });
+    const control = await serveControl({
+      path: dir.paths.controlSocket,
+      logger,
+      status: () => ({ name: dir.name, pid: process.pid, ...daemon.state() }),
+      stop: () => void daemon.stop(),
+    });
+    served.push(control);
+    // Before the lock is let go: the file that goes with it must not be the next daemon's.
+    undo.add(() => control.stopListening());
+    daemon.start();
+    return daemon;
+  } catch (error) {
+    await undo.dispose();
+    throw error;
+  }
+}
+
+async function openParts(dir: WorkerDir, options: WorkerOptions, undo: Disposer): Promise<WorkerParts> {
+  const { clock, logger } = options;
+  const { paths } = dir;
+  const recordDir = join(paths.state, 'files');
+  for (const folder of [paths.work, paths.spool, recordDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const sessions = await SessionBook.open(paths.state);
+  undo.add(() => sessions.close());
+  const records = await FileRecords.open(recordDir, logger);
+  const program = options.keeperProgram === undefined ? {} : { program: options.keeperProgram };
+  const keeper = await openKeeper({ spoolDir: paths.spool, clock, logger, ...program });
+  undo.add(() => keeper.close());
+  const orders = new KeyedQueue((key, error) => logger.error(`an order failed: ${errorText(error)}`, { order: key }));
+  const environment = (step: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> =>
+    commandEnvironment(process.env, dir.env, step);
+  const commands = new Commands({ keeper, records, sessions, workDir: paths.work, clock, environment });
+  const budget = new ChunkBudget();
+  return { sessions, commands, keeper, budget, orders, workDir: paths.work, clock, logger };
+}
+
+async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOptions): Promise<Fields<'hello'>> {
+  const facts = await machineFacts(dir.paths.work);
+  return {
+    protocols: [...PROTOCOLS],
+    implementation: 'trunkline',
+    version: (version ?? 'unknown').slice(0, MAX_LINE),
+    worker: dir.name,
+    installId: dir.installId,
+    bootId: await readBootId(),
+    processId: ulid(clock.now()),
+    capabilities: ['files'],
+    host: (facts['hostname'] ?? 'unknown').slice(0, MAX_LINE),
+    facts,
+  };
+}
+
+interface DaemonOptions {
+  readonly dir: WorkerDir;
+  readonly parts: WorkerParts;
+  readonly undo: Disposer;
+  readonly hello: Fields<'hello'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly privateKey: string;
+  readonly connect: (() => Promise<Carrier>) | undefined;
+}
+
+/** States: connecting → connected → waiting → connecting …, until stopped. */
+class Daemon implements Worker {
+  readonly name: string;
+  readonly #options: DaemonOptions;
+  readonly #stopping = new AbortController();
+  readonly #changed = new Signal<WorkerState>();
+  readonly #closed = deferred();
+  #state: WorkerState = { link: 'connecting' };
+  #link: Link | undefined;
+  #loop: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+  #freeBytes: number | undefined;
+
+  constructor(options: DaemonOptions) {
+    this.name = options.dir.name;
+    this.#options = options;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  state(): WorkerState {
+    return this.#state;
+  }
+
+  onState(listener: (state: WorkerState) => void): Cancel {
+    return this.#changed.on(listener);
+  }
+
+  start(): void {
+    const { clock, logger, dir } = this.#options;
+    this.#loop = keepConnected({
+      open: () => this.#connect(),
+      serve: (link) => this.#serve(link),
+      needsPerson,
+      explain: (error) => explain(error, dir),
+      onWaiting: () => this.#become({ link: 'waiting' }),
+      clock,
+      logger,
+      signal: this.#stopping.signal,
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #connect(): Promise<Link> {
+    const { dir, privateKey, clock, logger, hello, connect } = this.#options;
+    this.#become({ link: 'connecting' });
+    const carrier = await this.#unlessStopped(connect ? connect() : connectToMaster(dir, privateKey, clock));
+    const giveUp = (): void => carrier.destroy('the worker stops');
+    this.#stopping.signal.addEventListener('abort', giveUp);
+    this.#lookAtDisk();
+    try {
+      const opened = await openWorkerLink(carrier, { hello, clock, logger, vitals: () => this.#vitals() });
+      return opened.link;
+    } finally {
+      this.#stopping.signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** A login under way may take long to fail: a stop does not wait for it, and nothing uses what it opens. */
+  async #unlessStopped(connecting: Promise<Carrier>): Promise<Carrier> {
+    const { signal } = this.#stopping;
+    const stopped = deferred<Carrier>();
+    const stop = (): void => stopped.reject(new Error('the worker stops'));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop);
+    try {
+      return await Promise.race([connecting, stopped.promise]);
+    } catch (error) {
+      // Whether it fails as well is of no matter now.
+      connecting.then((carrier) => carrier.destroy('the worker stops')).catch(() => undefined);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async #serve(link: Link): Promise<LinkEnd> {
+    const attachment = new Attachment(this.#options.parts, link);
+    this.#link = link;
+    try {
+      if (this.#stopping.signal.aborted) this.#goodbye();
+      await attachment.start();
+      this.#options.logger.info(`connected to ${link.peer}`);
+      this.#become({ link: 'connected', peer: link.peer });
+      return await link.closed;
+    } finally {
+      this.#link = undefined;
+      link.destroy('done with');
+      await attachment.close();
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#goodbye();
+    await this.#loop;
+    const { parts, clock } = this.#options;
+    await Promise.race([parts.orders.idle(), sleep(clock, ORDERS_MS)]);
+    this.#become({ link: 'stopped' });
+    try {
+      await this.#options.undo.dispose();
+    } catch (error) {
+      this.#options.logger.warn(`not all could be put away: ${errorText(error)}`);
+    }
+    this.#closed.resolve();
+  }
+
+  #goodbye(): void {
+    this.#link?.close({ code: 'stopping', message: 'the worker stops; its commands go on', retryAfterMs: 0 });
+  }
+
+  #vitals(): { readonly load: string; readonly spoolBytes: number; readonly freeBytes?: number } {
+    this.#lookAtDisk();
+    const { keeper } = this.#options.parts;
+    const free = this.#freeBytes === undefined ? {} : { freeBytes: this.#freeBytes };
+    return { load: (loadavg()[0] ?? 0).toFixed(2), spoolBytes: keeper.spoolBytes(), ...free };
+  }
+
+  /** For the next ping: a ping does not wait for a slow disk. */
+  #lookAtDisk(): void {
+    void freeBytes(this.#options.dir.paths.work).then((bytes) => {
+      this.#freeBytes = bytes;
+    });
+  }
+
+  #become(state: WorkerState): void {
+    this.#state = state;
+    this.#changed.emit(state);
+  }
+}
