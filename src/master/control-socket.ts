@@ -115,7 +115,10 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     socket.on('data', (piece: string) => {
       if (text === undefined) return;
       text += piece;
-      if (text.length > MAX_REQUEST) return void socket.destroy();
+      if (text.length > MAX_REQUEST) {
+        socket.destroy();
+        return;
+      }
       const end = text.indexOf('\n');
       if (end < 0) return;
       const verb = readVerb(text.slice(0, end));

@@ -118,17 +118,30 @@ async function openParts(
 
   const { filesDir } = paths;
   const desk = openWorkerDesk({
-    ...{ store, bus, clock, logger, filesDir },
+    store,
+    bus,
+    clock,
+    logger,
+    filesDir,
     masterId: await store.masterId(),
     creditPool: new CreditPool(),
   });
   const builds = new Builds({
-    ...{ store, bus, clock, logger, desk, codeHost },
+    store,
+    bus,
+    clock,
+    logger,
+    desk,
+    codeHost,
     folders: { dir: options.dir, filesDir },
     configOf: (hash) => configs.get(hash),
   });
   const distributor = new Distributor({
-    ...{ store, bus, clock, logger, desk },
+    store,
+    bus,
+    clock,
+    logger,
+    desk,
     connected: () => desk.connected(),
     config: () => configs.active,
     nowMs: () => clock.now(),
@@ -168,7 +181,10 @@ async function openMasterStore(paths: MasterPaths, options: MasterOptions, undo:
   const { clock, logger, onCommit } = options;
   await mkdir(paths.filesDir, { recursive: true, mode: 0o700 });
   const store = await openStore({
-    ...{ file: paths.database, archiveDir: paths.logsDir, logger, clock },
+    file: paths.database,
+    archiveDir: paths.logsDir,
+    logger,
+    clock,
     ...(onCommit && { onCommit }),
   });
   undo.add(() => store.close());

@@ -22,7 +22,7 @@ const PROPERTIES_MAX = 100;
 const PROPERTIES_BYTES_MAX = 64 * 1024;
 const PROPERTY_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
 /** What git-check-ref-format forbids, and what a command line or a terminal might take for something else. */
-const BAD_BRANCH = /^[-./]|[/.]$|\.\.|\/\/|@\{|\.lock(\/|$)|[\s~^:?*[\\\u0000-\u0020\u007f-\u009f]/;
+const BAD_BRANCH = /^[-./]|[/.]$|\.\.|\/\/|@\{|\.lock(\/|$)|[\s~^:?*[\\\p{Cc}]/u;
 const REVISION = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 
 /** The source of a forced build. Throws what is wrong with the wish, and what to do. */

@@ -172,8 +172,6 @@ export class BuildRun {
     const report = await run.run();
     this.#current = undefined;
     if (!report) return undefined;
-    if (report.detail)
-      tools.logger.warn('a step of the configuration failed', { build: id, step: shape.name, detail: report.detail });
     await store.builds.finishStep(id, index, report.result, report.summary, clock.now());
     onProgress();
     return report;

@@ -15,16 +15,15 @@ export async function readTail(logs: LogStore, logId: number, wantedBytes: numbe
   return bytes.toString('utf8', start);
 }
 
-/** A command that never started has no output: its log says why. */
-export async function writeRefusal(
-  logs: LogStore,
-  logId: number,
-  message: string | undefined,
-  atMs: number,
-): Promise<void> {
+const LINE_MAX_BYTES = 64 * 1024;
+
+/** Writes a text of ours into an empty log and closes it, as for a command that never started: its log says why. */
+export async function writeLine(logs: LogStore, logId: number, text: string, atMs: number): Promise<void> {
   const log = await logs.find(logId);
   // A master that ended right after this wrote it already.
   if (!log || log.length > 0 || log.isComplete) return;
-  const body = Buffer.from(`trunkline: ${message ?? 'the worker refused the command'}\n`, 'utf8');
-  await logs.append(logId, { offset: 0, length: body.length, atMs, lines: 1, codec: 'raw', body });
+  const body = Buffer.from(`${text.slice(0, LINE_MAX_BYTES)}\n`, 'utf8');
+  const lines = body.reduce((sum, byte) => sum + (byte === 0x0a ? 1 : 0), 0);
+  await logs.append(logId, { offset: 0, length: body.length, atMs, lines, codec: 'raw', body });
+  await logs.complete(logId, atMs);
 }

@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { KnownCall } from '../../config/calls.ts';
 import type { BuildFacts, CodeHost, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
 import type { Build } from '../../model/build.ts';
 import type { CommandRecord } from '../../model/command.ts';
@@ -13,7 +12,7 @@ import type { Store } from '../../store/store.ts';
 import type { WorkerDesk } from '../link/desk.ts';
 import { fileAnswer, runAnswer } from './answer-of.ts';
 import { Journal, commandId } from './journal.ts';
-import { readTail, writeRefusal } from './step-log.ts';
+import { readTail, writeLine } from './step-log.ts';
 import { workerCommand } from './worker-command.ts';
 import type { MasterFolders, WorkerCall } from './worker-command.ts';
 
@@ -42,6 +41,8 @@ export interface StepRunOptions {
 /** Time that a worker has, beyond the command's own kill delay, to tell that an interrupted command has ended. */
 const STOP_LIMIT_MS = 90_000;
 const KILL_AFTER_MS = 10_000;
+/** Record and log of what the step's code threw. */
+const DETAIL = 'exception';
 
 /**
  * One run of one step: its function in the thread of user code, its calls in the journal, its commands on the worker.
@@ -74,7 +75,7 @@ export class StepRun {
       clock: tools.clock,
       build,
       step: step.index,
-      records,
+      records: records.filter((record) => record.kind !== DETAIL),
     });
   }
 
@@ -96,6 +97,7 @@ export class StepRun {
     if (this.#isDetached) return undefined;
     if (this.#failure) throw this.#failure;
     if (this.#stopReason !== undefined) return { result: 'cancelled', summary: this.#stopReason };
+    if (report.detail !== undefined) await this.#writeDetail(report.detail);
     return report;
   }
 
@@ -128,6 +130,19 @@ export class StepRun {
     return this.#stopReason ?? (this.#isOver ? 'its step has ended' : undefined);
   }
 
+  /** What an exception of the configuration's code printed becomes a log of the step. */
+  async #writeDetail(detail: string): Promise<void> {
+    const { tools, build, step, records } = this.#options;
+    // A master that ended right after this wrote it already.
+    if (records.some((record) => record.kind === DETAIL)) return;
+    const { commands, logs } = tools.store;
+    const id = commandId(build.uid, step.index, DETAIL);
+    const record = { id, buildId: build.id, step: step.index, key: DETAIL, kind: DETAIL, call: null };
+    const log = await commands.start(record, { name: DETAIL });
+    if (log) await writeLine(logs, log.id, detail, tools.clock.now());
+    await commands.finish(id, null);
+  }
+
   #interruptAll(reason: string): void {
     const { desk, clock } = this.#options.tools;
     let killAfterMs = 0;
@@ -144,7 +159,7 @@ export class StepRun {
     // What was begun before the stop is answered as ever, so that the function comes to where it was.
     if (this.#stopReason !== undefined && !this.#journal.has(call.key)) return cancelled(this.#stopReason);
     try {
-      return await this.#dispatch(call as StepCall & KnownCall, attempt);
+      return await this.#dispatch(call, attempt);
     } catch (error) {
       const failure = error instanceof Error ? error : new Error(errorText(error));
       // Given up on purpose, or the store failed: then what runs is left alone, for the next run of this step.
@@ -157,21 +172,13 @@ export class StepRun {
     }
   }
 
-  async #dispatch(call: StepCall & KnownCall, attempt: number): Promise<StepAnswer> {
+  async #dispatch(call: StepCall, attempt: number): Promise<StepAnswer> {
     const { clock } = this.#options.tools;
     switch (call.kind) {
       case 'run':
         return await this.#forgetting(
           call.key,
           this.#journal.answer(call, attempt, (id, isResumed) => this.#run(call, id, isResumed), call.args.log),
-        );
-      case 'mkdir':
-      case 'remove':
-      case 'put':
-      case 'get':
-        return await this.#forgetting(
-          call.key,
-          this.#journal.answer(call, attempt, (id, isResumed) => this.#file(call, id, isResumed)),
         );
       case 'setProperty':
         return await this.#journal.answer(call, attempt, () => this.#setProperty(call.args));
@@ -187,7 +194,10 @@ export class StepRun {
         return await this.#journal.onceDone(call.key, attempt, answer);
       }
       default:
-        return { error: `this master does not know the call "${String((call as StepCall).kind)}"` };
+        return await this.#forgetting(
+          call.key,
+          this.#journal.answer(call, attempt, (id, isResumed) => this.#file(call, id, isResumed)),
+        );
     }
   }
 
@@ -204,7 +214,10 @@ export class StepRun {
     const log = await store.logs.findByCommand(id);
     const outcome = await this.#onWorker(call, id, isResumed, log?.id);
     if (!('status' in outcome)) return outcome;
-    if (log && outcome.status === 'refused') await writeRefusal(store.logs, log.id, outcome.message, clock.now());
+    if (log && outcome.status === 'refused') {
+      const message = `trunkline: ${outcome.message ?? 'the worker refused the command'}`;
+      await writeLine(store.logs, log.id, message, clock.now());
+    }
     const { capture } = call.args;
     const captured = log && capture !== undefined ? await readTail(store.logs, log.id, capture) : undefined;
     if (log) await store.logs.complete(log.id, clock.now());

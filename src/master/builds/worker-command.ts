@@ -35,11 +35,17 @@ export async function workerCommand(call: WorkerCall, command: string, folders: 
       return { spec: check({ kind: call.kind, path: call.args.path }) };
     case 'put':
       return await putCommand(call.args, command, folders);
-    case 'get': {
-      const { path, file, maxBytes } = call.args;
-      return { spec: check({ kind: 'get', path, maxBytes }), file: onMaster(file, folders) };
-    }
+    default:
+      return getCommand(call.args, folders);
   }
+}
+
+function getCommand(
+  args: Extract<WorkerCall, { readonly kind: 'get' }>['args'],
+  folders: MasterFolders,
+): WorkerCommand {
+  const { path, file, maxBytes } = args;
+  return { spec: check({ kind: 'get', path, maxBytes }), file: onMaster(file, folders) };
 }
 
 function runSpec(args: RunArgs): unknown {
