@@ -3,13 +3,16 @@ import type { ParseArgsConfig } from 'node:util';
 import { UsageError } from './verb.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
+type Parsed<O extends Options> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: O; allowPositionals: true; strict: true }>
+>;
 
 /** `parseArgs` of Node with its errors as ours, and the number of plain words checked. */
 export function readArguments<const O extends Options>(
   args: readonly string[],
   options: O,
   words: { readonly min: number; readonly max: number },
-) {
+): Parsed<O> {
   const parsed = parse(args, options);
   if (parsed.positionals.length < words.min) throw new UsageError('something is missing');
   const extra = parsed.positionals[words.max];
@@ -17,7 +20,7 @@ export function readArguments<const O extends Options>(
   return parsed;
 }
 
-function parse<const O extends Options>(args: readonly string[], options: O) {
+function parse<const O extends Options>(args: readonly string[], options: O): Parsed<O> {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {

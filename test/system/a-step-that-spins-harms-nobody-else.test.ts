@@ -26,7 +26,7 @@ export default defineMaster({
         step('code', async (ctx) => {
           const first = await ctx.run('echo 1', { capture: 10 });
           const second = await ctx.run('echo 2', { capture: 10 });
-          await ctx.setProperty('sum', Number(first.stdout) + Number(second.stdout));
+          await ctx.setProperty('sum', Number(first.output) + Number(second.output));
         }),
       ] }),
     ],

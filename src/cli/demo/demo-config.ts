@@ -41,7 +41,7 @@ export default defineMaster({
       builders: [
         builder('compile', {
           workers: on,
-          steps: [checkout(), lendPackages, sh('compile', 'node_modules/.bin/tsc -p tsconfig.json --incremental false && ls dist/src')],
+          steps: [checkout(), lendPackages, sh('compile', 'node_modules/.bin/tsc -p tsconfig.json && ls dist/src')],
         }),
         builder('test', {
           workers: on,
@@ -56,8 +56,8 @@ export default defineMaster({
           steps: [
             checkout(),
             step('walk the history', async (ctx) => {
-              const { stdout } = await ctx.run('git log --format=%H -n 10', { capture: 10_000, log: 'commits' });
-              const commits = stdout.trim().split('\\n');
+              const { output } = await ctx.run('git log --format=%H -n 10', { capture: 10_000, log: 'commits' });
+              const commits = output.trim().split('\\n');
               for (const commit of commits) await ctx.run(['git', 'show', '--stat', '--format=%h %s', commit], { log: commit.slice(0, 12) });
               await ctx.setProperty('commits', commits.length);
             }),
