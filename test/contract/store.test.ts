@@ -18,7 +18,12 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
   afterEach(() => temp.remove());
 
   const claimOf = (requestId: number, worker = 'w') => ({
-    ...{ requestId, worker, configHash: 'c0ffee', stepNames: ['checkout', 'make'], properties: [], atMs: 2_000 },
+    requestId,
+    worker,
+    configHash: 'c0ffee',
+    stepNames: ['checkout', 'make'],
+    properties: [],
+    atMs: 2_000,
   });
 
   describe('configs', () => {
@@ -57,7 +62,11 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       expect(await store.workers.attach({ ...sid, processId: 'p2' }, 2)).toBe(2);
       await store.workers.detach('sid', 1, 3);
       expect(await store.workers.find('sid')).toEqual({
-        ...{ ...sid, processId: 'p2', epoch: 2, isConnected: true, sinceMs: 2 },
+        ...sid,
+        processId: 'p2',
+        epoch: 2,
+        isConnected: true,
+        sinceMs: 2,
       });
       await store.workers.detach('sid', 2, 4);
       expect(await store.workers.find('sid')).toMatchObject({ isConnected: false, sinceMs: 4 });
@@ -178,13 +187,11 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       await store.builds.finish(build.id, 'cancelled', 'stopped: enough', 5);
       await store.builds.finish(build.id, 'success', undefined, 6);
       expect(await store.builds.find(build.id)).toMatchObject({
-        ...{
-          state: 'finished',
-          result: 'cancelled',
-          summary: 'stopped: enough',
-          stopReason: 'enough',
-          finishedAtMs: 5,
-        },
+        state: 'finished',
+        result: 'cancelled',
+        summary: 'stopped: enough',
+        stopReason: 'enough',
+        finishedAtMs: 5,
       });
       expect(await store.requests.find(build.requestId)).toMatchObject({ result: 'cancelled', buildId: build.id });
       expect((await store.workers.seats())[0]).not.toHaveProperty('buildId');
@@ -208,8 +215,14 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       await store.builds.finishStep(id, 0, 'failure', '2 tests', 30);
       expect(await store.builds.steps(id)).toEqual([
         {
-          ...{ buildId: id, index: 0, name: 'make', state: 'finished', result: 'failure', summary: '2 tests' },
-          ...{ startedAtMs: 10, finishedAtMs: 30 },
+          buildId: id,
+          index: 0,
+          name: 'make',
+          state: 'finished',
+          result: 'failure',
+          summary: '2 tests',
+          startedAtMs: 10,
+          finishedAtMs: 30,
         },
       ]);
       await expect(store.builds.startStep(id, 1, 10)).rejects.toMatchObject({ code: 'not-found' });

@@ -19,8 +19,8 @@ const ROUND_MS = 60_000;
 /** Rows of all logs together: beyond this, appending waits for the sealer. */
 const BACKLOG_BYTES = 256 * 1024 * 1024;
 /** Free pages that are kept for the next rows; more are given back to the file system, so many at a time. */
-const KEPT_PAGES = 8_192;
-const VACUUM_PAGES = 1_000;
+const KEPT_PAGES = 4_096;
+const VACUUM_PAGES = 500;
 
 const UNSEALED = 'SELECT DISTINCT log_id AS logId FROM log_chunks';
 const PLACE = 'SELECT length, sealed_length AS sealedLength, file_length AS fileLength FROM logs WHERE id = ?';

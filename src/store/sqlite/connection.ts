@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import sqlite3 from 'sqlite3';
+import { StoreError } from '../store.ts';
 import { storeError } from './store-error.ts';
 
 export type SqlValue = string | number | null | Uint8Array;
@@ -12,6 +13,8 @@ export class Connection {
   readonly #database: sqlite3.Database;
   readonly #file: string;
   readonly #statements = new Map<string, Promise<sqlite3.Statement>>();
+
+  #isClosed = false;
 
   private constructor(database: sqlite3.Database, file: string) {
     this.#database = database;
@@ -32,10 +35,10 @@ export class Connection {
   /** Resolves to the number of rows changed. */
   async run(sql: string, ...values: readonly SqlValue[]): Promise<number> {
     const statement = await this.#prepared(sql);
-    const file = this.#file;
+    const failure = (error: Error): StoreError => this.#failure(error);
     return new Promise((resolve, reject) => {
       statement.run(values.map(bound), function (error) {
-        if (error) reject(storeError(error, file));
+        if (error) reject(failure(error));
         else resolve(this.changes);
       });
     });
@@ -45,7 +48,7 @@ export class Connection {
     const statement = await this.#prepared(sql);
     return new Promise((resolve, reject) => {
       statement.all<T>(values.map(bound), (error, rows) => {
-        if (error) reject(storeError(error, this.#file));
+        if (error) reject(this.#failure(error));
         else resolve(rows);
       });
     });
@@ -58,30 +61,41 @@ export class Connection {
 
   /** Finalizes the statements, then closes; the last connection to go folds the write-ahead log into the file. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const prepared of this.#statements.values()) {
       const statement = await prepared.catch(() => undefined); // A statement that never was prepared holds nothing.
       if (statement) await new Promise<void>((resolve) => statement.finalize(() => resolve()));
     }
     this.#statements.clear();
     await new Promise<void>((resolve, reject) => {
-      this.#database.close((error) => (error ? reject(storeError(error, this.#file)) : resolve()));
+      this.#database.close((error) => (error ? reject(this.#failure(error)) : resolve()));
     });
   }
 
   #prepared(sql: string): Promise<sqlite3.Statement> {
     const known = this.#statements.get(sql);
     if (known) return known;
+    if (this.#isClosed) return Promise.reject(closed());
     const prepared = new Promise<sqlite3.Statement>((resolve, reject) => {
       const statement = this.#database.prepare(sql, (error: Error | null) => {
         if (error) {
           this.#statements.delete(sql);
-          reject(storeError(error, this.#file));
+          reject(this.#failure(error));
         } else resolve(statement);
       });
     });
     this.#statements.set(sql, prepared);
     return prepared;
   }
+
+  /** A statement that was overtaken by the close fails in the driver's own words. */
+  #failure(error: unknown): StoreError {
+    return this.#isClosed ? closed() : storeError(error, this.#file);
+  }
+}
+
+function closed(): StoreError {
+  return new StoreError('closed', 'the store is closed');
 }
 
 /** The driver takes a Buffer for a blob. */

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Store } from '../../../src/store/store.ts';
 import { chunkOf, hole, noise, readAll } from '../../support/log-chunks.ts';

@@ -70,7 +70,7 @@ it('says that a damaged file is damaged', async () => {
   const file = await open(temp.file, 'r+');
   const { size } = await file.stat();
   // All but the first page, which says what file it is and holds the schema's root.
-  await file.write(Buffer.alloc(size - 8_192, 0x5a), 0, size - 8_192, 8_192);
+  await file.write(Buffer.alloc(size - 16_384, 0x5a), 0, size - 16_384, 16_384);
   await file.close();
   const failed = temp.open().then(async (reopened) => {
     await reopened.builds.running();
@@ -78,8 +78,13 @@ it('says that a damaged file is damaged', async () => {
   await expect(failed).rejects.toMatchObject({ code: 'damaged' });
 });
 
-it('refuses to write after it is closed', async () => {
+it('says that it is closed to who comes later, or is overtaken by the close', async () => {
   const store = await temp.open();
+  const overtaken = Array.from({ length: 20 }, () => store.workers.list());
   await store.close();
+  for (const result of await Promise.allSettled(overtaken)) {
+    if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'closed' });
+  }
+  await expect(store.workers.list()).rejects.toMatchObject({ code: 'closed' });
   await expect(store.workers.detachAll(1)).rejects.toMatchObject({ code: 'closed' });
 });
