@@ -109,9 +109,8 @@ export class LinkCore {
 
   onMessage(listener: (message: Message, wireBytes: number) => void): Cancel {
     const cancel = this.#messages.on(([message, wireBytes]) => listener(message, wireBytes));
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    for (const entry of early) this.#messages.emit(entry);
+    // Not before the caller has its way to cancel.
+    queueMicrotask(() => this.#deliverEarly());
     return cancel;
   }
 
@@ -159,6 +158,18 @@ export class LinkCore {
     };
   }
 
+  #deliverEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const entry of early) {
+      try {
+        this.#messages.emit(entry);
+      } catch (error) {
+        this.#fault(entry[0].type, error);
+      }
+    }
+  }
+
   #receive(from: FrameChannel, message: Message, wireBytes: number): void {
     if (this.#isOver) return;
     try {
@@ -168,9 +179,16 @@ export class LinkCore {
       if (this.#early) this.#early.push([structuredClone(message), wireBytes]);
       else this.#messages.emit([message, wireBytes]);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.fail(error);
+      if (error instanceof ProtocolError) return this.fail(error);
+      this.#fault(message.type, error);
     }
+  }
+
+  /** A fault of our own while dealing with a message ends this link, not the process. */
+  #fault(what: string, error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#options.logger.error('a message could not be dealt with', { peer: this.peer, type: what, error: text });
+    this.close({ code: 'internal', message: `failed over ${what}; the log here says more` });
   }
 
   #isLink(message: Message): boolean {
