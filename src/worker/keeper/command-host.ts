@@ -8,6 +8,7 @@ import { FILES } from './command-files.ts';
 import type { Claim } from './command-files.ts';
 import { cookieOf, withCookie } from './cookie.ts';
 import { FifoPool } from './fifo-pool.ts';
+import { Gate } from './gate.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { launchProcess } from './launch-process.ts';
 import type { WireSpec } from './order-line.ts';
@@ -16,6 +17,8 @@ import { RunningCommand } from './running-command.ts';
 import { SpoolGauge } from './spool-gauge.ts';
 import { writeOutcome } from './write-outcome.ts';
 
+/** Each writes a few files. */
+const STARTS_AT_ONCE = 16;
 const LONGEST_MESSAGE = 1_000;
 
 export interface CommandHostOptions {
@@ -29,6 +32,7 @@ export interface CommandHostOptions {
 /** The commands of one keeper process. */
 export class CommandHost {
   readonly #options: CommandHostOptions;
+  readonly #gate = new Gate(STARTS_AT_ONCE);
   readonly #fifos: FifoPool;
   readonly #gauge: SpoolGauge;
   readonly #self = identityOf(process.pid);
@@ -54,7 +58,7 @@ export class CommandHost {
   start(spec: WireSpec): Promise<void> {
     const known = this.#starting.get(spec.command);
     if (known) return known;
-    const started = this.#start(spec).finally(() => this.#starting.delete(spec.command));
+    const started = this.#gate.pass(() => this.#start(spec)).finally(() => this.#starting.delete(spec.command));
     this.#starting.set(spec.command, started);
     return started;
   }

@@ -4,6 +4,8 @@ import type { Cancel, Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { Signal } from '../../base/signal.ts';
+import type { Claim } from './command-files.ts';
+import { Gate } from './gate.ts';
 import type { HeldCommand, Keeper, KeeperSpec } from './keeper.ts';
 import { KEEPER_LIMITS } from './keeper-limits.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
@@ -29,6 +31,7 @@ export interface KeeperOptions {
 }
 
 const START_TRIES = 3;
+const RECOVERIES_AT_ONCE = 4;
 /** Catches what no socket told: a keeper that was out of reach and died. */
 const INSPECT_MS = 2_000;
 /** The keeper tells when it is done; this is for when it cannot. */
@@ -48,6 +51,8 @@ class SpoolKeeper implements Keeper {
   readonly #spool: Spool;
   readonly #lines: KeeperLines;
   readonly #progress = new Signal<string>();
+  /** Each looks through the whole process table. */
+  readonly #gate = new Gate(RECOVERIES_AT_ONCE);
   readonly #recoveries = new Map<string, Promise<void>>();
   /** Real time, whatever the clock: it looks after real processes. */
   #inspector: NodeJS.Timeout | undefined;
@@ -180,11 +185,20 @@ class SpoolKeeper implements Keeper {
 
   /** Never rejects. */
   #recoverDead(): Promise<void>[] {
-    const dead = this.#spool.listUnfinished().filter((claim) => !isAlive(claim.keeper));
+    const keepers = new Map<string, boolean>();
+    const isDead = ({ keeper }: Claim): boolean => {
+      const key = `${keeper.bootId} ${keeper.pid} ${keeper.startTicks}`;
+      const alive = keepers.get(key) ?? isAlive(keeper);
+      keepers.set(key, alive);
+      return !alive;
+    };
+    const dead = this.#spool.listUnfinished().filter(isDead);
     return dead.map((claim) => {
       const known = this.#recoveries.get(claim.command);
       if (known) return known;
-      const recovery = this.#recover(claim.command).finally(() => this.#recoveries.delete(claim.command));
+      const recovery = this.#gate
+        .pass(() => this.#recover(claim.command))
+        .finally(() => this.#recoveries.delete(claim.command));
       this.#recoveries.set(claim.command, recovery);
       return recovery;
     });

@@ -17,8 +17,12 @@ import {
   segmentName,
 } from './command-files.ts';
 import type { Claim } from './command-files.ts';
+import { Gate } from './gate.ts';
 import type { HeldCommand } from './keeper.ts';
 import { signalProcess } from './process-table.ts';
+
+/** A daemon with a thousand commands is to live with 256 descriptors. */
+const FILES_AT_ONCE = 32;
 
 interface Entry {
   readonly claim: Claim;
@@ -31,6 +35,7 @@ interface Entry {
 /** The daemon's view of the files of all commands. Only one daemon works on a spool. */
 export class Spool {
   readonly dir: string;
+  readonly #gate = new Gate(FILES_AT_ONCE);
   /** What never changes is read once. */
   readonly #entries = new Map<string, Entry>();
 
@@ -74,10 +79,13 @@ export class Spool {
     return sum;
   }
 
-  async read(command: string, offset: number, maxBytes: number): Promise<Uint8Array> {
+  read(command: string, offset: number, maxBytes: number): Promise<Uint8Array> {
     const entry = this.#load(command);
-    if (!entry) return new Uint8Array(0);
-    const { segmentBytes } = entry.claim;
+    if (!entry) return Promise.resolve(new Uint8Array(0));
+    return this.#gate.pass(() => this.#read(command, entry.claim.segmentBytes, offset, maxBytes));
+  }
+
+  async #read(command: string, segmentBytes: number, offset: number, maxBytes: number): Promise<Uint8Array> {
     const index = Math.floor(offset / segmentBytes);
     const within = offset % segmentBytes;
     const dir = join(this.dir, command);
@@ -122,13 +130,14 @@ export class Spool {
   async setFence(command: string, fence: number): Promise<void> {
     const entry = this.#load(command);
     if (!entry || entry.fence >= fence) return;
-    await writeFileAtomic(join(this.dir, command, FILES.fence), JSON.stringify({ fence } satisfies { fence: number }));
+    const path = join(this.dir, command, FILES.fence);
+    await this.#gate.pass(() => writeFileAtomic(path, JSON.stringify({ fence })));
     entry.fence = fence;
   }
 
   async orderEnd(command: string, isForgotten: boolean, reason: string): Promise<void> {
     const record = JSON.stringify({ isForgotten, reason: reason.slice(0, 1_000) });
-    await writeFileAtomic(join(this.dir, command, FILES.end), record);
+    await this.#gate.pass(() => writeFileAtomic(join(this.dir, command, FILES.end), record));
   }
 
   /** The folder vanishes at once, its content then. */
@@ -141,7 +150,7 @@ export class Spool {
       if (errorCode(error) === 'ENOENT') return;
       throw error;
     }
-    await rm(gone, { recursive: true, force: true });
+    await this.#gate.pass(() => rm(gone, { recursive: true, force: true }));
   }
 
   /** Removes what keepers and daemons that are dead left half made or half deleted. */

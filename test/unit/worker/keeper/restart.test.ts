@@ -26,11 +26,11 @@ test('a command outlives a daemon that is killed, and the next one reads on and 
   expect(await keeper.list()).toMatchObject([{ command: 'c1', state: 'running' }]);
   await printed(keeper, 'c1', 'begun');
   // The new daemon hears of it too.
-  const told = new Promise<void>((resolve) => {
-    keeper.onProgress(async () => (await keeper.find('c1'))?.state === 'finished' && resolve());
-  });
+  const told: string[] = [];
+  keeper.onProgress((command) => told.push(command));
   await writeFile(join(spool.work, 'go'), '');
-  await told;
+  await finished(keeper, 'c1');
+  await until('it is told', () => told.includes('c1'));
   expect((await keeper.find('c1'))!.outcome).toMatchObject({ status: 'exited', exitCode: 5 });
   expect((await readAll(keeper, 'c1')).toString()).toBe('begun\nover\n');
 });
