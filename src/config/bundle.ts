@@ -16,6 +16,8 @@ const OWN_FILE = fileURLToPath(import.meta.url);
 const OWN_EXTENSION = extname(OWN_FILE);
 const SRC = dirname(dirname(OWN_FILE));
 const RUNTIME = 'trunkline';
+/** Stands before the file, and wants its default export. */
+const ENTRY = 'configuration';
 
 /** CommonJS packages ask for Node's own modules with `require`, which a module has not. */
 const BANNER = `import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire('/');`;
@@ -59,9 +61,9 @@ export async function bundleConfig(file: string): Promise<Bundle> {
   try {
     const { outputFiles } = await build({
       stdin: {
-        contents: `export { default } from './${basename(entry)}';\nexport const file = ${JSON.stringify(basename(file))};\n`,
+        contents: `export { default } from './${basename(entry)}';\n`,
         resolveDir: dirname(entry),
-        sourcefile: 'configuration',
+        sourcefile: ENTRY,
       },
       absWorkingDir: dirname(entry),
       outdir: dirname(entry),
@@ -71,7 +73,6 @@ export async function bundleConfig(file: string): Promise<Bundle> {
       platform: 'node',
       target: 'node20',
       charset: 'utf8',
-      keepNames: true,
       legalComments: 'none',
       logLevel: 'silent',
       sourcemap: 'inline',
@@ -107,6 +108,8 @@ function tell(file: string, errors: readonly Message[]): string {
 }
 
 function tellOne(file: string, { text, location, notes }: Message): string {
+  if (location?.file === ENTRY)
+    return `${file}: it exports no configuration: end it with \`export default defineMaster({ … })\``;
   const missing = /^Could not resolve "(.+)"/.exec(text)?.[1];
   const advice = missing === undefined ? adviceOf(notes) : adviceFor(missing, dirname(file));
   if (!location) return `${file}: ${text}${advice}`;

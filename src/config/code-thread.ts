@@ -12,12 +12,14 @@ export interface ThreadEnd {
   readonly reason: string;
 }
 
+export type ThreadMessage = Exclude<FromThread, { readonly type: 'ready' }>;
+
 export interface CodeThreadOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly spinLimitMs: number;
   readonly memoryMb: number;
-  readonly onMessage: (message: FromThread) => void;
+  readonly onMessage: (message: ThreadMessage) => void;
   readonly onSlow: (mark: number, silentMs: number) => void;
   /** It ended by itself, or was ended at a limit; never after `end()`. */
   readonly onEnd: (end: ThreadEnd) => void;
@@ -33,6 +35,8 @@ export class CodeThread {
   readonly #options: CodeThreadOptions;
   #pings = 0;
   #reason: string | undefined;
+  #isReady = false;
+  #isBusy = false;
   #isEnding = false;
 
   constructor(options: CodeThreadOptions) {
@@ -71,7 +75,9 @@ export class CodeThread {
 
   /** Whether user code may be at work: only then it is watched. */
   watch(isBusy: boolean): void {
-    if (isBusy) this.#watch.start();
+    this.#isBusy = isBusy;
+    // What it takes to start is not held against it.
+    if (isBusy && this.#isReady) this.#watch.start();
     else this.#watch.stop();
   }
 
@@ -88,7 +94,10 @@ export class CodeThread {
   #listen(): void {
     const { logger, memoryMb, onMessage, onEnd } = this.#options;
     this.#worker.on('message', (message: FromThread) => {
-      if (!this.#isEnding) onMessage(message);
+      if (this.#isEnding) return;
+      if (message.type !== 'ready') return onMessage(message);
+      this.#isReady = true;
+      this.watch(this.#isBusy);
     });
     this.#worker.on('error', (error: Error & { readonly code?: string }) => {
       this.#reason ??=

@@ -5,10 +5,9 @@ import { errorText, UserMistake } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AnswerCall, CodeHost, StepAnswer, StepCall, StepReport, StepRun } from './code-host.ts';
 import { CodeThread } from './code-thread.ts';
-import type { ThreadEnd } from './code-thread.ts';
+import type { ThreadEnd, ThreadMessage } from './code-thread.ts';
 import type { ConfigShape } from './shape.ts';
 import { MARK } from './thread/thread-messages.ts';
-import type { FromThread } from './thread/thread-messages.ts';
 
 export interface CodeHostOptions {
   readonly logger: Logger;
@@ -168,7 +167,7 @@ class ThreadCodeHost implements CodeHost {
     this.#thread?.watch(this.#runs.size > 0 || this.#loading !== undefined);
   }
 
-  #receive(message: FromThread): void {
+  #receive(message: ThreadMessage): void {
     switch (message.type) {
       case 'loaded':
         if (this.#loading?.hash === message.hash) this.#loading.shape.resolve(message.shape);

@@ -34,6 +34,7 @@ port.on('message', (message: ToThread) => {
 });
 process.on('uncaughtException', (error) => blame(error, ''));
 process.on('unhandledRejection', (error) => blame(error, 'a promise that nobody awaited was rejected: '));
+send({ type: 'ready' });
 
 async function load(hash: string, bundle: Uint8Array): Promise<void> {
   const loaded = await marks.enter(MARK.loading, () => configs.load(hash, bundle));

@@ -23,12 +23,18 @@ export function reportOf(error: unknown, prefix = ''): StepReport {
   };
 }
 
-/** The stack without frames of Node's own, and what caused it. */
+/** Frames that are not the user's: Node's own, and those of this folder. */
+const OUR_FRAME = /^\s+at .*(?:\(?node:|\/config\/thread\/)/;
+/** The folder the bundle was loaded from is gone; the rest of the path is relative to the configuration. */
+const LOADED_FROM = /(?:file:\/\/)?[^\s()]*\/trunkline-config-\w+\//g;
+
+/** The stack without frames of others, and what caused it. */
 export function detailOf(error: Error, depth = 0): string {
   const stack = (error.stack ?? `${error.name}: ${error.message}`)
     .split('\n')
-    .filter((line) => !/^\s+at .*\(?node:/.test(line))
-    .join('\n');
+    .filter((line) => !OUR_FRAME.test(line))
+    .join('\n')
+    .replaceAll(LOADED_FROM, '');
   const { cause } = error;
   if (cause === undefined || depth === DEEPEST_CAUSE) return stack;
   return `${stack}\ncaused by: ${cause instanceof Error ? detailOf(cause, depth + 1) : textOf(cause)}`;

@@ -11,6 +11,8 @@ export type ToThread =
   | { readonly type: 'drop'; readonly id: number };
 
 export type FromThread =
+  /** It has started, and can be expected to answer. */
+  | { readonly type: 'ready' }
   | { readonly type: 'loaded'; readonly hash: string; readonly shape: ConfigShape }
   | { readonly type: 'refused'; readonly hash: string; readonly mistakes: readonly string[] }
   | { readonly type: 'call'; readonly id: number; readonly call: StepCall }

@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest';
+import { checkConfig } from '../../../src/config/check-config.ts';
+import { builder, checkout, defineMaster, force, git, project, sh, step, worker } from '../../../src/index.ts';
+
+const steps = [sh('make', 'make')];
+const sid = worker('sid');
+
+function mistakes(exported: unknown): readonly string[] {
+  const check = checkConfig('hash', exported);
+  return 'mistakes' in check ? check.mistakes : [];
+}
+
+function withBuilder(made: unknown): unknown {
+  return { ...defineMaster({ title: 'T', workers: [sid], projects: [] }), projects: [{ ...kate, builders: [made] }] };
+}
+const kate = project('kate', { builders: [builder('debian', { workers: ['sid'], steps })] });
+
+test('a configuration becomes its shape, with all that was left out', () => {
+  const source = git('https://git.example.org/kate.git', { branch: 'main' });
+  const builders = [
+    builder('debian', {
+      workers: ['sid', 'sid'],
+      env: { A: 'b' },
+      steps: [checkout(), sh('make', 'make'), sh('make', 'make again', { alwaysRun: true })],
+    }),
+  ];
+  const config = defineMaster({
+    title: 'T',
+    workers: [worker('sid', { maxBuilds: 2 })],
+    projects: [project('kate', { source, builders, schedulers: [force()] })],
+  });
+  const check = checkConfig('hash', config);
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  expect(check.shape).toMatchObject({
+    hash: 'hash',
+    title: 'T',
+    workers: [{ name: 'sid', maxBuilds: 2 }],
+    projects: [
+      {
+        name: 'kate',
+        source: { kind: 'git', url: 'https://git.example.org/kate.git', branch: 'main' },
+        isForceable: true,
+        builders: [
+          {
+            name: 'debian',
+            workers: ['sid'],
+            env: { A: 'b' },
+            steps: [
+              { name: 'checkout', rules: { haltOnFailure: true, alwaysRun: false } },
+              { name: 'make' },
+              { name: 'make-2', rules: { haltOnFailure: true, alwaysRun: true } },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+});
+
+test('a builder on an unknown worker is told with its place and the way out', () => {
+  expect(mistakes(withBuilder(builder('debian', { workers: ['sidd'], steps })))).toEqual([
+    'project "kate", builder "debian": worker "sidd" is not among the workers; add worker(\'sidd\') or correct the name',
+  ]);
+});
+
+test('names that are there twice are told, also when only their case differs', () => {
+  const twice = { ...kate, builders: [...kate.builders, builder('Debian', { workers: ['sid'], steps })] };
+  expect(mistakes(defineMaster({ title: 'T', workers: [sid, sid], projects: [twice, kate] }))).toEqual([
+    'worker "sid" is there twice; remove or rename one',
+    'project "kate" is there twice; remove or rename one',
+    'project "kate": builder "Debian" is there twice; remove or rename one',
+  ]);
+});
+
+test.each<[string, unknown, string]>([
+  [
+    'a name that would be a path',
+    builder('../x', { workers: ['sid'], steps }),
+    'builder "../x", name: the name "../x"',
+  ],
+  ['no workers', builder('debian', { workers: [], steps }), 'builder "debian", workers: name at least one worker'],
+  [
+    'no steps',
+    builder('debian', { workers: ['sid'], steps: [] }),
+    'builder "debian", steps: give it at least one step',
+  ],
+  [
+    'a misspelt option',
+    { ...builder('debian', { workers: ['sid'], steps }), evn: {} },
+    'builder "debian": unknown option evn; remove it',
+  ],
+  [
+    'a time that is none',
+    builder('debian', { workers: ['sid'], steps: [sh('make', 'make', { timeout: '20 min' })] }),
+    'builder "debian", step "make", timeout: "20 min" is no duration: write a time like',
+  ],
+  ['a worker for a builder', worker('sid'), 'worker'],
+  ['nothing for a builder', undefined, 'builder 1: this is no builder: use builder()'],
+  [
+    'text for a step',
+    { ...builder('debian', { workers: ['sid'], steps }), steps: ['make'] },
+    'builder "debian", step 1: this is no step: use sh(), checkout() or step()',
+  ],
+  [
+    'a step without a function',
+    builder('debian', { workers: ['sid'], steps: [step('odd', undefined as never)] }),
+    'step "odd", run: give it a function',
+  ],
+  [
+    'a checkout of nothing',
+    builder('debian', { workers: ['sid'], steps: [checkout()] }),
+    'step "checkout": the project has no source',
+  ],
+])('%s is told with its place', (_what, made, told) => {
+  expect(mistakes(withBuilder(made)).join('\n')).toContain(told);
+});
+
+test.each([undefined, null, 5, {}, sid])('an export that is no configuration is told so: %j', (exported) => {
+  expect(mistakes(exported).join('\n')).toContain('export default defineMaster');
+});
+
+test('a configuration of a newer format is told so', () => {
+  expect(mistakes({ kind: 'master', format: 99 })).toEqual([expect.stringContaining('newer trunkline')]);
+});
+
+test('what git would take for an option is refused', () => {
+  const odd = project('kate', { source: git('--upload-pack=x'), builders: kate.builders });
+  expect(mistakes(defineMaster({ title: 'T', workers: [sid], projects: [odd] }))).toEqual([
+    'project "kate", source, url: it must not begin with "-"',
+  ]);
+});

@@ -1,0 +1,193 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { AnswerCall, StepCall, StepReport } from '../../../src/config/code-host.ts';
+import { configOf, temporaryFolder, tryConfig } from './try-config.ts';
+import type { Tried, TryOptions } from './try-config.ts';
+
+const IDENTITY = {
+  GIT_AUTHOR_NAME: 'A',
+  GIT_AUTHOR_EMAIL: 'a@example.org',
+  GIT_COMMITTER_NAME: 'A',
+  GIT_COMMITTER_EMAIL: 'a@example.org',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+};
+
+interface Ran {
+  readonly status: number;
+  readonly output: string;
+}
+
+function run(program: string, args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<Ran> {
+  return new Promise((resolve) => {
+    const options = { cwd, env: { ...process.env, ...IDENTITY, ...env }, encoding: 'utf8' } as const;
+    execFile(program, [...args], options, (error, stdout, stderr) => {
+      resolve({ status: error ? Number(error.code ?? 255) : 0, output: stderr + stdout });
+    });
+  });
+}
+
+async function git(cwd: string, ...args: string[]): Promise<string> {
+  const { status, output } = await run('git', args, cwd);
+  if (status !== 0) throw new Error(`git ${args.join(' ')}: ${output}`);
+  return output.trim();
+}
+
+/** Commits one file; resolves to the new revision. */
+async function commit(repository: string, name: string, text: string): Promise<string> {
+  await mkdir(join(repository, name, '..'), { recursive: true });
+  await writeFile(join(repository, name), text);
+  await git(repository, 'add', '-A');
+  await git(repository, 'commit', '-q', '-m', name);
+  return await git(repository, 'rev-parse', 'HEAD');
+}
+
+interface Place {
+  readonly repository: string;
+  /** The folder of the build. */
+  readonly folder: string;
+  readonly calls: StepCall[];
+  readonly outputs: string[];
+  checkout(source?: TryOptions['source']): Promise<StepReport>;
+}
+
+/** A repository, and a build's folder beside it where commands are really run. */
+async function place(options = ''): Promise<Place> {
+  const root = await temporaryFolder();
+  const repository = join(root, 'origin');
+  const folder = join(root, 'build');
+  await mkdir(repository);
+  await mkdir(folder);
+  await git(repository, 'init', '-q', '-b', 'main');
+  const tried: Tried = await tryConfig(
+    configOf(`checkout({ ${options} })`).replace('https://git.example.org/kate.git', repository),
+  );
+  const calls: StepCall[] = [];
+  const outputs: string[] = [];
+  const answer: AnswerCall = async (call) => {
+    calls.push(call);
+    if (call.kind === 'mkdir') await mkdir(join(folder, call.args.path), { recursive: true });
+    if (call.kind !== 'run') return { ok: null };
+    const [program = '', ...args] = call.args.command;
+    // The wait before a try is what the script is told; tests need not wait.
+    const ran = await run(program, [...args.slice(0, -1), '0'], join(folder, call.args.cwd ?? ''), {
+      ...call.args.env,
+    });
+    outputs.push(ran.output);
+    return {
+      ok: {
+        status: 'exited',
+        exitCode: ran.status,
+        startedAtMs: 0,
+        endedAtMs: 1,
+        captured: ran.output.slice(-(call.args.capture ?? 0)),
+      },
+    };
+  };
+  return { repository, folder, calls, outputs, checkout: (source) => tried.step(0, answer, { source: source ?? {} }) };
+}
+
+function gotRevision({ calls }: Place): unknown {
+  const last = calls.at(-1);
+  return last?.kind === 'setProperty' && last.args.name === 'got_revision' ? last.args.value : undefined;
+}
+
+test("a checkout follows its branch's tip, and leaves nothing of the last build", async () => {
+  const it = await place();
+  await commit(it.repository, 'src/main.c', 'one');
+  expect(await it.checkout()).toEqual({ result: 'success' });
+  await writeFile(join(it.folder, 'src/main.c'), 'spoilt');
+  await mkdir(join(it.folder, 'out'));
+  await writeFile(join(it.folder, 'out/main.o'), '');
+  await writeFile(join(it.folder, '.git/index.lock'), 'a git that was killed');
+
+  const second = await commit(it.repository, 'README', 'two');
+  expect(await it.checkout()).toEqual({ result: 'success' });
+  expect(gotRevision(it)).toBe(second);
+  expect((await readdir(it.folder)).sort()).toEqual(['.git', 'README', 'src']);
+  expect(await readFile(join(it.folder, 'src/main.c'), 'utf8')).toBe('one');
+  expect(it.calls.filter(({ kind }) => kind === 'run')).toHaveLength(2);
+});
+
+test('a revision is checked out, also one given short, and one of another branch', async () => {
+  const it = await place();
+  const first = await commit(it.repository, 'a', 'one');
+  await commit(it.repository, 'a', 'two');
+  await git(it.repository, 'checkout', '-q', '-b', 'other', first);
+  const other = await commit(it.repository, 'b', 'three');
+  await git(it.repository, 'checkout', '-q', 'main');
+  for (const [revision, got] of [
+    [first, first],
+    [other.slice(0, 10), other],
+  ]) {
+    expect(await it.checkout({ revision: revision! })).toEqual({ result: 'success' });
+    expect(gotRevision(it)).toBe(got);
+  }
+});
+
+test('a branch is checked out, and a moved one is followed', async () => {
+  const it = await place();
+  const first = await commit(it.repository, 'a', 'one');
+  await git(it.repository, 'branch', 'topic');
+  await commit(it.repository, 'a', 'two');
+  expect(await it.checkout({ branch: 'topic' })).toEqual({ result: 'success' });
+  expect(gotRevision(it)).toBe(first);
+  await git(it.repository, 'checkout', '-q', '--orphan', 'fresh');
+  const fresh = await commit(it.repository, 'c', 'anew');
+  await git(it.repository, 'branch', '-f', 'topic', 'fresh');
+  expect(await it.checkout({ branch: 'topic' })).toEqual({ result: 'success' });
+  expect(gotRevision(it)).toBe(fresh);
+});
+
+test.each<[string, TryOptions['source'], RegExp]>([
+  ['branch', { branch: 'nowhere' }, /has no branch nowhere/],
+  ['revision', { revision: 'f'.repeat(40) }, /has no revision f/],
+])('a %s that is not there fails at the first try, and the log says so', async (_what, source, told) => {
+  const it = await place();
+  await commit(it.repository, 'a', 'one');
+  expect(await it.checkout(source)).toEqual({
+    result: 'failure',
+    summary: 'no such branch or revision: see the log',
+  });
+  expect(it.outputs.at(-1)).toMatch(told);
+});
+
+test('a repository that cannot be reached is tried three times', async () => {
+  const it = await place();
+  await rm(it.repository, { recursive: true });
+  const report = await it.checkout();
+  expect(report).toEqual({ result: 'failure', summary: `could not fetch from ${it.repository} (3 tries)` });
+  expect(it.calls.map((call) => (call.kind === 'run' ? call.args.log : call.kind))).toEqual([
+    'stdio',
+    'stdio-2',
+    'stdio-3',
+  ]);
+});
+
+test('a repository that a crash left half made is made anew', async () => {
+  const it = await place();
+  await mkdir(join(it.folder, '.git/objects'), { recursive: true });
+  await writeFile(join(it.folder, '.git/HEAD'), '');
+  const revision = await commit(it.repository, 'a', 'one');
+  expect(await it.checkout()).toEqual({ result: 'success' });
+  expect(gotRevision(it)).toBe(revision);
+});
+
+test('an incremental checkout below the folder keeps what the last build made', async () => {
+  const it = await place("mode: 'incremental', path: 'deep/tree'");
+  await commit(it.repository, 'a', 'one');
+  expect(await it.checkout()).toEqual({ result: 'success' });
+  await writeFile(join(it.folder, 'deep/tree/main.o'), '');
+  await commit(it.repository, 'b', 'two');
+  expect(await it.checkout()).toEqual({ result: 'success' });
+  expect((await readdir(join(it.folder, 'deep/tree'))).sort()).toEqual(['.git', 'a', 'b', 'main.o']);
+});
+
+test('a revision that git would take for an option is refused', async () => {
+  const it = await place();
+  const report = await it.checkout({ revision: '--upload-pack=x' });
+  expect(report).toEqual({ result: 'failure', summary: 'a URL, branch or revision begins with "-"' });
+  expect(it.calls).toEqual([]);
+});

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { checkConfig } from '../../../src/config/check-config.ts';
+import { diffShapes } from '../../../src/config/diff.ts';
+import type { ConfigShape } from '../../../src/config/shape.ts';
+import { builder, defineMaster, force, git, project, sh, step, worker } from '../../../src/index.ts';
+
+function shape(hash: string, exported: unknown): ConfigShape {
+  const check = checkConfig(hash, exported);
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  return check.shape;
+}
+
+const before = defineMaster({
+  title: 'T',
+  workers: [worker('sid'), worker('old')],
+  projects: [
+    project('kate', {
+      source: git('/kate.git'),
+      builders: [
+        builder('debian', { workers: ['sid'], steps: [sh('make', 'make'), sh('check', 'make check')] }),
+        builder('gone', { workers: ['sid'], steps: [sh('make', 'make')] }),
+      ],
+    }),
+  ],
+});
+
+test('a reload tells what it changes, a line each', () => {
+  const after = defineMaster({
+    title: 'T',
+    workers: [worker('sid', { maxBuilds: 3 })],
+    projects: [
+      project('kate', {
+        source: git('/kate.git', { branch: 'main' }),
+        schedulers: [force()],
+        builders: [
+          builder('debian', {
+            workers: ['sid'],
+            env: { TOKEN: 'secret' },
+            steps: [
+              sh('check', 'make check', { alwaysRun: true }),
+              sh('make', 'make -j4'),
+              step('new', () => 'success'),
+            ],
+          }),
+        ],
+      }),
+      project('kile', { builders: [builder('debian', { workers: ['sid'], steps: [sh('make', 'make')] })] }),
+    ],
+  });
+  expect(diffShapes(shape('1', before), shape('2', after))).toEqual([
+    'worker old removed',
+    'worker sid: maxBuilds changed from 1 to 3',
+    expect.stringMatching(/^project kate: source changed from .* to .*"main"/),
+    'project kate: force changed from false to true',
+    'project kate: builder gone removed',
+    'project kate: builder debian: env changed',
+    expect.stringMatching(/^project kate: builder debian: step check: rules changed/),
+    'project kate: builder debian: step make: changed',
+    'project kate: builder debian: step new added',
+    'project kate: builder debian: the order of its steps changed',
+    'project kile added',
+  ]);
+});
+
+test('code that changed behind the same shape is told; the same configuration is not', () => {
+  expect(diffShapes(shape('1', before), shape('1', before))).toEqual([]);
+  expect(diffShapes(shape('1', before), shape('2', before))).toEqual([expect.stringContaining('the code changed')]);
+});

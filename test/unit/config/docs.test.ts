@@ -1,0 +1,30 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadConfig } from '../../../src/config/load-config.ts';
+import { openCodeHost } from '../../../src/config/open-code-host.ts';
+import { configOf, recordingLogger, tryConfig } from './try-config.ts';
+
+const DOCS = resolve(import.meta.dirname, '../../../docs');
+
+test('every snippet of docs/config.md can be loaded', async () => {
+  const text = await readFile(join(DOCS, 'config.md'), 'utf8');
+  const snippets = Array.from(text.matchAll(/^```ts( steps)?\n([\s\S]*?)^```$/gm));
+  expect(snippets.length).toBeGreaterThanOrEqual(3);
+  for (const [, kind, code = ''] of snippets) await tryConfig(kind ? configOf(code) : code);
+});
+
+test('every example can be loaded', async () => {
+  const folder = join(DOCS, 'examples');
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.ts'));
+  expect(files).toContain('three-repositories.ts');
+  const host = openCodeHost({ logger: recordingLogger() });
+  try {
+    for (const file of files) {
+      const { shape } = await loadConfig(join(folder, file), host);
+      expect(shape.projects.length).toBeGreaterThan(0);
+    }
+  } finally {
+    await host.close();
+  }
+});
