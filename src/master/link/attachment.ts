@@ -97,6 +97,7 @@ export class Attachment {
     if (opened !== undefined && opened >= fence) return opened;
     if (opened === undefined) this.#link.bindSession(session);
     this.#opened.set(session, fence);
+    this.#options.board.own(session);
     this.#link.send('session.open', session, { fence, project, builder, directory });
     return fence;
   }
@@ -216,7 +217,9 @@ export class Attachment {
     );
     this.#link.send('inventory.answer', '', { ...answer, commands, last: inventory.last });
     for (const one of continued) this.#continue(one);
-    if (inventory.last) this.#becomeReady();
+    if (!inventory.last) return;
+    await this.#readClaims();
+    if (this.#isStillInventory()) this.#becomeReady();
   }
 
   #continue({ post, state }: Continued): void {
@@ -228,6 +231,14 @@ export class Attachment {
   /** Lets the command's output come in on this connection. */
   #begin(post: CommandPost): Promise<number> {
     return post.intake.begin(this.#chunks.repliesFor(post, (error) => this.#fail(error)));
+  }
+
+  /** The admission of another installation marks what the one before may have started (WorkerStore.attach). */
+  async #readClaims(): Promise<void> {
+    const { board, hello, store } = this.#options;
+    for (const post of board.of(hello.worker)) {
+      if (post.seenBy === undefined) post.seenBy = (await store.commands.find(post.command))?.seenBy;
+    }
   }
 
   #becomeReady(): void {

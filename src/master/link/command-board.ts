@@ -107,6 +107,12 @@ export class CommandBoard {
     return entry.seat;
   }
 
+  /** A worker was told of the seat by this master: it is no one else's. */
+  own(session: string): void {
+    const entry = this.#seats.get(session);
+    if (entry) entry.isInherited = false;
+  }
+
   closeSeat(session: string): void {
     this.#seats.delete(session);
   }

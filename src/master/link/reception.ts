@@ -69,6 +69,11 @@ export class Reception {
     return this.#doors.get(worker)?.owner?.attachment;
   }
 
+  /** Of the connection of the moment. */
+  epoch(worker: string): number | undefined {
+    return this.#doors.get(worker)?.owner?.epoch;
+  }
+
   vitals(worker: string): Vitals | undefined {
     return this.#doors.get(worker)?.owner?.link?.vitals();
   }

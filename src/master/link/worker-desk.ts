@@ -3,6 +3,8 @@ import type { Cancel, Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { Signal } from '../../base/signal.ts';
+import type { CommandRecord } from '../../model/command.ts';
+import type { Log } from '../../model/log.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { CreditPool } from '../../protocol/credit.ts';
 import type { Outcome } from '../../protocol/messages.ts';
@@ -141,11 +143,7 @@ class Desk implements OpenWorkerDesk {
     if (known) return known;
     this.#opening.add(command);
     try {
-      const { store } = this.#options;
-      const [record, log] = await Promise.all([
-        store.commands.find(command),
-        logId === undefined ? undefined : store.logs.find(logId),
-      ]);
+      const { record, log } = await this.#read(order);
       if (!this.#opening.has(command)) throw new Error(`command ${command} was forgotten before it was started`);
       return this.#board.add({
         command,
@@ -157,6 +155,23 @@ class Desk implements OpenWorkerDesk {
       });
     } finally {
       this.#opening.delete(command);
+    }
+  }
+
+  /** Read again when a worker was admitted meanwhile: that may have changed who has claimed what. */
+  async #read({
+    command,
+    seat,
+    logId,
+  }: CommandOrder): Promise<{ record: CommandRecord | undefined; log: Log | undefined }> {
+    const { store } = this.#options;
+    for (;;) {
+      const epoch = this.#reception.epoch(seat.worker);
+      const [record, log] = await Promise.all([
+        store.commands.find(command),
+        logId === undefined ? undefined : store.logs.find(logId),
+      ]);
+      if (this.#reception.epoch(seat.worker) === epoch) return { record, log };
     }
   }
 

@@ -86,6 +86,8 @@ class KeyedPeople implements People {
         error: errorText(error),
       });
     });
+    // What changes from here on is heard, so the first import misses nothing.
+    await firstEvent(this.#watcher);
     await this.#inTurn(() => this.#import());
     this.#tick();
   }
@@ -211,6 +213,14 @@ class KeyedPeople implements People {
     this.#turn = done.catch(() => undefined); // Its own caller hears of it; the next one must not.
     return done;
   }
+}
+
+/** Ready, or not able to watch. */
+function firstEvent(watcher: FSWatcher): Promise<void> {
+  return new Promise((resolve) => {
+    watcher.once('ready', resolve);
+    watcher.once('error', () => resolve());
+  });
 }
 
 const NO_KEYS: readonly PublicKey[] = [{ type: '', blob: '', comment: '' }];
