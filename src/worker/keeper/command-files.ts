@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '../../base/errors.ts';
+import { errorCode, errorText } from '../../base/errors.ts';
 import { outcome } from '../../protocol/messages.ts';
 import { flag, integer, object, optional, text } from '../../protocol/schema.ts';
 import type { Checked, Checker } from '../../protocol/schema.ts';
@@ -49,6 +50,10 @@ export const exitFile = object({
 });
 export const outcomeFile = object({ outcome, outputEnd: integer() });
 
+class DamagedRecord extends Error {
+  override readonly name = 'DamagedRecord';
+}
+
 /** A file's checked content; undefined when there is no such file. */
 export function readRecord<T>(dir: string, name: string, checker: Checker<T>): T | undefined {
   let content: string;
@@ -61,8 +66,24 @@ export function readRecord<T>(dir: string, name: string, checker: Checker<T>): T
   try {
     return checker(JSON.parse(content), '');
   } catch (error) {
-    throw new Error(`${join(dir, name)} cannot be read: ${String(error)}`, { cause: error });
+    throw new DamagedRecord(`${join(dir, name)} cannot be read: ${errorText(error)}`, { cause: error });
   }
+}
+
+/** Of a file that is written without being made durable: one that the machine's end has damaged counts as not there. */
+export function readLooseRecord<T>(dir: string, name: string, checker: Checker<T>): T | undefined {
+  try {
+    return readRecord(dir, name, checker);
+  } catch (error) {
+    if (error instanceof DamagedRecord) return undefined;
+    throw error;
+  }
+}
+
+/** Whole or not at all for whoever reads it, but not durable. */
+export async function writeLooseRecord(dir: string, name: string, record: object): Promise<void> {
+  await writeFile(join(dir, `${name}.new`), JSON.stringify(record), { mode: 0o600 });
+  await rename(join(dir, `${name}.new`), join(dir, name));
 }
 
 export function segmentName(index: number): string {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFolder } from '../../base/atomic-file.ts';
 import { errorCode, errorText } from '../../base/errors.ts';
-import { FILES } from './command-files.ts';
+import { FILES, writeLooseRecord } from './command-files.ts';
 import type { Claim } from './command-files.ts';
 import { cookieOf, withCookie } from './cookie.ts';
 import { FifoPool } from './fifo-pool.ts';
@@ -189,6 +189,6 @@ export class CommandHost {
     });
     this.#running.set(spec.command, running);
     // Only of use after the keeper's death: not durable on purpose, as no process outlives the machine's.
-    await writeFile(join(dir, FILES.process), JSON.stringify({ process: leader, startedAtMs }));
+    await writeLooseRecord(dir, FILES.process, { process: leader, startedAtMs });
   }
 }

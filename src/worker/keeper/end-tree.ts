@@ -21,9 +21,9 @@ export async function askTreeToEnd(scan: TreeScan, graceMs: number, hurry: Abort
   const { leader } = scan.target;
   if (hasProcessTable) {
     const { found } = scan.look();
-    for (const entry of found) signalEntry(entry, 'SIGTERM');
+    askOnce(found, 'SIGTERM');
     // What is stopped would not hear it.
-    for (const entry of found) signalEntry(entry, 'SIGCONT');
+    askOnce(found, 'SIGCONT');
   } else if (leader) signalProcess(-leader.pid, 'SIGTERM');
   const end = performance.now() + graceMs;
   for (
@@ -81,6 +81,11 @@ async function freeze(scan: TreeScan): Promise<readonly ProcessEntry[]> {
     await setImmediate();
     sliceEnd = performance.now() + SLICE_MS;
   }
+}
+
+/** A program may take a second TERM for impatience, so each gets one: by its group, as all of that is the command's. */
+function askOnce(found: readonly ProcessEntry[], signal: NodeJS.Signals): void {
+  for (const group of new Set(found.map((entry) => entry.group))) if (group > 1) signalProcess(-group, signal);
 }
 
 /** To its group as well, in one: the kernel lets no fork in a group slip through. All in its session is the command's. */

@@ -6,6 +6,8 @@ import type { SegmentWriter } from './segment-writer.ts';
 /** One for all commands: what is read is written away before the next read. A pipe gives 64 KiB at most by default. */
 const BUFFER = Buffer.allocUnsafeSlow(256 * 1024);
 
+const NEWLINE = 0x0a;
+
 export interface OutputReaderOptions {
   /** Read end of the pipe; the reader closes it. */
   readonly fd: number;
@@ -23,6 +25,7 @@ export class OutputReader {
   readonly #socket: Socket;
   /** Read, but the disk did not take it. */
   #unwritten: Buffer | undefined;
+  #isAtLineStart = true;
   #isPaused = false;
   #isClosed = false;
   #hasEnded = false;
@@ -65,13 +68,14 @@ export class OutputReader {
   /** Reads no more, and ends the output with a mark; who still writes is told so by the system (EPIPE). */
   cut(mark: string): void {
     if (this.#isClosed) return;
-    this.#store(Buffer.from(mark));
+    this.#store(Buffer.from(this.#isAtLineStart ? mark : `\n${mark}`));
     // A disk that does not take the mark holds the end up until it does.
     if (this.#unwritten) this.#isPaused = true;
     this.#socket.destroy();
   }
 
   #take(bytes: Buffer): boolean {
+    this.#isAtLineStart = bytes.at(-1) === NEWLINE;
     this.#store(bytes);
     if (!this.#unwritten && this.#options.hasRoom()) return true;
     this.#isPaused = true;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Outcome } from '../../protocol/messages.ts';
-import { exitFile, FILES, outputRange, processFile, readRecord } from './command-files.ts';
+import { exitFile, FILES, outputRange, processFile, readLooseRecord } from './command-files.ts';
 import type { Claim } from './command-files.ts';
 import { cookieOf } from './cookie.ts';
 import { endTree } from './end-tree.ts';
@@ -20,13 +20,13 @@ export async function recoverCommand(
 ): Promise<void> {
   const dir = join(spoolDir, claim.command);
   const isSameBoot = claim.keeper.bootId === bootId();
-  const main = readRecord(dir, FILES.process, processFile);
+  const main = readLooseRecord(dir, FILES.process, processFile);
   let left: readonly number[] = [];
   if (isSameBoot) {
     const leader = main && isAlive(main.process) ? { leader: main.process } : {};
     left = await endTree(new TreeScan({ cookie: cookieOf(spoolDir, claim.command), ...leader }));
   }
-  const exit = readRecord(dir, FILES.exit, exitFile);
+  const exit = readLooseRecord(dir, FILES.exit, exitFile);
   const { end } = outputRange(dir, claim.segmentBytes);
   await writeOutcome(dir, { ...outcomeOf(claim, exit, main?.startedAtMs, nowMs), message: why() }, end, warn);
 

@@ -1,12 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../../base/deferred.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Outcome } from '../../protocol/messages.ts';
-import { endFile, FILES, readRecord } from './command-files.ts';
+import { endFile, FILES, readRecord, writeLooseRecord } from './command-files.ts';
 import { askTreeToEnd, endTree } from './end-tree.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { OutputReader } from './output-reader.ts';
@@ -20,7 +19,8 @@ const LAST_BYTES = 1024 * 1024;
 /** From KILL of the main process to the system's word that it ended. */
 const REAP_BOUND_MS = 10_000;
 
-const CUT_MARK = 'the output ends here: other processes still hold it open, what they write is lost';
+const CUT_MARK =
+  '[trunkline: the output ends here: other processes still hold it open, what they write from now on is lost]\n';
 
 type Ended = NonNullable<Outcome['ended']>;
 
@@ -170,8 +170,8 @@ export class RunningCommand {
     this.#drainTimer = setTimeout(() => {
       // `look` arms it anew; while the tree is being ended, its end does.
       if (this.#reader.isPaused || (this.#ending && !this.#isTreeEnded)) return;
-      const lineStart = this.#writer.end > 0 ? '\n' : '';
-      this.#reader.cut(`${lineStart}[trunkline: ${CUT_MARK}]\n`);
+      // What is in the pipe by now was written in time: this loop may have been held up, and not have read for long.
+      setImmediate(() => setImmediate(() => this.#reader.cut(CUT_MARK)));
     }, this.#options.limits.drainMs);
   }
 
@@ -188,8 +188,8 @@ export class RunningCommand {
   #recordExit(): void {
     this.#isExitRecorded = true;
     const { dir, startedAtMs } = this.#options;
-    const record = JSON.stringify({ ...this.#result(), startedAtMs, endedAtMs: this.#exit?.atMs ?? Date.now() });
-    writeFile(join(dir, FILES.exit), record).catch((error: unknown) => this.#options.warn(errorText(error)));
+    const record = { ...this.#result(), startedAtMs, endedAtMs: this.#exit?.atMs ?? Date.now() };
+    writeLooseRecord(dir, FILES.exit, record).catch((error: unknown) => this.#options.warn(errorText(error)));
   }
 
   #settle(): void {

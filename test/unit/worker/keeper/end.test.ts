@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { finished, printed, readAll, SpoolFixture, until } from './spool-fixture.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 test('an interrupt is a TERM that the command may answer', async () => {
   const spool = await SpoolFixture.make();

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { finished, isRunning, printed, readAll, SpoolFixture, until } from './spool-fixture.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const DAEMON = fileURLToPath(new URL('../../../../dist/test/unit/worker/keeper/daemon-main.js', import.meta.url));
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { finished, isRunning, readAll, SpoolFixture, until } from './spool-fixture.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 test('stdout and stderr come in the order they were written, also through /dev/stdout', async () => {
   const spool = await SpoolFixture.make();
@@ -126,7 +126,7 @@ test('forgotten, a finished command leaves nothing, and its id may be used anew'
   expect((await readAll(keeper, 'c1')).toString()).toBe('second\n');
 });
 
-test('a keeper that nobody talks to leaves after its last command, one whose spool is gone at once', async () => {
+test('a keeper that nobody talks to leaves after its last command', async () => {
   const spool = await SpoolFixture.make();
   const keeper = await spool.open();
   await keeper.start(spool.shell('c1', 'read line; echo "$line"'));
