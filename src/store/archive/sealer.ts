@@ -107,10 +107,13 @@ export class Sealer {
 
   #planRound(): Cancel {
     return this.#clock.after(ROUND_MS, () => {
-      this.#round = this.#sealAll().catch((error: unknown) => {
-        this.#logger.error('looking for logs to seal failed', { error: errorText(error) });
-      });
-      if (!this.#isClosed) this.#cancelRound = this.#planRound();
+      this.#round = this.#sealAll()
+        .catch((error: unknown) => {
+          this.#logger.error('looking for logs to seal failed', { error: errorText(error) });
+        })
+        .then(() => {
+          if (!this.#isClosed) this.#cancelRound = this.#planRound();
+        });
     });
   }
 

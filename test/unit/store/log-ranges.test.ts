@@ -66,7 +66,7 @@ it('gives any range of a log as it was, wherever its parts lie', async () => {
         expect(got.equals(expected(spans, from, to))).toBe(true);
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 25, seed: 20_261_121 },
   );
 }, 300_000);
 

@@ -2,6 +2,9 @@ import { mkdir, open, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
+import { migrate } from '../../../src/store/sqlite/migrate.ts';
+import { MIGRATIONS } from '../../../src/store/sqlite/migrations.ts';
+import type { Migration } from '../../../src/store/sqlite/migrations.ts';
 import { StoreError } from '../../../src/store/store.ts';
 import { claimedBuild, TempStore } from '../../support/temp-store.ts';
 
@@ -44,6 +47,21 @@ it('refuses a newer schema and leaves it alone', async () => {
   const error = await refusal();
   expect(error.code).toBe('newer-schema');
   expect(error.message).toContain('4711');
+});
+
+it('takes all new steps of the schema or none', async () => {
+  const store = await temp.open();
+  const build = await claimedBuild(store);
+  await store.close();
+  const good: Migration = (schema) => schema.alterTable('builds', (table) => table.text('colour'));
+  const bad: Migration = (schema) => schema.alterTable('no_such_table', (table) => table.text('colour'));
+  const connection = await Connection.open(temp.file, 'readwrite', 5_000);
+  await expect(migrate(connection, temp.file, [...MIGRATIONS, good, bad])).rejects.toMatchObject({ code: 'disk' });
+  const columns = await connection.all<{ name: string }>('PRAGMA table_info(builds)');
+  expect(columns.map((column) => column.name)).not.toContain('colour');
+  await migrate(connection, temp.file, [...MIGRATIONS, good]);
+  expect(await connection.get('SELECT id, colour FROM builds')).toEqual({ id: build.id, colour: null });
+  await connection.close();
 });
 
 it('refuses the database of another program', async () => {

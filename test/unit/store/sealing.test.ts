@@ -36,12 +36,14 @@ it('joins small chunks, so that a file of many is not longer than the text compr
   const { id } = await emptyLog(store);
   let length = 0;
   const lines: string[] = [];
+  const writes: Promise<void>[] = [];
   for (let n = 0; n < 500; n++) {
     const line = `line ${n} of a log that comes drop by drop\n`;
     lines.push(line);
-    await store.logs.append(id, chunkOf(Buffer.from(line), length, 'raw'));
+    writes.push(store.logs.append(id, chunkOf(Buffer.from(line), length, 'raw')));
     length += line.length;
   }
+  await Promise.all(writes);
   await sealed(temp, id, length);
   expect((await stat(fileOf(id))).size).toBe(gzipSync(lines.join('')).byteLength);
 });
