@@ -12,7 +12,7 @@ const SLICE_MS = 25;
 /** Looks, one after the other, that must be sure and find nobody. */
 const SURE_LOOKS = 2;
 /** Where processes come and go all the time no look may ever be sure: then so many that found nobody are enough. */
-const UNSURE_LOOKS = 2_000;
+const UNSURE_LOOKS = 300;
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 100;
 

@@ -70,7 +70,7 @@ export class Spool {
   }
 
   has(command: string): boolean {
-    return this.#entries.has(command) || existsSync(join(this.dir, command));
+    return existsSync(join(this.dir, command));
   }
 
   bytes(): number {
@@ -123,7 +123,8 @@ export class Spool {
       .filter((index) => (index + 1) * segmentBytes <= offset);
     // In order: the output's start is the first segment that is there.
     for (const index of below) await rm(join(dir, segmentName(index)), { force: true });
-    entry.bytes = Math.max(0, entry.bytes - below.length * segmentBytes);
+    const { start, end } = outputRange(dir, segmentBytes);
+    entry.bytes = end - start;
     return below.length > 0;
   }
 
@@ -142,13 +143,14 @@ export class Spool {
 
   /** The folder vanishes at once, its content then. */
   async remove(command: string): Promise<void> {
-    this.#entries.delete(command);
     const gone = join(this.dir, `.gone-${randomBytes(8).toString('hex')}`);
     try {
       await rename(join(this.dir, command), gone);
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return;
-      throw error;
+      if (errorCode(error) !== 'ENOENT') throw error;
+    } finally {
+      // Not before: a wake-up in between would have it read anew.
+      this.#entries.delete(command);
     }
     await this.#gate.pass(() => rm(gone, { recursive: true, force: true }));
   }

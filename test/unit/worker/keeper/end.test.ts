@@ -19,6 +19,21 @@ test('an interrupt is a TERM that the command may answer', async () => {
   await keeper.interrupt('never-was', 'nothing to do');
 });
 
+test('TERM is sent once, not again for impatience', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  const program = `
+    let times = 0;
+    process.on('SIGTERM', () => { console.log('asked', ++times); setTimeout(process.exit, 300, 9); });
+    setInterval(() => {}, 1000);
+    console.log('ready');`;
+  await keeper.start(spool.spec('c1', [process.execPath, '-e', program]));
+  await printed(keeper, 'c1', 'ready');
+  await keeper.interrupt('c1', 'test');
+  expect((await finished(keeper, 'c1')).outcome).toMatchObject({ exitCode: 9, ended: 'interrupt' });
+  expect((await readAll(keeper, 'c1')).toString()).toBe('ready\nasked 1\n');
+});
+
 test('who ignores TERM is killed', async () => {
   const spool = await SpoolFixture.make();
   const keeper = await spool.open();

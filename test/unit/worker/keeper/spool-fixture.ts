@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import { systemClock } from '../../../../src/base/clock.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import type { HeldCommand, Keeper, KeeperSpec } from '../../../../src/worker/keeper/keeper.ts';
 import type { KeeperLimits } from '../../../../src/worker/keeper/keeper-limits.ts';
+import { socketFolder } from '../../../../src/worker/keeper/keeper-socket.ts';
 import { openKeeper } from '../../../../src/worker/keeper/open-keeper.ts';
 
 /** Generous: a loaded machine is no failure. */
@@ -28,16 +29,16 @@ export class SpoolFixture {
   readonly #limits: Partial<KeeperLimits>;
   readonly #open = new Set<Keeper>();
 
-  private constructor(root: string, limits: Partial<KeeperLimits>) {
-    this.dir = join(root, 'spool');
+  private constructor(root: string, limits: Partial<KeeperLimits>, below: string) {
+    this.dir = join(root, below);
     this.work = root;
     this.mark = `TRUNKLINE_TEST_MARK=${root}`;
     this.#limits = limits;
   }
 
   /** Everything it starts is ended and removed when the test is finished. */
-  static async make(limits: Partial<KeeperLimits> = {}): Promise<SpoolFixture> {
-    const fixture = new SpoolFixture(await mkdtemp(join(tmpdir(), 'tk-')), limits);
+  static async make(limits: Partial<KeeperLimits> = {}, below = 'spool'): Promise<SpoolFixture> {
+    const fixture = new SpoolFixture(await mkdtemp(join(tmpdir(), 'tk-')), limits, below);
     onTestFinished(() => fixture.#dispose());
     return fixture;
   }
@@ -95,6 +96,8 @@ export class SpoolFixture {
     const keeper = await this.open();
     for (const { command } of await keeper.list()) await keeper.forget(command);
     for (const open of this.#open) await open.close();
+    const sockets = socketFolder(await realpath(this.dir));
+    if (sockets !== this.dir) await rm(sockets, { recursive: true, force: true });
     await until('the test folder is removed', () =>
       rm(this.work, { recursive: true, force: true }).then(
         () => true,
