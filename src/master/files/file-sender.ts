@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { errorCode, errorText } from '../../base/errors.ts';
@@ -43,7 +44,8 @@ export class FileSender {
     const { link, path } = this.#options;
     const cancel = link.onRoom(() => this.#wake());
     try {
-      const file = await open(path, 'r');
+      // Without waiting for the other end of what turns out to be a FIFO.
+      const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
       try {
         await this.#send(file);
       } finally {
@@ -69,7 +71,9 @@ export class FileSender {
 
   async #send(file: FileHandle): Promise<void> {
     const { path, size } = this.#options;
-    const { size: found } = await file.stat();
+    const stat = await file.stat();
+    if (!stat.isFile()) return this.#refuse('unreadable', `the master's ${path} is no regular file`);
+    const found = stat.size;
     if (size !== undefined && found !== size) {
       return this.#refuse('changed', `the master's file ${path} has ${found} bytes now, it had ${size}`);
     }

@@ -1,4 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
+import { deferred } from '../../base/deferred.ts';
+import type { Deferred } from '../../base/deferred.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sleep } from '../../base/sleep.ts';
@@ -30,6 +32,8 @@ export interface ReceptionOptions {
 interface Owner extends Claimant {
   readonly epoch: number;
   readonly carrier: Carrier;
+  /** Resolves when `link` is there. */
+  readonly opened: Deferred<void>;
   link?: MasterLink;
   attachment?: Attachment;
 }
@@ -159,6 +163,7 @@ export class Reception {
       hello,
       carrier,
       peer: carrier.peer,
+      opened: deferred(),
       probe: (timeoutMs) => this.#probe(owner, timeoutMs),
       displace: (message) => {
         logger.info('a worker connected anew', { worker: name, message });
@@ -179,6 +184,7 @@ export class Reception {
     }
     const name = owner.hello.worker;
     owner.link = link;
+    owner.opened.resolve();
     owner.attachment = new Attachment({
       ...this.#options,
       hello: owner.hello,
@@ -200,13 +206,14 @@ export class Reception {
     if (this.#ready.delete(owner.hello.worker)) this.#options.onChange(owner.hello.worker);
   }
 
-  /** One whose link is not even open is given the same time to show that it is alive. */
+  /** One that is still being welcomed has the same time to become a link that can be asked. */
   async #probe(owner: Owner, timeoutMs: number): Promise<boolean> {
-    if (owner.link) return owner.link.probe(timeoutMs);
-    const given = new AbortController();
-    void owner.carrier.closed.then(() => given.abort());
-    await sleep(this.#options.clock, timeoutMs, given.signal);
-    return owner.link !== undefined;
+    if (!owner.link) {
+      const waiting = new AbortController();
+      for (const event of [owner.opened.promise, owner.carrier.closed]) void event.then(() => waiting.abort());
+      await sleep(this.#options.clock, timeoutMs, waiting.signal);
+    }
+    return (await owner.link?.probe(timeoutMs)) ?? false;
   }
 
   #inTurn<T>(door: Door, job: () => Promise<T>): Promise<T> {
