@@ -36,7 +36,7 @@ export interface StoreOptions {
 const BUSY_TIMEOUT_MS = 5_000;
 /** The write-ahead log is folded into the file from this size on, and cut back to it. */
 const WAL_BYTES = 32 * 1024 * 1024;
-/** Larger than SQLite's 4 KiB: a log chunk of 256 KiB costs about a third less CPU, one of 64 KiB the same, and a small commit no more. */
+/** Larger than SQLite's 4 KiB: a 256 KiB log chunk costs about a third less CPU, a 64 KiB one or a small commit no more. */
 const PAGE_BYTES = 16_384;
 
 /** Opens the SQLite store; rejects with a `StoreError` whose message is one line for a person. */
