@@ -36,6 +36,7 @@ export class BuildRun {
   #isCutShort = false;
   #isDetached = false;
   #cancelLimit: Cancel | undefined;
+  #written: Promise<unknown> = Promise.resolve();
 
   constructor(options: BuildRunOptions) {
     this.#options = options;
@@ -55,6 +56,7 @@ export class BuildRun {
     try {
       if (this.#stopReason !== undefined) this.#onStopping();
       const { result, summary } = await this.#runSteps();
+      await this.#written;
       if (this.#isDetached) return false;
       await this.#completeLogs();
       await tools.store.builds.finish(build.id, result, summary, tools.clock.now());
@@ -112,6 +114,7 @@ export class BuildRun {
       const { rules } = shape;
       const stored = context.steps[index];
       let result = stored?.result;
+      let told = stored?.summary;
       if (stored?.state !== 'finished' || result === undefined) {
         const mayRun = rules.alwaysRun ? !this.#isCutShort : !isHalted && this.#stopReason === undefined;
         if (this.#isDetached) break;
@@ -119,14 +122,24 @@ export class BuildRun {
         const report = await this.#runStep(index, shape, stored, context);
         if (!report) break;
         result = report.result;
-        if (isWorthTelling(result)) summary ??= `${shape.name}: ${report.summary ?? result}`;
+        told = report.summary;
       }
+      if (isWorthTelling(result)) summary ??= `${shape.name}: ${told ?? result}`;
       ended.push({ result, rules });
       isHalted ||= halts(result, rules);
     }
     const joined = joinResults(ended);
     if (this.#stopReason !== undefined) return { result: worse(joined, 'cancelled'), summary: this.#stopReason };
     return { result: joined, summary };
+  }
+
+  /**
+   * Steps begin and end in the store in their order, but the build does not stand still for each commit: the next record of
+   * a command is committed after them, or with them. `#written` rejects when one of them failed.
+   */
+  #write(write: Promise<void>): void {
+    this.#written = Promise.all([this.#written, write.then(this.#options.onProgress)]);
+    this.#written.catch(() => undefined); // Whoever awaits it hears of it.
   }
 
   async #readContext(): Promise<Omit<StepContext, 'seat'>> {
@@ -147,10 +160,9 @@ export class BuildRun {
     stored: Step | undefined,
     context: StepContext,
   ): Promise<StepReport | undefined> {
-    const { tools, build, onProgress } = this.#options;
+    const { tools, build } = this.#options;
     const { store, clock } = tools;
-    if (stored?.state !== 'running') await store.builds.startStep(build.id, index, clock.now());
-    onProgress();
+    if (stored?.state !== 'running') this.#write(store.builds.startStep(build.id, index, clock.now()));
     const { id, uid, number, project, builder, worker, reason, owner, source } = build;
     const before = {
       ...propertiesBefore(index, context.initial, context.records),
@@ -171,9 +183,9 @@ export class BuildRun {
     if (this.#stopReason !== undefined && (this.#isCutShort || !shape.rules.alwaysRun)) run.interrupt(this.#stopReason);
     const report = await run.run();
     this.#current = undefined;
+    await this.#written;
     if (!report) return undefined;
-    await store.builds.finishStep(id, index, report.result, report.summary, clock.now());
-    onProgress();
+    this.#write(store.builds.finishStep(id, index, report.result, report.summary, clock.now()));
     return report;
   }
 

@@ -6,13 +6,12 @@ import type { StepAnswer } from '../../config/code-host.ts';
 
 /** The properties that a build begins with, and where each came from. */
 export function initialProperties(request: BuildRequest, worker: string): readonly Property[] {
-  const { project, builder, source, owner, reason, properties } = request;
+  const { project, builder, source, owner, properties } = request;
   const known: Record<string, Json | undefined> = {
     project,
     builder,
     worker,
     owner,
-    reason,
     repository: source.repository,
     branch: source.branch,
     revision: source.revision,

@@ -2,12 +2,22 @@ import type { Cancel, Clock } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import type { CommandRecord } from '../../model/command.ts';
+import type { Log } from '../../model/log.ts';
 import type { StepAnswer, StepCall } from '../../config/code-host.ts';
 import type { CommandStore } from '../../store/store.ts';
 import { asStored, callText, canonical } from './same-call.ts';
 
-/** Does what a call asks, under the name of its record. `isResumed`: an earlier run of the master may have begun it. */
-type Perform = (command: string, isResumed: boolean) => Promise<StepAnswer>;
+/**
+ * Does what a call asks, under the name of its record. `fresh`: the record was just made, with this log; without it an
+ * earlier run of the master may have begun the work.
+ */
+type Perform = (command: string, fresh: { readonly log: Log | undefined } | undefined) => Promise<Performed>;
+
+export interface Performed {
+  readonly answer: StepAnswer;
+  /** Another write, made in one commit with the record of the answer. */
+  readonly also?: () => Promise<void>;
+}
 
 export interface JournalOptions {
   readonly commands: CommandStore;
@@ -154,10 +164,10 @@ export class Journal {
     );
   }
 
-  async #record(entry: Entry, call: StepCall, log: string | undefined): Promise<void> {
+  async #record(entry: Entry, call: StepCall, log: string | undefined): Promise<Log | undefined> {
     const { commands, build, step } = this.#options;
     const { id, key, kind } = entry;
-    await commands.start(
+    return await commands.start(
       { id, buildId: build.id, step, key, kind, call: asStored(call.args) },
       log === undefined ? undefined : { name: log },
     );
@@ -171,17 +181,18 @@ export class Journal {
     fresh: { readonly log: string | undefined } | undefined,
   ): Promise<void> {
     try {
-      if (fresh) await this.#record(entry, call, fresh.log);
-      await this.#finish(entry, await perform(entry.id, fresh === undefined));
+      const made = fresh && { log: await this.#record(entry, call, fresh.log) };
+      const { answer, also } = await perform(entry.id, made);
+      await this.#finish(entry, answer, also);
     } finally {
       delete entry.underWay;
     }
   }
 
   /** One after another: the order of the answers is the order of their records. */
-  async #finish(entry: Entry, answer: StepAnswer): Promise<void> {
+  async #finish(entry: Entry, answer: StepAnswer, also?: () => Promise<void>): Promise<void> {
     const recorded = this.#recording.then(async () => {
-      await this.#options.commands.finish(entry.id, asStored(answer));
+      await Promise.all([this.#options.commands.finish(entry.id, asStored(answer)), also?.()]);
       entry.answer = answer;
       this.#order.push(entry.key);
     });

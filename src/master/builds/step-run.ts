@@ -6,12 +6,14 @@ import type { BuildFacts, CodeHost, StepAnswer, StepCall, StepReport } from '../
 import type { Build } from '../../model/build.ts';
 import type { CommandRecord } from '../../model/command.ts';
 import type { Json } from '../../model/json.ts';
+import type { Log } from '../../model/log.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 import type { Store } from '../../store/store.ts';
 import type { WorkerDesk } from '../link/desk.ts';
 import { fileAnswer, runAnswer } from './answer-of.ts';
 import { Journal, commandId } from './journal.ts';
+import type { Performed } from './journal.ts';
 import { readTail, writeLine } from './step-log.ts';
 import { workerCommand } from './worker-command.ts';
 import type { MasterFolders, WorkerCall } from './worker-command.ts';
@@ -38,6 +40,9 @@ export interface StepRunOptions {
   readonly onProperty: (name: string, value: Json) => void;
 }
 
+/** The record of a call was just made, with its log. */
+type Fresh = { readonly log: Log | undefined } | undefined;
+
 /** Time that a worker has, beyond the command's own kill delay, to tell that an interrupted command has ended. */
 const STOP_LIMIT_MS = 90_000;
 const KILL_AFTER_MS = 10_000;
@@ -56,6 +61,8 @@ export class StepRun {
   readonly #journal: Journal;
   /** Commands on the worker whose outcome is not here. */
   readonly #commands = new Map<string, { readonly killAfterMs: number }>();
+  /** Commands that an earlier run of the master began, and that the function has not come to again. */
+  readonly #inherited: Set<string>;
   /** Aborts the wait for the worker. */
   readonly #waits = new AbortController();
   /** Aborts the function. */
@@ -70,6 +77,7 @@ export class StepRun {
   constructor(options: StepRunOptions) {
     this.#options = options;
     const { tools, build, step, records } = options;
+    this.#inherited = new Set(records.filter(isUnfinishedOnWorker).map((record) => record.id));
     this.#journal = new Journal({
       commands: tools.store.commands,
       clock: tools.clock,
@@ -83,11 +91,14 @@ export class StepRun {
   async run(): Promise<StepReport | undefined> {
     const { tools, build, step, facts } = this.#options;
     const { configHash, project, builder } = build;
-    const report = await tools.codeHost.runStep(
-      { configHash, project, builder, step: step.index, build: facts },
-      (call, attempt) => this.#answer(call, attempt),
-      this.#function.signal,
-    );
+    const { signal } = this.#function;
+    const report: StepReport = signal.aborted
+      ? { result: 'cancelled' }
+      : await tools.codeHost.runStep(
+          { configHash, project, builder, step: step.index, build: facts },
+          (call, attempt) => this.#answer(call, attempt),
+          signal,
+        );
     this.#isOver = true;
     // Branches may have been left behind by one that failed: the step is not over while they run.
     if (!this.#isDetached && !this.#failure) this.#interruptAll(this.#endReason() ?? '');
@@ -96,6 +107,7 @@ export class StepRun {
     this.#journal.close();
     if (this.#isDetached) return undefined;
     if (this.#failure) throw this.#failure;
+    for (const command of this.#inherited) tools.desk.forget(command);
     if (this.#stopReason !== undefined) return { result: 'cancelled', summary: this.#stopReason };
     if (report.detail !== undefined) await this.#writeDetail(report.detail);
     return report;
@@ -105,7 +117,7 @@ export class StepRun {
   interrupt(reason: string): void {
     this.#stopReason ??= reason;
     if (!this.#options.tools.desk.connected().has(this.#options.build.worker)) return this.abandon();
-    if (this.#commands.size === 0) this.#function.abort(new Error(reason));
+    if (this.#commands.size === 0 && this.#inherited.size === 0) this.#function.abort(new Error(reason));
     this.#interruptAll(reason);
   }
 
@@ -150,7 +162,7 @@ export class StepRun {
       desk.interrupt(command, reason);
       killAfterMs = Math.max(killAfterMs, known.killAfterMs);
     }
-    if (this.#commands.size > 0) {
+    if (this.#commands.size > 0 || this.#inherited.size > 0) {
       this.#cancelLimit ??= clock.after(STOP_LIMIT_MS + killAfterMs, () => this.abandon());
     }
   }
@@ -178,14 +190,18 @@ export class StepRun {
       case 'run':
         return await this.#forgetting(
           call.key,
-          this.#journal.answer(call, attempt, (id, isResumed) => this.#run(call, id, isResumed), call.args.log),
+          this.#journal.answer(call, attempt, (id, fresh) => this.#run(call, id, fresh), call.args.log),
         );
       case 'setProperty':
         return await this.#journal.answer(call, attempt, () => this.#setProperty(call.args));
       case 'now':
-        return await this.#journal.answer(call, attempt, () => Promise.resolve({ ok: clock.now() }));
+        return await this.#journal.answer(call, attempt, () =>
+          Promise.resolve<Performed>({ answer: { ok: clock.now() } }),
+        );
       case 'random':
-        return await this.#journal.answer(call, attempt, () => Promise.resolve({ ok: Math.random() }));
+        return await this.#journal.answer(call, attempt, () =>
+          Promise.resolve<Performed>({ answer: { ok: Math.random() } }),
+        );
       case 'once':
         return await this.#journal.once(call, attempt, call.args.isIdempotent);
       case 'once.done': {
@@ -196,7 +212,7 @@ export class StepRun {
       default:
         return await this.#forgetting(
           call.key,
-          this.#journal.answer(call, attempt, (id, isResumed) => this.#file(call, id, isResumed)),
+          this.#journal.answer(call, attempt, (id, fresh) => this.#file(call, id, fresh)),
         );
     }
   }
@@ -209,29 +225,26 @@ export class StepRun {
     return answer;
   }
 
-  async #run(call: Extract<WorkerCall, { readonly kind: 'run' }>, id: string, isResumed: boolean): Promise<StepAnswer> {
+  async #run(call: Extract<WorkerCall, { readonly kind: 'run' }>, id: string, fresh: Fresh): Promise<Performed> {
     const { store, clock } = this.#options.tools;
-    const log = await store.logs.findByCommand(id);
-    const outcome = await this.#onWorker(call, id, isResumed, log?.id);
-    if (!('status' in outcome)) return outcome;
+    const log = fresh ? fresh.log : await store.logs.findByCommand(id);
+    const outcome = await this.#onWorker(call, id, fresh, log?.id);
+    const also = log && (() => store.logs.complete(log.id, clock.now()));
+    if (!('status' in outcome)) return { answer: outcome, ...(also && { also }) };
     if (log && outcome.status === 'refused') {
       const message = `trunkline: ${outcome.message ?? 'the worker refused the command'}`;
       await writeLine(store.logs, log.id, message, clock.now());
     }
     const { capture } = call.args;
     const captured = log && capture !== undefined ? await readTail(store.logs, log.id, capture) : undefined;
-    if (log) await store.logs.complete(log.id, clock.now());
-    return this.#cancelled(outcome) ?? runAnswer(outcome, captured);
+    const answer = this.#cancelled(outcome) ?? runAnswer(outcome, captured);
+    return { answer, ...(also && { also }) };
   }
 
-  async #file(
-    call: Exclude<WorkerCall, { readonly kind: 'run' }>,
-    id: string,
-    isResumed: boolean,
-  ): Promise<StepAnswer> {
-    const outcome = await this.#onWorker(call, id, isResumed, undefined);
-    if (!('status' in outcome)) return outcome;
-    return this.#cancelled(outcome) ?? fileAnswer(call.kind, call.args.path, outcome);
+  async #file(call: Exclude<WorkerCall, { readonly kind: 'run' }>, id: string, fresh: Fresh): Promise<Performed> {
+    const outcome = await this.#onWorker(call, id, fresh, undefined);
+    if (!('status' in outcome)) return { answer: outcome };
+    return { answer: this.#cancelled(outcome) ?? fileAnswer(call.kind, call.args.path, outcome) };
   }
 
   #cancelled(outcome: Outcome): StepAnswer | undefined {
@@ -243,12 +256,12 @@ export class StepRun {
   async #onWorker(
     call: WorkerCall,
     id: string,
-    isResumed: boolean,
+    fresh: Fresh,
     logId: number | undefined,
   ): Promise<Outcome | StepAnswer> {
     const { tools, seat } = this.#options;
     const endReason = this.#endReason();
-    if (endReason !== undefined && !isResumed) return cancelled(endReason);
+    if (endReason !== undefined && fresh) return cancelled(endReason);
     let command;
     try {
       command = await workerCommand(call, id, tools.folders);
@@ -256,6 +269,7 @@ export class StepRun {
       return { error: `${call.kind}: ${errorText(error)}` };
     }
     const { spec, file } = command;
+    this.#inherited.delete(id);
     this.#commands.set(id, { killAfterMs: spec.killAfterMs ?? KILL_AFTER_MS });
     try {
       const done = tools.desk.run(
@@ -267,17 +281,24 @@ export class StepRun {
       return await done;
     } finally {
       this.#commands.delete(id);
-      if (command.isTemporary && !this.#isDetached) await rm(command.file ?? '', { force: true });
+      // A run that goes on later needs it again.
+      if (command.isTemporary && !this.#isDetached && !this.#failure) await rm(command.file ?? '', { force: true });
     }
   }
 
-  async #setProperty(args: { readonly name: string; readonly value: Json }): Promise<StepAnswer> {
+  async #setProperty(args: { readonly name: string; readonly value: Json }): Promise<Performed> {
     const { tools, build, step, onProperty } = this.#options;
     const { name, value } = args;
     await tools.store.builds.setProperty(build.id, { name, value, source: step.name });
     onProperty(name, value);
-    return { ok: null };
+    return { answer: { ok: null } };
   }
+}
+
+const ON_WORKER: readonly string[] = ['run', 'mkdir', 'remove', 'put', 'get'];
+
+function isUnfinishedOnWorker(record: CommandRecord): boolean {
+  return record.state === 'started' && ON_WORKER.includes(record.kind);
 }
 
 function cancelled(reason: string): StepAnswer {
