@@ -1,10 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { bundleConfig } from '../../../src/config/bundle.ts';
 import { loadConfig } from '../../../src/config/load-config.ts';
 import { openCodeHost } from '../../../src/config/open-code-host.ts';
 import { configOf, recordingLogger, temporaryFolder, tryConfig } from './try-config.ts';
+
+// Threads and processes are real, and the machine may be loaded.
+vi.setConfig({ testTimeout: 120_000 });
 
 async function write(files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await temporaryFolder();

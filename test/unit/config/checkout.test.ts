@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { AnswerCall, StepCall, StepReport } from '../../../src/config/code-host.ts';
 import { configOf, temporaryFolder, tryConfig } from './try-config.ts';
 import type { Tried, TryOptions } from './try-config.ts';
+
+// Threads and processes are real, and the machine may be loaded.
+vi.setConfig({ testTimeout: 120_000 });
 
 const IDENTITY = {
   GIT_AUTHOR_NAME: 'A',

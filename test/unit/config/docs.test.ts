@@ -1,9 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { loadConfig } from '../../../src/config/load-config.ts';
 import { openCodeHost } from '../../../src/config/open-code-host.ts';
 import { configOf, recordingLogger, tryConfig } from './try-config.ts';
+
+// Threads and processes are real, and the machine may be loaded.
+vi.setConfig({ testTimeout: 120_000 });
 
 const DOCS = resolve(import.meta.dirname, '../../../docs');
 

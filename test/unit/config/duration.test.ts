@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseDuration, showDuration } from '../../../src/config/duration.ts';
 
@@ -13,8 +13,8 @@ test.each(['', '20', 'm', '20 m', '-5m', '0s', '1y', '1e3s', '20m ', '9999999999
 );
 
 test('what is shown is read as the same time', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 1_000_000_000_000 }), (ms) => {
+  assert(
+    property(integer({ min: 1, max: 1_000_000_000_000 }), (ms) => {
       expect(parseDuration(showDuration(ms))).toBe(ms);
     }),
   );

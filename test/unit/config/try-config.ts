@@ -51,7 +51,7 @@ export interface Tried {
   readonly log: Lines;
   readonly hash: string;
   /** The run of a step, by its index. */
-  step(index: number, answer?: AnswerCall, options?: TryOptions): Promise<StepReport>;
+  readonly step: (index: number, answer?: AnswerCall, options?: TryOptions) => Promise<StepReport>;
 }
 
 export interface TryOptions {
