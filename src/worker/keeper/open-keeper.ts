@@ -167,15 +167,24 @@ class SpoolKeeper implements Keeper {
 
   #onProgress(commands: readonly string[]): void {
     for (const command of commands) {
-      if (this.#spool.find(command)) this.#progress.emit(command);
+      try {
+        if (this.#spool.find(command)) this.#progress.emit(command);
+      } catch (error) {
+        // One command's trouble is not to cut the line that serves all.
+        this.#logger.error('a wake-up failed', { command, error: errorText(error) });
+      }
     }
   }
 
   #inspect(): void {
     if (this.#isClosed) return;
-    Promise.all([this.#connect(), ...this.#recoverDead()]).catch((error: unknown) => {
-      this.#logger.warn('looking for keepers failed', { error: errorText(error) });
+    this.#inspectNow().catch((error: unknown) => {
+      this.#logger.warn('looking after the keepers failed, it is tried again', { error: errorText(error) });
     });
+  }
+
+  async #inspectNow(): Promise<void> {
+    await Promise.all([this.#connect(), ...this.#recoverDead()]);
   }
 
   async #connect(): Promise<void> {
@@ -215,7 +224,7 @@ class SpoolKeeper implements Keeper {
     } catch (error) {
       this.#logger.error('a command could not be recovered', { command, error: errorText(error) });
     }
-    if (this.#spool.find(command)) this.#progress.emit(command);
+    this.#onProgress([command]);
   }
 
   /** Resolves when the command moved on, or after a while. */

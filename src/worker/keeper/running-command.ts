@@ -108,9 +108,15 @@ export class RunningCommand {
 
   /** Obeys `end.json`, if it is there. */
   lookForOrder(): void {
-    if (!existsSync(join(this.#options.dir, FILES.end))) return;
-    const order = readRecord(this.#options.dir, FILES.end, endFile);
-    if (order) this.end(order.isForgotten ? 'forgotten' : 'interrupt');
+    const { dir, warn } = this.#options;
+    if (!existsSync(join(dir, FILES.end))) return;
+    try {
+      const order = readRecord(dir, FILES.end, endFile);
+      if (order) this.end(order.isForgotten ? 'forgotten' : 'interrupt');
+    } catch (error) {
+      // Looked for again in a moment.
+      warn(`the order to end cannot be read: ${errorText(error)}`);
+    }
   }
 
   /** Ends all its processes. `forgotten` gives them no time. */

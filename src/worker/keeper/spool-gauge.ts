@@ -53,9 +53,8 @@ export class SpoolGauge {
         if (!names.has(command)) bytes += await spoolBytesOf(join(this.#spoolDir, command));
       }
       this.#othersBytes = bytes;
-    } catch (error) {
-      // The spool itself is gone: the keeper leaves anyway.
-      if (errorCode(error) !== 'ENOENT') throw error;
+    } catch {
+      // The spool is gone, or descriptors are short: the last figure serves until the next count.
     } finally {
       this.#othersAtMs = performance.now();
       this.#isCounting = false;
@@ -67,10 +66,9 @@ function freeBytes(dir: string): number {
   try {
     const { bavail, bsize } = statfsSync(dir);
     return bavail * bsize;
-  } catch (error) {
-    // The spool is gone: nothing is to be read for it any more.
-    if (errorCode(error) === 'ENOENT') return -1;
-    throw error;
+  } catch {
+    // The spool is gone, or its disk does not answer: nothing is read for it, until it does.
+    return -1;
   }
 }
 
