@@ -40,8 +40,6 @@ export class Attachment {
   #state: 'inventory' | 'ready' | 'ended' = 'inventory';
   /** The fence each session was opened with on this connection. */
   readonly #opened = new Map<string, number>();
-  /** Forgotten while the inventory was being read. */
-  readonly #forgotten = new Set<string>();
   #frames = 0;
   #answering: Promise<void> = Promise.resolve();
 
@@ -107,11 +105,13 @@ export class Attachment {
     if (fence !== undefined) this.#link.send('session.close', session, { fence });
   }
 
-  forget(post: { readonly command: string; readonly session: string }): void {
+  /** True when the worker was told. */
+  forget(post: { readonly command: string; readonly session: string }): boolean {
     const { command, session } = post;
-    if (this.#state === 'inventory') this.#forgotten.add(command);
     this.#chunks.drop(session, command);
-    if (this.#state === 'ready' && this.#opened.has(session)) this.#link.send('command.forget', session, { command });
+    if (this.#state !== 'ready' || !this.#opened.has(session)) return false;
+    this.#link.send('command.forget', session, { command });
+    return true;
   }
 
   #receive(message: Message, wireBytes: number): void {
@@ -139,8 +139,10 @@ export class Attachment {
     if (!post) return;
     if (type === 'command.started') this.#held(post);
     else if (type === 'command.finished') {
-      this.#held(post);
-      post.finish(message.fields.outcome, message.fields.outputEnd);
+      const { outcome, outputEnd } = message.fields;
+      // What was refused was not claimed; should this be lost with the master, the next one asks again.
+      if (outcome.status !== 'refused') this.#held(post);
+      post.finish(outcome, outputEnd);
     } else this.#transfer(post, message);
   }
 
@@ -212,8 +214,10 @@ export class Attachment {
     if (this.#state !== 'inventory') return;
     const { answer, continued } = await this.#review.frame(inventory, (post) => this.#begin(post));
     if (!this.#isStillInventory() || !this.#options.isOwner()) return;
+    const { board } = this.#options;
     const commands = answer.commands.map((verdict) =>
-      this.#forgotten.has(verdict.command) ? { command: verdict.command, verdict: 'forget' as const } : verdict,
+      // Since it was reviewed, perhaps.
+      board.isForgotten(verdict.command) ? { command: verdict.command, verdict: 'forget' as const } : verdict,
     );
     this.#link.send('inventory.answer', '', { ...answer, commands, last: inventory.last });
     for (const one of continued) this.#continue(one);
@@ -222,9 +226,11 @@ export class Attachment {
     if (this.#isStillInventory()) this.#becomeReady();
   }
 
-  #continue({ post, state }: Continued): void {
-    if (this.#forgotten.has(post.command)) return this.#options.board.remove(post.command);
+  #continue({ post, state, hasLostTail }: Continued): void {
+    const { board } = this.#options;
+    if (board.isForgotten(post.command)) return board.remove(post.command);
     this.#held(post);
+    post.hasLostTail = hasLostTail;
     if (state.outcome && state.state === 'finished') post.finish(state.outcome, state.outputEnd);
   }
 
@@ -244,7 +250,6 @@ export class Attachment {
   #becomeReady(): void {
     const { board, clock, hello, onReady } = this.#options;
     this.#state = 'ready';
-    this.#forgotten.clear();
     const posts = board.of(hello.worker);
     // A finished one still has output to send, on a session that is open.
     for (const post of posts) {

@@ -21,11 +21,15 @@ interface SeatEntry {
   isInherited: boolean;
 }
 
+const MAX_UNTOLD = 10_000;
+
 /** The commands and seats that the desk has in mind, whatever becomes of connections. */
 export class CommandBoard {
   /** Ends that were asked for; they hold until the command is forgotten. */
   readonly interrupts = new Map<string, string>();
   readonly #options: CommandBoardOptions;
+  /** Forgotten while their worker could not be told: the next inventory that names one is answered so. */
+  readonly #untold = new Set<string>();
   readonly #posts = new Map<string, CommandPost>();
   readonly #seats = new Map<string, SeatEntry>();
 
@@ -76,6 +80,19 @@ export class CommandBoard {
     await Promise.all(
       Array.from(this.#posts.values(), (post) => Promise.all([post.intake.settled(), post.transfersDone])),
     );
+  }
+
+  /** The oldest go first: their builds have long ended in the store, which says the same. */
+  forgetLater(command: string): void {
+    this.#untold.add(command);
+    for (const oldest of this.#untold) {
+      if (this.#untold.size <= MAX_UNTOLD) break;
+      this.#untold.delete(oldest);
+    }
+  }
+
+  isForgotten(command: string): boolean {
+    return this.#untold.has(command);
   }
 
   remove(command: string): void {

@@ -39,6 +39,8 @@ export class CommandPost {
   isStartSent = false;
   isHeld = false;
   isInterruptSent = false;
+  /** A power loss took output from the worker's disk that is stored here. */
+  hasLostTail = false;
   asked: AskedTransfer | undefined;
   transfer: FileSender | FileReceiver | undefined;
   /** The transfers of earlier connections may still have a file open. */
@@ -72,7 +74,8 @@ export class CommandPost {
 
   /** The first outcome stays. */
   finish(outcome: Outcome, outputEnd: number): void {
-    this.#finished ??= { outcome, outputEnd };
+    if (this.#finished) return;
+    this.#finished = { outcome, outputEnd: outputEnd + this.#markLostTail(outcome, outputEnd) };
     this.#settle();
   }
 
@@ -98,6 +101,16 @@ export class CommandPost {
     this.asked = undefined;
     this.transfer?.stop();
     this.transfer = undefined;
+  }
+
+  /** The log ends where it is stored, with a line that says so; returns by how much that is further than the worker's end. */
+  #markLostTail(outcome: Outcome, outputEnd: number): number {
+    const offset = this.intake.storedEnd;
+    if (!this.hasLostTail || outputEnd >= offset || outcome.status === 'refused') return 0;
+    const body = Buffer.from('\n[trunkline: the worker lost the end of this output; what came after is missing]\n');
+    const { endedAtMs: atMs } = outcome;
+    this.intake.offer({ offset, length: body.length, atMs, lines: 2, codec: 'raw', body, wireBytes: 0 });
+    return offset + body.length - outputEnd;
   }
 
   #settle(): void {

@@ -11,6 +11,8 @@ export interface Continued {
   readonly post: CommandPost;
   readonly seat: Seat;
   readonly state: CommandState;
+  /** The worker has less of its output than is stored. */
+  readonly hasLostTail: boolean;
 }
 
 export interface ReviewedFrame {
@@ -70,7 +72,7 @@ export class InventoryReview {
       build.worker === this.#worker &&
       build.session === session &&
       seat?.buildId === build.id;
-    if (!record || !seat || !isKnown || record.state === 'finished') {
+    if (!record || !seat || !isKnown || record.state === 'finished' || this.#board.isForgotten(command)) {
       this.#board.remove(command);
       return { verdict: { command, verdict: 'forget' } };
     }
@@ -85,7 +87,9 @@ export class InventoryReview {
     });
     const storedEnd = await begin(post);
     const review = reviewCommand({ isKnown, fence: taken.fence, storedEnd, isFinished: false }, state);
-    if (review.action === 'continue') return { post, seat: taken, state, verdict: review.verdict };
+    if (review.action === 'continue') {
+      return { post, seat: taken, state, hasLostTail: review.workerShort !== undefined, verdict: review.verdict };
+    }
     throw new Error(
       `fence ${taken.fence} of session ${session} was raised and is still below the worker's ${state.fence}`,
     );

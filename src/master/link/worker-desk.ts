@@ -110,9 +110,10 @@ class Desk implements OpenWorkerDesk {
     const post = this.#board.find(command);
     this.#opening.delete(command);
     this.#board.remove(command);
+    const isTold = post && this.#reception.attachment(post.worker)?.forget(post);
+    if (!isTold) this.#board.forgetLater(command);
     if (!post) return;
     post.stopTransfer();
-    this.#reception.attachment(post.worker)?.forget(post);
     if (post.order?.spec.kind === 'get') this.#dropPartial(post);
   }
 

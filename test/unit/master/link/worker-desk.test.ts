@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Outcome } from '../../../../src/protocol/messages.ts';
 import { until } from '../../../support/until.ts';
 import { DeskBench } from './desk-bench.ts';
 import { WorkerPeer, held } from './worker-peer.ts';
@@ -213,6 +214,37 @@ describe('log chunks', () => {
     worker.finish(start, 0);
     expect(await outcome).toMatchObject({ status: 'exited' });
   });
+});
+
+it('answers `forget` for a command that was forgotten while its worker was away, though its build runs on', async () => {
+  const first = await connect();
+  const order = await bench.order();
+  void bench.run(order);
+  const start = await first.started(order.command);
+  first.faults.cut();
+  await until('the loss is seen', () => !bench.desk.connected().has('w'));
+  bench.desk.forget(order.command);
+  const second = await connect({}, { commands: [held(start)] });
+  const { fields } = await second.got('inventory.answer');
+  expect(fields.commands).toEqual([{ command: order.command, verdict: 'forget' }]);
+});
+
+it('ends the log of a command with a mark when a power loss took its end from the worker', async () => {
+  const first = await connect();
+  const order = await bench.order();
+  const outcome = bench.run(order);
+  const start = await first.started(order.command);
+  await first.print(start, 0, bytes('all of this is stored'));
+  await first.got('log.ack', ({ offset }) => offset === 21);
+  first.faults.cut();
+  await until('the loss is seen', () => !bench.desk.connected().has('w'));
+  const lost = { status: 'unknown', message: 'rebooted', startedAtMs: 1, endedAtMs: 2 };
+  await connect(
+    { bootId: 'boot-2' },
+    { commands: [held(start, { state: 'finished', outputEnd: 7, outcome: lost as Outcome })] },
+  );
+  expect(await outcome).toMatchObject({ status: 'unknown' });
+  expect(await bench.text(order.log)).toMatch(/^all of this is stored\n\[trunkline: .*\]\n$/);
 });
 
 describe('interrupts', () => {
