@@ -23,13 +23,13 @@ export interface SshPrivateKey {
 }
 
 /** Strings inside the blob after the type: what a whole key of this type has. No ssh-dss; ssh-rsa signs with SHA-2 only. */
-const PARTS: Readonly<Record<string, number>> = {
-  'ssh-ed25519': 1,
-  'ecdsa-sha2-nistp256': 2,
-  'ecdsa-sha2-nistp384': 2,
-  'ecdsa-sha2-nistp521': 2,
-  'ssh-rsa': 2,
-};
+const PARTS: ReadonlyMap<string, number> = new Map([
+  ['ssh-ed25519', 1],
+  ['ecdsa-sha2-nistp256', 2],
+  ['ecdsa-sha2-nistp384', 2],
+  ['ecdsa-sha2-nistp521', 2],
+  ['ssh-rsa', 2],
+]);
 const ED25519 = 'ssh-ed25519';
 const MAGIC = 'openssh-key-v1\0';
 const BEGIN = '-----BEGIN OPENSSH PRIVATE KEY-----';
@@ -141,8 +141,8 @@ function parseLine(line: string, where: string): SshPublicKey {
   }
   const words = line.split(/\s+/);
   const [type = '', blob = '', ...comment] = words;
-  if (PARTS[type] === undefined) {
-    const later = words.find((word) => PARTS[word] !== undefined);
+  if (!PARTS.has(type)) {
+    const later = words.find((word) => PARTS.has(word));
     if (later !== undefined) {
       throw new UserMistake(`${where}: options before a key are not supported; let the line begin with ${later}`);
     }
@@ -159,7 +159,7 @@ function parseLine(line: string, where: string): SshPublicKey {
 function blobType(blob: Buffer): string | undefined {
   const reader = new SshReader(blob);
   const type = reader.string()?.toString('latin1') ?? '';
-  const parts = Object.hasOwn(PARTS, type) ? PARTS[type] : undefined;
+  const parts = PARTS.get(type);
   if (parts === undefined) return undefined;
   for (let i = 0; i < parts; i++) {
     const part = reader.string();

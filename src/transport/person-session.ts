@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { LIMITS } from '../protocol/limits.ts';
 import type { PersonCall } from './person-call.ts';
 import type { Ssh2Channel } from './ssh-channel.ts';
-import { forgetSentChunk, peerPacketBytes, rekeyQueueBytes } from './ssh2-internals.ts';
+import { forgetSentChunk, rekeyQueueBytes } from './ssh2-internals.ts';
 
 /** ssh2's channel on the server's side. */
 export interface Ssh2ServerChannel extends Ssh2Channel {
@@ -59,8 +59,6 @@ export class PersonSession implements PersonCall {
     this.stdin = this.#read(terminal ? this.#typed() : channel);
     // ssh2 tells of a channel's end only when all of it was read; what nobody asked for is then thrown away.
     gone.signal.addEventListener('abort', () => channel.resume(), { once: true });
-    // A packet size of 0 makes ssh2 loop for ever on the first write.
-    if (peerPacketBytes(channel) < LIMITS.minPacketBytes) gone.abort();
   }
 
   write(data: string | Uint8Array): Promise<void> {

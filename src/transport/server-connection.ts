@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { Disposer } from '../base/disposer.ts';
+import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { SUBSYSTEMS } from './carrier.ts';
@@ -79,7 +80,9 @@ export class ServerConnection<P extends SshPrincipal> {
       giveUp: (reason) => this.destroy(reason),
       signal: this.#gone.signal,
     });
-    raw.on('authentication', (request: LoginRequest) => void this.#login.answer(request));
+    raw.on('authentication', (request: LoginRequest) => {
+      this.#login.answer(request).catch((error: unknown) => this.destroy(errorText(error)));
+    });
     raw.on('ready', () => this.#ready());
   }
 
@@ -134,10 +137,7 @@ export class ServerConnection<P extends SshPrincipal> {
       const subsystem = SUBSYSTEMS.find((name) => name === info.name);
       if (!subsystem) return reject?.();
       const channel = accept();
-      // A packet size of 0 makes ssh2 loop for ever on the first write.
-      if (peerPacketBytes(channel) < LIMITS.minPacketBytes) {
-        return this.destroy(`the peer takes packets of ${peerPacketBytes(channel)} bytes only`);
-      }
+      if (this.#hasTinyPackets(channel)) return;
       carrier.announce(carrier.add(channel, subsystem));
     });
   }
@@ -150,12 +150,24 @@ export class ServerConnection<P extends SshPrincipal> {
       accept?.();
     });
     session.on('exec', (accept: Accept<Ssh2ServerChannel>, _reject: MayReply, info: { readonly command: string }) => {
-      this.#options.onPerson(principal, this.#call(session, accept(), info.command, terminal));
+      const channel = accept();
+      if (this.#hasTinyPackets(channel)) return;
+      this.#options.onPerson(principal, this.#call(session, channel, info.command, terminal));
     });
     session.on('shell', (accept: Accept<Ssh2ServerChannel>) => {
-      const call = this.#call(session, accept(), '', terminal);
+      const channel = accept();
+      if (this.#hasTinyPackets(channel)) return;
+      const call = this.#call(session, channel, '', terminal);
       void call.writeError(NO_SHELL).finally(() => call.exit(EXIT_USAGE));
     });
+  }
+
+  /** A packet size of 0 makes ssh2 loop for ever on the first write. */
+  #hasTinyPackets(channel: Ssh2ServerChannel): boolean {
+    const packetBytes = peerPacketBytes(channel);
+    if (packetBytes >= LIMITS.minPacketBytes) return false;
+    this.destroy(`the peer takes packets of ${packetBytes} bytes only`);
+    return true;
   }
 
   #call(

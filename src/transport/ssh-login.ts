@@ -49,13 +49,13 @@ export interface LoginOptions<P extends SshPrincipal> {
 }
 
 /** What may sign: no SHA-1. */
-const ALGORITHMS: Readonly<Record<string, readonly (string | undefined)[]>> = {
-  'ssh-ed25519': [undefined],
-  'ecdsa-sha2-nistp256': [undefined, 'sha256'],
-  'ecdsa-sha2-nistp384': [undefined, 'sha384'],
-  'ecdsa-sha2-nistp521': [undefined, 'sha512'],
-  'ssh-rsa': ['sha256', 'sha512'],
-};
+const ALGORITHMS: ReadonlyMap<string, readonly (string | undefined)[]> = new Map([
+  ['ssh-ed25519', [undefined]],
+  ['ecdsa-sha2-nistp256', [undefined, 'sha256']],
+  ['ecdsa-sha2-nistp384', [undefined, 'sha384']],
+  ['ecdsa-sha2-nistp521', [undefined, 'sha512']],
+  ['ssh-rsa', ['sha256', 'sha512']],
+]);
 
 /**
  * One connection's way to being logged in. A client asks twice, whether a key would do and then with a signature; the whole
@@ -83,7 +83,7 @@ export class SshLogin<P extends SshPrincipal> {
     }
     const { refused } = verdict;
     const key = request.key ? fingerprint({ blob: request.key.data }) : request.method;
-    logger.warn('login refused', { name: request.username.slice(0, 64), address, key, reason: refused });
+    logger.warn('login refused', { name: printable(request.username), address, key, reason: refused });
     await sleep(this.#options.clock, this.#options.penalty.failed(address, request.username, key), signal);
     if (signal.aborted) return;
     this.#refuse(request, key);
@@ -92,8 +92,10 @@ export class SshLogin<P extends SshPrincipal> {
   async #judge(request: LoginRequest): Promise<{ readonly principal: P } | Refusal> {
     const { key } = request;
     if (request.method !== 'publickey' || !key) return { refused: `the method ${request.method} is not allowed` };
-    if (!ALGORITHMS[key.algo]?.includes(request.hashAlgo)) {
-      return { refused: `keys of type ${key.algo} are not accepted${key.algo === 'ssh-rsa' ? ' with SHA-1' : ''}` };
+    if (!ALGORITHMS.get(key.algo)?.includes(request.hashAlgo)) {
+      return {
+        refused: `keys of type ${printable(key.algo)} are not accepted${key.algo === 'ssh-rsa' ? ' with SHA-1' : ''}`,
+      };
     }
     try {
       if (request.signature && !this.#options.isSigned(request)) return { refused: 'the signature is wrong' };

@@ -1,0 +1,66 @@
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+
+/** A relay before a real port that hurts what passes: holds it back, or cuts it. */
+export interface FaultStream {
+  readonly port: number;
+  /** Nothing passes until `flow`; the sockets stay open and say nothing, as those of a half-open connection. */
+  stall(): void;
+  flow(): void;
+  /** Ends all connections abruptly. */
+  cut(): void;
+  /** Cuts when so many more bytes have passed towards the port. */
+  cutAfter(bytes: number): void;
+  close(): Promise<void>;
+}
+
+export async function faultStream(targetPort: number): Promise<FaultStream> {
+  const sockets = new Set<Socket>();
+  let isStalled = false;
+  let leftBytes = Infinity;
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const server = createServer((near) => {
+    const far = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.on('error', () => {});
+      from.on('data', (bytes) => {
+        if (from === near) leftBytes -= bytes.length;
+        if (leftBytes < 0) return cut();
+        to.write(bytes);
+      });
+      from.on('end', () => to.end());
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+      if (isStalled) from.pause();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    stall() {
+      isStalled = true;
+      for (const socket of sockets) socket.pause();
+    },
+    flow() {
+      isStalled = false;
+      for (const socket of sockets) socket.resume();
+    },
+    cut,
+    cutAfter(bytes) {
+      leftBytes = bytes;
+    },
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      cut();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../src/base/fake-clock.ts';
+import { LoginGate } from '../../../src/transport/login-gate.ts';
+import type { LoginGateLimits, LoginPlace } from '../../../src/transport/login-gate.ts';
+import { LoginPenalty } from '../../../src/transport/login-penalty.ts';
+import { until } from '../../support/ssh-stand.ts';
+
+describe('the gate before the login', () => {
+  const undo: (() => void)[] = [];
+  afterEach(() => {
+    for (const step of undo.splice(0).reverse()) step();
+  });
+
+  interface Stand {
+    readonly admitted: { readonly socket: Socket; readonly place: LoginPlace }[];
+    /** The server's ends, admitted or not. */
+    readonly arrived: Socket[];
+    readonly gate: LoginGate;
+    readonly refused: () => number;
+    readonly come: () => Promise<Socket>;
+  }
+
+  async function stand(limits: Partial<LoginGateLimits>): Promise<Stand> {
+    const admitted: Stand['admitted'] = [];
+    const arrived: Socket[] = [];
+    let refused = 0;
+    const all = { unauthenticated: 100, unauthenticatedPerAddress: 100, handshakes: 100, waiting: 100, ...limits };
+    const gate = new LoginGate(all, (socket, place) => admitted.push({ socket, place }));
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      undo.push(() => socket.destroy());
+      arrived.push(socket);
+      if (!gate.enter(socket)) refused++;
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    undo.push(() => server.close());
+    return {
+      admitted,
+      arrived,
+      gate,
+      refused: () => refused,
+      come: async () => {
+        const before = arrived.length;
+        const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+        undo.push(() => socket.destroy());
+        await once(socket, 'connect');
+        await until('it came', () => arrived.length > before);
+        return socket;
+      },
+    };
+  }
+
+  it.each([
+    ['in all', { unauthenticated: 2 }],
+    ['of one address', { unauthenticatedPerAddress: 2 }],
+  ])('lets so many in %s; the others wait, in order, and are not dropped', async (_what, limits) => {
+    const { admitted, gate, come } = await stand(limits);
+    for (let i = 0; i < 4; i++) await come();
+    expect([admitted.length, gate.waitingCount]).toEqual([2, 2]);
+    admitted[0]!.place.leave();
+    expect([admitted.length, gate.waitingCount]).toEqual([3, 1]);
+    admitted[0]!.place.leave();
+    expect(admitted.length).toBe(3);
+    admitted[1]!.place.leave();
+    expect([admitted.length, gate.waitingCount, gate.unauthenticatedCount]).toEqual([4, 0, 2]);
+  });
+
+  it('has so many exchange keys at once', async () => {
+    const { admitted, come } = await stand({ handshakes: 1 });
+    for (let i = 0; i < 3; i++) await come();
+    expect(admitted.length).toBe(1);
+    admitted[0]!.place.handshakeDone();
+    expect(admitted.length).toBe(2);
+    admitted[1]!.place.leave();
+    expect(admitted.length).toBe(3);
+  });
+
+  it('refuses when even the waiting are too many, and forgets who goes while waiting', async () => {
+    const { admitted, gate, refused, come, arrived } = await stand({ unauthenticated: 1, waiting: 2 });
+    await come();
+    await come();
+    await come();
+    expect(gate.waitingCount).toBe(2);
+    await come();
+    expect(refused()).toBe(1);
+    const gone = arrived[1]!;
+    const closed = once(gone, 'close');
+    gone.destroy();
+    await closed;
+    expect(gate.waitingCount).toBe(1);
+    admitted[0]!.place.leave();
+    expect([admitted.length, gate.waitingCount]).toEqual([2, 0]);
+  });
+});
+
+describe('the penalty for failed logins', () => {
+  it('grows for one address, name and key, to a bound, and is forgotten in time', () => {
+    const clock = new FakeClock();
+    const penalty = new LoginPenalty(clock);
+    expect([1, 2, 3, 4].map(() => penalty.failed('a', 'n', 'k'))).toEqual([100, 200, 400, 800]);
+    expect(penalty.failed('a', 'n', 'other')).toBe(100);
+    expect(penalty.failed('b', 'n', 'k')).toBe(100);
+    for (let i = 0; i < 20; i++) penalty.failed('a', 'n', 'k');
+    expect(penalty.failed('a', 'n', 'k')).toBe(5_000);
+    clock.advance(11 * 60_000);
+    expect(penalty.failed('a', 'n', 'k')).toBe(100);
+  });
+});
