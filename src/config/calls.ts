@@ -39,8 +39,6 @@ export type KnownCall =
   | { readonly kind: 'once'; readonly args: { readonly name: string; readonly isIdempotent: boolean } }
   | { readonly kind: 'once.done'; readonly args: OnceDoneArgs };
 
-export type CallKind = KnownCall['kind'];
-
 type NoArgs = Readonly<Record<string, never>>;
 
 /** Paths of the worker are relative to the seat's folder. Times are ms. */

@@ -206,7 +206,7 @@ test.each([
   expect(await waits).toEqual({ result: 'success' });
   expect(calls[0]).toEqual(['1', 1]);
   expect(calls.slice(-2).map(([key]) => key)).toEqual(['1', '2']);
-  expect(log.lines.filter((line) => line.includes('step spins has not yielded for'))).toHaveLength(1);
+  expect(log.lines.join('\n')).toContain('step spins has not yielded for');
 });
 
 test.each([
