@@ -52,11 +52,12 @@ async function realIfThere(path: string, asked: string): Promise<string | undefi
     if (code === 'ELOOP') throw new PathRefused(`"${asked}" goes round in links`, { cause: error });
     if (code !== 'ENOENT') throw error;
   }
-  // A link that points nowhere yet would be followed by whoever creates the file.
-  const dangling = await lstat(path).catch((error: unknown) => {
+  const found = await lstat(path).catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   });
-  if (dangling) throw new PathRefused(`"${asked}" goes through a link that points nowhere: ${path}`);
-  return undefined;
+  // A link that points nowhere yet would be followed by whoever creates the file.
+  if (found?.isSymbolicLink()) throw new PathRefused(`"${asked}" goes through a link that points nowhere: ${path}`);
+  // Somebody made it between the two looks.
+  return found && (await realIfThere(path, asked));
 }

@@ -238,7 +238,7 @@ class Daemon implements Worker {
     }
   }
 
-  async #serve(link: Link): Promise<LinkEnd> {
+  async #serve(link: Link): Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }> {
     const attachment = new Attachment(this.#options.parts, link);
     this.#link = link;
     try {
@@ -246,7 +246,8 @@ class Daemon implements Worker {
       await attachment.start();
       this.#options.logger.info(`connected to ${link.peer}`);
       this.#become({ link: 'connected', peer: link.peer });
-      return await link.closed;
+      const end = await link.closed;
+      return { end, wasGood: attachment.isAnswered };
     } finally {
       this.#link = undefined;
       link.destroy('done with');

@@ -3,9 +3,13 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../../base/atomic-file.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import { hashOf, openPart, partPath } from './part-file.ts';
 import { TransferCut, TransferRefused } from './transfer-line.ts';
 import type { TransferLine } from './transfer-line.ts';
+
+/** Half the window: while this is synced the master sends the other half. */
+const SYNC_BYTES = LIMITS.transferWindowBytes / 2;
 
 export interface PutFile {
   readonly command: string;
@@ -52,14 +56,15 @@ async function pull(put: PutFile, part: FileHandle, from: number, line: Transfer
   const hash = await hashOf(part, from);
   if (!hash) throw new TransferRefused(`the part of ${put.target} that was there became shorter meanwhile`);
   let offset = from;
+  let synced = from;
   // Asked for even when nothing is missing: the master hears of each put once, an empty file's too.
   line.send('file.pull', { command, fence, offset });
   while (offset < size) {
     await line.changed();
-    const end = await writeAll(line, part, offset, size, hash);
-    if (end === offset) continue;
-    offset = end;
+    offset = await writeAll(line, part, offset, size, hash);
+    if (offset < size && offset - synced < SYNC_BYTES) continue;
     await part.datasync();
+    synced = offset;
     line.send('file.ack', { command, offset });
   }
   return hash.digest('hex');

@@ -22,6 +22,7 @@ export class Attachment {
   readonly #undo = new Disposer();
   /** Sessions that the master opened on this link: only they have a channel. */
   readonly #open = new Set<string>();
+  #isAnswered = false;
   /** To go on with when their session is open: command → offset, by session. */
   readonly #continued = new Map<string, Map<string, number>>();
 
@@ -47,8 +48,9 @@ export class Attachment {
     await this.#undo.dispose();
   }
 
-  get sessionsOpen(): number {
-    return this.#open.size;
+  /** The master has answered the whole inventory: it can work with this worker. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   #onMessage(message: Message): void {
@@ -95,6 +97,7 @@ export class Attachment {
   }
 
   #onAnswer(answer: Fields<'inventory.answer'>): void {
+    this.#isAnswered ||= answer.last;
     for (const { session, verdict } of answer.sessions) {
       if (verdict === 'keep') continue;
       this.#order(`session ${session}`, () => this.#parts.sessions.remove(session));

@@ -9,8 +9,6 @@ import type { Link, LinkEnd } from '../../transport/link.ts';
 const RETRY = { firstMs: 500, maxMs: 30_000 };
 /** The same when a person has to act first. */
 const SLOW_RETRY = { firstMs: 2_000, maxMs: 30_000 };
-/** A link that lived so long was a good one: its loss is tried again at once. */
-const GOOD_LINK_MS = 5_000;
 /** The same trouble is told again after so long. */
 const TELL_AGAIN_MS = 600_000;
 /** A master may not send us away for longer. */
@@ -19,8 +17,8 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 export interface LinkLoopOptions {
   /** Connects and greets. */
   readonly open: () => Promise<Link>;
-  /** Works with the link; resolves when the link has ended and nothing uses it any more. */
-  readonly serve: (link: Link) => Promise<LinkEnd>;
+  /** Works with the link; resolves when the link has ended and nothing uses it any more. A good link was of use. */
+  readonly serve: (link: Link) => Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }>;
   /** True when a person has to act before another try can go well. */
   readonly needsPerson: (error: unknown) => boolean;
   readonly explain: (error: unknown) => string;
@@ -49,16 +47,16 @@ export async function keepConnected(options: LinkLoopOptions): Promise<void> {
     let waitMs: number;
     try {
       const link = await options.open();
-      const since = clock.monotonic();
       told = undefined;
-      const end = await options.serve(link);
-      if (clock.monotonic() - since >= GOOD_LINK_MS) {
+      const { end, wasGood } = await options.serve(link);
+      if (wasGood) {
         soon.reset();
         slowly.reset();
       }
       waitMs = retryAfter(end.retryAfterMs, random) ?? soon.next();
       if (!signal.aborted) logger.info(`disconnected from ${link.peer}: ${end.message}`, { cause: end.cause });
     } catch (error) {
+      if (signal.aborted) return;
       tell(options.explain(error));
       const asked = error instanceof LinkRefused ? retryAfter(error.retryAfterMs, random) : undefined;
       waitMs = asked ?? (options.needsPerson(error) ? slowly : soon).next();
