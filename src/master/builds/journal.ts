@@ -20,7 +20,7 @@ export interface Performed {
 }
 
 export interface JournalOptions {
-  readonly commands: CommandStore;
+  readonly commands: Pick<CommandStore, 'start' | 'finish'>;
   readonly clock: Clock;
   readonly build: { readonly id: number; readonly uid: string };
   readonly step: number;
@@ -217,12 +217,19 @@ export class Journal {
     return entry.answer ?? exception('the answer of a call was lost');
   }
 
+  /**
+   * Only once the answer before has reached its asker, however many promises lie between: what is delivered in one turn of
+   * the event loop has no order.
+   */
   #wakeNext(): void {
-    const next = this.#order[this.#delivered];
-    const turn = next === undefined ? undefined : this.#waiting.get(next);
-    if (next === undefined || !turn) return;
-    this.#waiting.delete(next);
-    turn.resolve();
+    if (this.#waiting.size === 0) return;
+    setImmediate(() => {
+      const next = this.#order[this.#delivered];
+      const turn = next === undefined ? undefined : this.#waiting.get(next);
+      if (next === undefined || !turn) return;
+      this.#waiting.delete(next);
+      turn.resolve();
+    });
   }
 
   /** A function that does something else than before may never make the call whose answer is due: then nothing would move. */

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { BuilderShape, ConfigShape } from '../../../../src/config/shape.ts';
+import { choose, queueOrder } from '../../../../src/master/queue/choose.ts';
+import type { QueueState, QueueWorker } from '../../../../src/master/queue/choose.ts';
+import type { BuildRequest } from '../../../../src/model/build-request.ts';
+
+const NOW = Date.UTC(2026, 10, 21, 12, 30);
+
+function config(workers: Readonly<Record<string, number>>, builders: Readonly<Record<string, string[]>>): ConfigShape {
+  const shapes = Object.entries(builders).map(([name, names]): BuilderShape => ({
+    name,
+    workers: names,
+    env: {},
+    steps: [],
+  }));
+  return {
+    hash: 'h',
+    title: 't',
+    workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
+    projects: [{ name: 'p', builders: shapes, isForceable: true }],
+  };
+}
+
+function request(id: number, builder: string, priority = 0, submittedAtMs = NOW - 1_000): BuildRequest {
+  return {
+    id,
+    buildSetId: id,
+    project: 'p',
+    builder,
+    priority,
+    reason: '',
+    owner: 'anna',
+    source: {},
+    properties: {},
+    submittedAtMs,
+  };
+}
+
+function state(over: Partial<QueueState> & Pick<QueueState, 'config' | 'requests'>): QueueState {
+  return { workers: new Map(), lastUsed: new Map(), nowMs: NOW, ...over };
+}
+
+function here(running = 0): QueueWorker {
+  return { isConnected: true, sinceMs: NOW - 60_000, running };
+}
+
+const WORKERS = ['a', 'b', 'c', 'd'];
+const BUILDERS = ['x', 'y', 'z'];
+const anyState = fc
+  .record({
+    max: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 4, maxLength: 4 }),
+    workers: fc.array(fc.record({ isConnected: fc.boolean(), running: fc.integer({ min: 0, max: 4 }) }), {
+      minLength: 4,
+      maxLength: 4,
+    }),
+    on: fc.array(fc.subarray(WORKERS), { minLength: 3, maxLength: 3 }),
+    wishes: fc.array(
+      fc.record({
+        builder: fc.constantFrom(...BUILDERS, 'gone'),
+        priority: fc.integer({ min: 0, max: 2 }),
+        age: fc.integer({ min: 0, max: 5 }),
+      }),
+      { maxLength: 12 },
+    ),
+  })
+  .map(({ max, workers, on, wishes }) =>
+    state({
+      config: config(
+        Object.fromEntries(WORKERS.map((name, i) => [name, max[i] ?? 1])),
+        Object.fromEntries(BUILDERS.map((name, i) => [name, on[i] ?? []])),
+      ),
+      workers: new Map(WORKERS.map((name, i) => [name, { sinceMs: NOW, ...workers[i]! }])),
+      requests: wishes.map(({ builder, priority, age }, i) => request(i + 1, builder, priority, NOW - age)),
+    }),
+  );
+
+/** How many of the builds now running and of those just given a worker has. */
+function loadOf(current: QueueState, pairs: ReturnType<typeof choose>['pairs'], worker: string): number {
+  return (current.workers.get(worker)?.running ?? 0) + pairs.filter((pair) => pair.worker === worker).length;
+}
+
+test('each request either starts or has a reason, and no worker gets what it may not have', () => {
+  fc.assert(
+    fc.property(anyState, (current) => {
+      const { pairs, reasons } = choose(current);
+      const started = pairs.map(({ request }) => request.id);
+      expect([...started, ...reasons.keys()].toSorted((a, b) => a - b)).toEqual(current.requests.map(({ id }) => id));
+      for (const { worker, builder } of pairs) {
+        expect(builder.workers).toContain(worker);
+        expect(current.workers.get(worker)?.isConnected).toBe(true);
+        const max = current.config.workers.find(({ name }) => name === worker)?.maxBuilds;
+        expect(loadOf(current, pairs, worker)).toBeLessThanOrEqual(max ?? 0);
+      }
+    }),
+  );
+});
+
+test('nobody waits while a worker of theirs has room, and nobody is overtaken for the same workers', () => {
+  fc.assert(
+    fc.property(anyState, (current) => {
+      const { pairs, reasons } = choose(current);
+      const builders = current.config.projects[0]!.builders;
+      for (const waiting of current.requests.filter(({ id }) => reasons.has(id))) {
+        const builder = builders.find(({ name }) => name === waiting.builder);
+        for (const name of builder?.workers ?? []) {
+          const max = current.config.workers.find((worker) => worker.name === name)!.maxBuilds;
+          if (current.workers.get(name)?.isConnected) {
+            expect(loadOf(current, pairs, name)).toBeGreaterThanOrEqual(max);
+          }
+        }
+        const overtaken = pairs.filter(
+          ({ request }) => request.builder === waiting.builder && queueOrder(waiting, request) < 0,
+        );
+        expect(overtaken).toEqual([]);
+      }
+    }),
+  );
+});
+
+test('the choice does not depend on the order in which the rows were read', () => {
+  fc.assert(
+    fc.property(anyState, (current) => {
+      const turned = { ...current, requests: current.requests.toReversed() };
+      const ids = (from: QueueState): unknown[] =>
+        choose(from).pairs.map(({ request, worker }) => [request.id, worker]);
+      expect(ids(turned)).toEqual(ids(current));
+    }),
+  );
+});
+
+test('the least loaded worker is taken, of equals the one used last, then the first by name', () => {
+  const farm = config({ a: 2, b: 2, c: 4 }, { x: ['c', 'b', 'a'] });
+  const pick = (workers: Record<string, number>, last?: string): string | undefined =>
+    choose(
+      state({
+        config: farm,
+        requests: [request(1, 'x')],
+        workers: new Map(Object.entries(workers).map(([name, running]) => [name, here(running)])),
+        lastUsed: new Map(last === undefined ? [] : [['p/x', last]]),
+      }),
+    ).pairs[0]?.worker;
+  expect(pick({ a: 1, b: 0, c: 3 })).toBe('b');
+  expect(pick({ a: 0, b: 0, c: 0 })).toBe('a');
+  expect(pick({ a: 0, b: 0, c: 0 }, 'c')).toBe('c');
+  expect(pick({ a: 1, b: 1, c: 1 }, 'b')).toBe('c');
+});
+
+test('the reason names who is away since when, who is full, and what is gone', () => {
+  const farm = config({ sid: 1, fedora: 2, arm: 1 }, { debian: ['sid', 'fedora', 'arm'], lonely: ['arm'] });
+  const { reasons } = choose(
+    state({
+      config: farm,
+      requests: [request(1, 'debian'), request(2, 'lonely'), request(3, 'old')],
+      workers: new Map([
+        ['sid', here(1)],
+        ['fedora', { isConnected: false, sinceMs: Date.UTC(2026, 10, 21, 12, 3), running: 0 }],
+      ]),
+    }),
+  );
+  expect(Object.fromEntries(reasons)).toEqual({
+    1: 'all connected workers of debian are at their maximum: sid runs 1 of 1; fedora is away since 12:03 UTC, arm has never connected',
+    2: 'no worker of lonely is connected: arm has never connected',
+    3: 'builder p/old is gone from the configuration',
+  });
+});
