@@ -5,7 +5,7 @@ export interface LoginGateLimits {
   readonly unauthenticated: number;
   readonly unauthenticatedPerAddress: number;
   readonly handshakes: number;
-  /** Connections that wait for their turn, not yet read from; over it the newest is closed. */
+  /** Connections that wait for their turn, not yet read from; over it, the newest of the busiest address is closed. */
   readonly waiting: number;
 }
 
@@ -55,14 +55,25 @@ export class LoginGate {
 
   /** The socket is paused; false when there is no room even to wait. */
   enter(socket: Socket): boolean {
-    if (this.#waiting.length >= this.#limits.waiting) return false;
     const entry = { socket, address: socket.remoteAddress ?? '' };
+    if (this.#waiting.length >= this.#limits.waiting && !this.#makeRoom(entry.address)) return false;
     this.#waiting.push(entry);
     socket.once('close', () => {
       const index = this.#waiting.indexOf(entry);
       if (index >= 0) this.#waiting.splice(index, 1);
     });
     this.#next();
+    return true;
+  }
+
+  /** One address that sends no end of connections pushes its own away, and not those of others. */
+  #makeRoom(comer: string): boolean {
+    const counts = new Map<string, number>();
+    for (const { address } of this.#waiting) counts.set(address, (counts.get(address) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    if ((counts.get(comer) ?? 0) >= most) return false;
+    const index = this.#waiting.findLastIndex(({ address }) => counts.get(address) === most);
+    for (const { socket } of this.#waiting.splice(index, 1)) socket.destroy();
     return true;
   }
 

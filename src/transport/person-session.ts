@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
@@ -37,7 +36,6 @@ export class PersonSession implements PersonCall {
   readonly isTerminal: boolean;
   readonly columns?: number;
   readonly #options: PersonSessionOptions;
-  readonly #gone: Promise<void>;
   #chain: Promise<void> = Promise.resolve();
   #isExiting = false;
 
@@ -48,10 +46,6 @@ export class PersonSession implements PersonCall {
     this.signal = gone.signal;
     this.isTerminal = terminal !== undefined;
     if (terminal) this.columns = terminal.columns;
-    this.#gone = new Promise((resolve) => {
-      if (gone.signal.aborted) resolve();
-      else gone.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
     // A write that came too late: the signal tells that the caller is gone.
     channel.on('error', () => gone.abort());
     channel.stderr.on('error', () => gone.abort());
@@ -72,7 +66,7 @@ export class PersonSession implements PersonCall {
     const bytes = Buffer.from(this.isTerminal ? withReturns(cut) : cut);
     return this.#then(() => {
       forgetSentChunk(channel);
-      return this.#orGone(new Promise((resolve) => channel.stderr.write(bytes, () => resolve())));
+      return this.#orGone((done) => channel.stderr.write(bytes, done));
     });
   }
 
@@ -80,21 +74,19 @@ export class PersonSession implements PersonCall {
     if (this.#isExiting) return;
     this.#isExiting = true;
     const { channel } = this.#options;
-    // A chain that broke was told to whoever wrote.
-    void this.#chain
-      .catch(() => {})
-      .then(() => {
-        if (channel.writable) {
-          channel.exit(status);
-          // EOF and close: there is no half-open channel on the server's side.
-          channel.end();
-        }
-        channel.resume();
-      });
+    void this.#chain.then(() => {
+      if (channel.writable) {
+        channel.exit(status);
+        // EOF and close: there is no half-open channel on the server's side.
+        channel.end();
+      }
+      channel.resume();
+    });
   }
 
   #then(step: () => Promise<void>): Promise<void> {
     const next = this.#chain.then(() => (this.#isOver() ? undefined : step()));
+    // What failed is told to whoever wrote it, and does not stop what comes after.
     this.#chain = next.catch(() => {});
     return next;
   }
@@ -108,22 +100,24 @@ export class PersonSession implements PersonCall {
     for (let at = 0; at < bytes.length && !this.#isOver(); at += PIECE_BYTES) {
       const piece = bytes.subarray(at, at + PIECE_BYTES);
       // The callback comes when the window took it all; never, when the channel was closed meanwhile.
-      await this.#orGone(new Promise((resolve) => channel.write(piece, () => resolve())));
+      await this.#orGone((done) => channel.write(piece, done));
       while (!this.#isOver() && socket.writableLength + rekeyQueueBytes(connection) > LIMITS.socketQueueBytes) {
-        if (socket.writableNeedDrain) await this.#orGone(once(socket, 'drain', { signal: this.signal }).then(() => {}));
-        else await this.#orGone(new Promise((resolve) => setImmediate(resolve)));
+        await this.#orGone((done) => (socket.writableNeedDrain ? socket.once('drain', done) : setImmediate(done)));
       }
     }
   }
 
-  /** Also when the caller is gone: ssh2 forgets the callbacks of dead channels. */
-  #orGone(step: Promise<void>): Promise<void> {
-    return Promise.race([
-      step.catch((error: unknown) => {
-        if (!this.signal.aborted) throw error;
-      }),
-      this.#gone,
-    ]);
+  /** Resolves when the step is done, or the caller is gone: ssh2 forgets the callbacks of dead channels. */
+  #orGone(step: (done: () => void) => unknown): Promise<void> {
+    return new Promise((resolve) => {
+      const { signal } = this;
+      const done = (): void => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      signal.addEventListener('abort', done);
+      step(done);
+    });
   }
 
   async *#read(input: Readable): AsyncGenerator<Uint8Array, void, undefined> {

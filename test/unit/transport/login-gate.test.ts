@@ -20,7 +20,7 @@ describe('the gate before the login', () => {
     readonly arrived: Socket[];
     readonly gate: LoginGate;
     readonly refused: () => number;
-    readonly come: () => Promise<Socket>;
+    readonly come: (localAddress?: string) => Promise<Socket>;
   }
 
   async function stand(limits: Partial<LoginGateLimits>): Promise<Stand> {
@@ -41,9 +41,9 @@ describe('the gate before the login', () => {
       arrived,
       gate,
       refused: () => refused,
-      come: async () => {
+      come: async (localAddress = '127.0.0.1') => {
         const before = arrived.length;
-        const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+        const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', localAddress });
         undo.push(() => socket.destroy());
         await once(socket, 'connect');
         await until('it came', () => arrived.length > before);
@@ -92,6 +92,18 @@ describe('the gate before the login', () => {
     expect(gate.waitingCount).toBe(1);
     admitted[0]!.place.leave();
     expect([admitted.length, gate.waitingCount]).toEqual([2, 0]);
+  });
+
+  it('lets an address that floods push its own connections away, not those of others', async () => {
+    const { admitted, arrived, gate, refused, come } = await stand({ unauthenticated: 1, waiting: 3 });
+    for (let i = 0; i < 4; i++) await come();
+    expect(gate.waitingCount).toBe(3);
+    await come('127.0.0.2');
+    expect([gate.waitingCount, refused()]).toEqual([3, 0]);
+    expect(arrived.map((socket) => socket.destroyed)).toEqual([false, false, false, true, false]);
+    await come();
+    expect(refused()).toBe(1);
+    expect(admitted.length).toBe(1);
   });
 });
 
