@@ -57,6 +57,8 @@ export class Reception {
   readonly #doors = new Map<string, Door>();
   readonly #ready = new Set<string>();
   readonly #endings = new Set<Promise<void>>();
+  /** Logged in, but not welcomed yet. */
+  readonly #greeting = new Set<Carrier>();
   #goodbye: Fields<'goodbye'> | undefined;
 
   constructor(options: ReceptionOptions) {
@@ -100,7 +102,8 @@ export class Reception {
   async close(message: string): Promise<void> {
     this.#goodbye = { code: 'stopping', message: message.slice(0, 1_000), retryAfterMs: RETRY_AFTER_STOP_MS };
     for (const { owner } of this.#doors.values()) if (owner) this.#sayGoodbye(owner, this.#goodbye);
-    await Promise.all(this.#endings);
+    for (const carrier of this.#greeting) carrier.end(message, CLOSE_GRACE_MS);
+    await Promise.allSettled([this.#options.prepared, ...this.#endings]);
   }
 
   #sayGoodbye(owner: Owner, goodbye: Fields<'goodbye'>): void {
@@ -113,6 +116,7 @@ export class Reception {
     const { clock, logger, creditPool, masterId, store } = this.#options;
     const door = this.#door(name);
     let owner: Owner | undefined;
+    this.#greeting.add(carrier);
     try {
       const { link } = await openMasterLink(carrier, {
         clock,
@@ -126,11 +130,13 @@ export class Reception {
           return { epoch: admitted.epoch, masterId };
         },
       });
+      this.#greeting.delete(carrier);
       if (!owner) throw new Error('a link was opened that was not admitted');
       this.#open(door, owner, link);
       const end = await link.closed;
       logger.info('a worker is gone', { worker: name, peer: carrier.peer, why: endText(end) });
     } finally {
+      this.#greeting.delete(carrier);
       if (owner) {
         this.#leave(door, owner);
         await store.workers.detach(name, owner.epoch, clock.now());

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../../src/base/logger.ts';
 import { LIMITS } from '../../../../src/protocol/limits.ts';
+import { memoryCarriers } from '../../../../src/transport/memory-carrier.ts';
+import { openWorkerLink } from '../../../../src/transport/worker-link.ts';
 import { until } from '../../../support/until.ts';
 import { DeskBench } from './desk-bench.ts';
 import { WorkerPeer } from './worker-peer.ts';
@@ -82,11 +85,8 @@ describe('one owner', () => {
   });
 
   it('refuses a hello that names another worker than the login', async () => {
-    const { memoryCarriers } = await import('../../../../src/transport/memory-carrier.ts');
     const { worker, master } = memoryCarriers();
     bench.desk.accept('somebody-else', master);
-    const { openWorkerLink } = await import('../../../../src/transport/worker-link.ts');
-    const { silentLogger } = await import('../../../../src/base/logger.ts');
     const hello = {
       protocols: [1],
       implementation: 'x',

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../../src/protocol/messages.ts';
+import { memoryCarriers } from '../../../../src/transport/memory-carrier.ts';
 import { until } from '../../../support/until.ts';
 import { DeskBench } from './desk-bench.ts';
 import { WorkerPeer, held } from './worker-peer.ts';
@@ -300,4 +301,11 @@ it('rejects a run when the master stops, says goodbye, and lets nobody in any mo
   expect(await worker.link.closed).toMatchObject({ cause: 'goodbye', code: 'stopping' });
   await expect(connect()).rejects.toMatchObject({ code: 'stopping' });
   expect((await bench.store.workers.find('w'))?.isConnected).toBe(false);
+});
+
+it('does not wait for a connection that never says hello when the master stops', async () => {
+  const { master, worker } = memoryCarriers();
+  bench.desk.accept('w', master);
+  await bench.desk.close('the master stops');
+  await worker.closed;
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { CommandOrder } from '../../../../src/master/link/desk.ts';
 import type { Message, Outcome } from '../../../../src/protocol/messages.ts';
@@ -48,7 +48,7 @@ async function stream(
       wants++;
       [offset, position, isTold] = [wanted.fields.offset, 0, false];
     }
-    while (!isOver && offset < output.length && worker.link.room(session, 'log') >= PIECE) {
+    while (offset < output.length && worker.link.room(session, 'log') >= PIECE) {
       const chunk = output.subarray(offset, offset + chunkBytes);
       const bytes = chunk.subarray(position, position + PIECE);
       const lines = chunk.filter((byte) => byte === 10).length;
