@@ -6,6 +6,8 @@ import type { Store } from '../../store/store.ts';
 import type { CommandBoard } from './command-board.ts';
 import type { CommandPost } from './command-post.ts';
 
+type SessionVerdict = Fields<'inventory.answer'>['sessions'][number];
+
 /** A command that goes on. */
 export interface Continued {
   readonly post: CommandPost;
@@ -48,10 +50,13 @@ export class InventoryReview {
       if ('post' in found) continued.push(found);
       commands.push(found.verdict);
     }
-    const sessions = inventory.sessions.map(({ session }) => ({
-      session,
-      verdict: seats.has(session) || this.#board.seat(session) ? ('keep' as const) : ('forget' as const),
-    }));
+    const sessions: SessionVerdict[] = [];
+    for (const { session, fence } of inventory.sessions) {
+      const seat = this.#board.seat(session) ?? seats.get(session);
+      // The database was put back: with a lower fence than it has seen the worker would heed nothing.
+      if (seat && seat.fence < fence) await this.#board.takeOver(seat, fence);
+      sessions.push({ session, verdict: seat ? 'keep' : 'forget' });
+    }
     return { answer: { sessions, commands }, continued };
   }
 

@@ -217,6 +217,17 @@ describe('log chunks', () => {
   });
 });
 
+it('raises a fence above what the worker has seen, as after the database was put back', async () => {
+  const { session, directory } = bench.seat;
+  const worker = await connect({}, { sessions: [{ session, fence: 40, directory }] });
+  const order = await bench.order();
+  const outcome = bench.run(order);
+  const start = await worker.started(order.command);
+  expect(start.fields.fence).toBeGreaterThan(40);
+  worker.finish(start, 0);
+  expect(await outcome).toMatchObject({ status: 'exited' });
+});
+
 it('answers `forget` for a command that was forgotten while its worker was away, though its build runs on', async () => {
   const first = await connect();
   const order = await bench.order();

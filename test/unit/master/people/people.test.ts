@@ -100,7 +100,7 @@ describe('people', () => {
   });
 
   it('warns once of each file that is no key file, and lets nobody in by it', async () => {
-    execFileSync('mkfifo', [join(keysDir, 'workers/pipe.pub')]);
+    execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', join(keysDir, 'workers/pipe.pub')]);
     await put('secret.pub', anna.publicKeyLine);
     await put('workers/not-a-key.pub', 'hello');
     await put('workers/private.pub', anna.privateKey);
