@@ -98,7 +98,7 @@ export const CREDIT_WINDOWS: CreditWindows = {
 /**
  * The receiver's side: grants credit, and tells a peer that sends more than it was granted. What is granted beyond what was
  * consumed is memory that may be needed, so every window is taken from the pool. A worker begins with a small window, which
- * doubles as it is used. No window may be under 64 KiB: with a quarter of it not granted yet, a whole frame must still fit.
+ * doubles as it is used. No window may be under 384 KiB: with a quarter of it not granted yet, a whole chunk must still fit.
  */
 export class CreditGranter {
   readonly #windows: CreditWindows;

@@ -40,10 +40,10 @@ export const LIMITS = {
   /** Unacknowledged log bytes on the wire: of a session, of a worker, of all workers of a master. */
   sessionCreditBytes: 1 * MiB,
   workerCreditBytes: 16 * MiB,
-  /** Of a worker when it connects: 1,000 idle workers take half of the master's credit, no more. */
-  workerFirstCreditBytes: 256 * KiB,
+  /** Of a worker when it connects. Three quarters of it must hold a whole chunk with its frames' heads. */
+  workerFirstCreditBytes: 512 * KiB,
   masterCreditBytes: 512 * MiB,
-  muxCreditBytes: 256 * KiB,
+  muxCreditBytes: 512 * KiB,
   /** Unacknowledged bytes of one file body. */
   transferWindowBytes: 512 * KiB,
   minPacketBytes: 4 * KiB,

@@ -11,6 +11,9 @@ export interface LinkEnd {
   readonly retryAfterMs?: number;
 }
 
+/** What every `log.append` frame of a chunk says. */
+export type ChunkHead = Omit<Fields<'log.append'>, 'size' | 'position' | 'bytes'>;
+
 /**
  * Messages over one carrier, after the greeting. Frames of all sessions share the socket fairly: control before acks before
  * logs before file bodies, sessions by deficit round robin, no more than a bounded queue in the socket. What is sent after
@@ -24,6 +27,11 @@ export interface Link {
   /** Payload bytes that may be sent now in a data lane of a session, by credit and by what is queued; 0 = wait for `onRoom`. */
   room(session: string, lane: 'log' | 'bulk'): number;
   onRoom(listener: (session: string) => void): Cancel;
+  /**
+   * Worker: queues all frames of a log chunk, or none and answers false: wait for `onRoom`. Whole, because the master gives
+   * credit back only for whole chunks: many that are begun and none that can be ended would wait for each other for ever.
+   */
+  sendChunk(session: string, head: ChunkHead, body: Uint8Array): boolean;
   /**
    * All messages but the link's own (greeting, ping, credit, channels), in the order of arrival of each session; `wireBytes`
    * is the length of the message's frame, for `consumed`. What came before the first listener waits for it.

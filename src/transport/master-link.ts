@@ -175,6 +175,11 @@ class ServingLink implements MasterLink {
     if (grant) this.#grant(grant);
   }
 
+  /** Logs come from workers. */
+  sendChunk(): boolean {
+    return false;
+  }
+
   room(session: string, lane: 'log' | 'bulk'): number {
     const bytes = lane === 'bulk' ? this.#bulkRoom(session) : 0;
     if (bytes === 0 && lane === 'bulk') this.#starved.add(session);

@@ -100,7 +100,12 @@ export class SshCarrier implements Carrier {
   end(reason: string, graceMs: number): void {
     if (this.#isOver) return;
     this.#reason ??= reason;
-    this.#options.connection.end();
+    // Channel by channel first: stock ssh throws away what it has not written yet when the whole connection ends.
+    const channels = Array.from(this.#channels);
+    for (const channel of channels) channel.close();
+    void Promise.all(channels.map(({ closed }) => closed)).then(() => {
+      if (!this.#isOver) this.#options.connection.end();
+    });
     const cancel = this.#options.clock.after(graceMs, () => this.destroy(reason));
     void this.closed.then(cancel);
   }

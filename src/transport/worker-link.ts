@@ -13,7 +13,7 @@ import type { Carrier } from './carrier.ts';
 import { FrameChannel } from './frame-channel.ts';
 import { greetMaster } from './greeting.ts';
 import { DATA_BYTES, HEAD_BYTES, LinkCore } from './link-core.ts';
-import type { Link, LinkEnd, Vitals } from './link.ts';
+import type { ChunkHead, Link, LinkEnd, Vitals } from './link.ts';
 import { WorkerRoutes } from './worker-routes.ts';
 
 export interface WorkerLinkOptions {
@@ -118,6 +118,20 @@ class WorkerLink implements Link {
     const bytes = this.#roomNow(session, lane);
     if (bytes === 0) this.#starved[lane].add(session);
     return bytes;
+  }
+
+  sendChunk(session: string, head: ChunkHead, body: Uint8Array): boolean {
+    const frames = Math.ceil(body.byteLength / DATA_BYTES);
+    const isRoom = this.#roomNow(session, 'log') > 0;
+    if (!isRoom || this.#credit.available(session) < body.byteLength + frames * HEAD_BYTES) {
+      this.#starved.log.add(session);
+      return false;
+    }
+    for (let position = 0; position < body.byteLength; position += DATA_BYTES) {
+      const bytes = body.subarray(position, position + DATA_BYTES);
+      this.send('log.append', session, { ...head, size: body.byteLength, position, bytes });
+    }
+    return true;
   }
 
   onRoom(listener: (session: string) => void): Cancel {

@@ -203,22 +203,15 @@ export class LogSender {
     if (this.#cutter.offset !== this.#sent) await this.#cutter.rewind(this.#sent);
   }
 
-  /** A chunk goes whole or, when the sender was stopped, not to its end: false. */
+  /** False when the sender was stopped before there was room. */
   async #send(chunk: Chunk): Promise<boolean> {
     const { body, ...head } = chunk;
-    const fields = { command: this.#command, fence: this.#options.fence, ...head, size: body.byteLength };
-    for (let position = 0; position < body.byteLength;) {
-      if (this.#isStopped) return false;
-      const length = Math.min(this.#roomNow(), LIMITS.dataPayloadBytes, body.byteLength - position);
-      if (length <= 0) {
-        await this.#wait();
-        continue;
-      }
-      const bytes = body.subarray(position, position + length);
-      this.#options.link.send('log.append', this.#session, { ...fields, position, bytes });
-      position += length;
+    const fields = { command: this.#command, fence: this.#options.fence, ...head };
+    while (!this.#isStopped) {
+      if (this.#options.link.sendChunk(this.#session, fields, body)) return true;
+      await this.#wait();
     }
-    return true;
+    return false;
   }
 
   #roomNow(): number {
