@@ -50,6 +50,8 @@ export class ScriptedMaster {
   faults: MemoryFaults | undefined;
   link: MasterLink | undefined;
   lines = 0;
+  /** So many chunks are thrown away as they come. */
+  chunksToLose = 0;
   /** It does not answer `file.push`. */
   isDeaf = false;
   /** Called with each new line, to hurt it from the beginning. */
@@ -64,10 +66,9 @@ export class ScriptedMaster {
   /** For `openWorker`. */
   readonly connect = async (): Promise<Carrier> => {
     const { worker, master, faults } = memoryCarriers();
-    this.lines++;
     this.faults = faults;
     this.onLine(faults);
-    void this.#accept(master);
+    void this.accept(master);
     return await Promise.resolve(worker);
   };
 
@@ -128,7 +129,9 @@ export class ScriptedMaster {
     return this.heard.filter((message) => message.type === type).map((message) => message.fields as Fields<T>);
   }
 
-  async #accept(carrier: Carrier): Promise<void> {
+  /** The master's end of a new line. */
+  async accept(carrier: Carrier): Promise<void> {
+    this.lines++;
     try {
       const { link } = await openMasterLink(carrier, {
         clock: systemClock,
@@ -268,6 +271,7 @@ class Session {
     this.#link.consumed(session, chunk.wireBytes);
     // A line that ended stores nothing more: another one has begun.
     if (!ordered || this.#master.link !== this.#link) return;
+    if (this.#master.chunksToLose-- > 0) return;
     const answer = receiveChunk(ordered, chunk);
     if (answer.action === 'store') {
       const bytes = chunk.codec === 'gzip' ? await inflate(chunk.body) : Buffer.from(chunk.body);

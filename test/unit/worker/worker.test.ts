@@ -92,6 +92,15 @@ test('a big log of a command that ended goes in whole chunks', async () => {
   expect(sha256Of(it.master.log(ordered))).toBe(sha256Of(await readFile(it.work('p', 'b', 'all'))));
 });
 
+test('a sender that is asked for an earlier place goes back there', async () => {
+  it.master.seat('s1', 'p/b');
+  it.master.chunksToLose = 2;
+  const ordered = it.master.run('u.1.1', 's1', 'seq 1 900000 | tee all');
+  await it.start();
+  expect(await it.master.end(ordered)).toMatchObject({ exitCode: 0 });
+  expect(sha256Of(it.master.log(ordered))).toBe(sha256Of(await readFile(it.work('p', 'b', 'all'))));
+});
+
 test('an interrupt ends a command, and a stale owner’s does not', async () => {
   it.master.seat('s1', 'p/b', 5);
   const ordered = it.master.run('u.1.1', 's1', 'echo up; exec sleep 600');
