@@ -94,6 +94,7 @@ export class ServerConnection<P extends SshPrincipal> {
   destroy(reason: string): void {
     this.#carrier?.destroy(reason);
     this.#options.socket.destroy();
+    this.#gone.abort();
   }
 
   #ready(): void {
