@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deferred } from '../../../../src/base/deferred.ts';
 import { FakeClock } from '../../../../src/base/fake-clock.ts';
@@ -134,7 +134,7 @@ test('however often a step is cut off, no call is done again after its record, a
               for (let turns = delays[value % delays.length] ?? 0; turns > 0; turns--) await new Promise(setImmediate);
               return life.isOver ? await never : { answer: { ok: value } };
             });
-            if (life.isOver) return await never;
+            if (life.isOver) await never;
             got.push([key, answer]);
             if (got.length > cut) life.kill();
           };

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BuilderShape, ConfigShape } from '../../../../src/config/shape.ts';
 import { choose, queueOrder } from '../../../../src/master/queue/choose.ts';
