@@ -37,14 +37,12 @@ export class BuildRun {
   #isDetached = false;
   #cancelLimit: Cancel | undefined;
   #written: Promise<unknown> = Promise.resolve();
+  /** Writes the end of the step that ended last. */
+  #endStep: (() => Promise<void>) | undefined;
 
   constructor(options: BuildRunOptions) {
     this.#options = options;
     this.#stopReason = options.build.stopReason;
-  }
-
-  get build(): Build {
-    return this.#options.build;
   }
 
   /** Resolves true when the build is finished in the store, false when it was detached. Rejects when the store failed. */
@@ -56,6 +54,7 @@ export class BuildRun {
     try {
       if (this.#stopReason !== undefined) this.#onStopping();
       const { result, summary } = await this.#runSteps();
+      this.#writeEnd();
       await this.#written;
       if (this.#isDetached) return false;
       await this.#completeLogs();
@@ -142,6 +141,11 @@ export class BuildRun {
     this.#written.catch(() => undefined); // Whoever awaits it hears of it.
   }
 
+  #writeEnd(): void {
+    if (this.#endStep) this.#write(this.#endStep());
+    this.#endStep = undefined;
+  }
+
   async #readContext(): Promise<Omit<StepContext, 'seat'>> {
     const { tools, build } = this.#options;
     const { store } = tools;
@@ -162,6 +166,8 @@ export class BuildRun {
   ): Promise<StepReport | undefined> {
     const { tools, build } = this.#options;
     const { store, clock } = tools;
+    // In one turn, so that one commit takes both.
+    this.#writeEnd();
     if (stored?.state !== 'running') this.#write(store.builds.startStep(build.id, index, clock.now()));
     const { id, uid, number, project, builder, worker, reason, owner, source } = build;
     const before = {
@@ -185,7 +191,8 @@ export class BuildRun {
     this.#current = undefined;
     await this.#written;
     if (!report) return undefined;
-    this.#write(store.builds.finishStep(id, index, report.result, report.summary, clock.now()));
+    const endedAtMs = clock.now();
+    this.#endStep = () => store.builds.finishStep(id, index, report.result, report.summary, endedAtMs);
     return report;
   }
 

@@ -18,7 +18,7 @@ const TRY_AGAIN_MS = 30_000;
 /** All running builds of this master. */
 export class Builds {
   readonly #options: BuildsOptions;
-  readonly #running = new Map<number, { run: BuildRun | undefined; stop: string[]; readonly build: Build }>();
+  readonly #running = new Map<number, { run: BuildRun | undefined; readonly stops: string[] }>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #retries = new Set<Cancel>();
   #isClosed = false;
@@ -35,7 +35,7 @@ export class Builds {
   /** Runs a build that the store has as running. */
   start(build: Build): void {
     if (this.#isClosed || this.#running.has(build.id)) return;
-    this.#running.set(build.id, { run: undefined, stop: [], build });
+    this.#running.set(build.id, { run: undefined, stops: [] });
     const underWay = this.#run(build).finally(() => this.#underWay.delete(underWay));
     this.#underWay.add(underWay);
   }
@@ -46,7 +46,7 @@ export class Builds {
     await store.builds.requestStop(id, reason);
     const running = this.#running.get(id);
     if (running?.run) running.run.stop(reason);
-    else running?.stop.push(reason);
+    else running?.stops.push(reason);
     bus.publish('builds', id);
   }
 
@@ -72,7 +72,7 @@ export class Builds {
       const entry = this.#running.get(build.id);
       if (entry) {
         entry.run = run;
-        for (const reason of entry.stop) run.stop(reason);
+        for (const reason of entry.stops) run.stop(reason);
       }
       if (this.#isClosed) return;
       publish();
