@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { MemoryFaults } from '../../../src/transport/memory-carrier.ts';
 import { until } from '../../support/until.ts';
 import { sha256Of } from './scripted-master.ts';
 import { TryWorker } from './try-worker.ts';
+
+// Real processes on a machine that may be busy: only a hang takes so long.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let it: TryWorker;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { Disposer } from '../../../src/base/disposer.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
@@ -13,6 +13,9 @@ import { openWorker } from '../../../src/worker/worker.ts';
 import type { Worker } from '../../../src/worker/worker.ts';
 import { until } from '../../support/until.ts';
 import { ScriptedMaster } from './scripted-master.ts';
+
+// Real processes on a machine that may be busy: only a hang takes so long.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let undo: Disposer;
 let root: string;

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { UserMistake } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
@@ -13,6 +13,9 @@ import { loadWorkerDir } from '../../../src/worker/worker-dir.ts';
 import { openWorker } from '../../../src/worker/worker.ts';
 import type { Worker } from '../../../src/worker/worker.ts';
 import { SOME_HOST_KEY } from './try-worker.ts';
+
+// Real processes on a machine that may be busy: only a hang takes so long.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let root: string;
 let dir: string;

@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { until } from '../../support/until.ts';
 import { sha256Of } from './scripted-master.ts';
 import { TryWorker } from './try-worker.ts';
+
+// Real processes on a machine that may be busy: only a hang takes so long.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let it: TryWorker;
 beforeEach(async () => {
@@ -215,4 +218,4 @@ test('many sessions run at once over one line', async () => {
     expect(await it.master.end(ordered)).toMatchObject({ exitCode: 0 });
     expect(it.master.log(ordered).toString().startsWith(`${index}\n1\n2\n`)).toBe(true);
   }
-}, 60_000);
+});
