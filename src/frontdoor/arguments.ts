@@ -24,7 +24,7 @@ function parse<const O extends Options>(args: readonly string[], options: O): Pa
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
-    if (error instanceof TypeError) throw new UsageError(error.message.split('. ')[0] ?? error.message);
+    if (error instanceof TypeError) throw new UsageError(error.message.split(/\.\s/)[0] ?? error.message);
     throw error;
   }
 }

@@ -28,8 +28,8 @@ export default defineMaster({
       step('code', async (ctx) => {
         const one = await ctx.run('STEP=one; ' + start + '; echo 1', { log: 'one', capture: 10 });
         const { left, right } = await ctx.parallel({
-          left: async () => (await ctx.run('STEP=left; ' + start + '; echo 2', { log: 'left', capture: 10 })).output,
-          right: async () => (await ctx.run('STEP=right; ' + start + '; echo 3', { log: 'right', capture: 10 })).output,
+          left: async (own) => (await own.run('STEP=left; ' + start + '; echo 2', { log: 'left', capture: 10 })).output,
+          right: async (own) => (await own.run('STEP=right; ' + start + '; echo 3', { log: 'right', capture: 10 })).output,
         });
         await ctx.setProperty('sum', Number(one.output) + Number(left) + Number(right));
       }),

@@ -23,7 +23,7 @@ export default defineMaster({
       builder('noisy', { workers: ['w'], steps: [
         sh('print', \`\${bytes(1)}; while [ ! -e ${join(farm.dir, 'gate')}/go ]; do sleep 0.05; done; \${bytes(2)}; echo $(date) > ${join(farm.dir, 'gate')}/done\`),
       ] }),
-      builder('line', { workers: ['w'], steps: [sh('one line', "python3 -c 'print(\\"x\\" * 20000000, end=str())'")] }),
+      builder('line', { workers: ['w'], steps: [sh('one-line', "python3 -c 'print(\\"x\\" * 20000000, end=str())'")] }),
       builder('streams', { workers: ['w'], steps: [
         sh('both', 'echo out; echo err >&2; echo again > /dev/stdout; cat'),
         sh('none', 'true'),
@@ -67,7 +67,7 @@ test('log -f, begun in the middle, log --from and the whole log agree with what 
 test('one line of 20 MB without a newline is kept whole', async () => {
   const build = await farm.build('p/line');
   expect(build.result).toBe('success');
-  const log = await farm.log(build.id, 'one line');
+  const log = await farm.log(build.id, 'one-line');
   expect(log.length).toBe(20_000_000);
   expect(sha(log)).toBe(sha(Buffer.alloc(20_000_000, 'x')));
 });

@@ -69,10 +69,8 @@ test('a removed key closes its connection, and the next login is refused', async
 
 test('a second machine with the name of a worker that is here is refused, and both logs say so', async () => {
   // A cloned machine has the worker's key and name; what tells it apart is the id that its boot gives it.
-  await cp(farm.workerDir('w'), farm.workerDir('clone'), {
-    recursive: true,
-    filter: (source) => !source.endsWith('.sock'),
-  });
+  const isOfMachine = (source: string): boolean => !/\.sock$|\/spool$|lock/.test(source);
+  await cp(farm.workerDir('w'), farm.workerDir('clone'), { recursive: true, filter: isOfMachine });
   const file = join(farm.workerDir('clone'), 'worker.json');
   const settings = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
   await writeFile(file, JSON.stringify({ ...settings, installId: 'another' }));

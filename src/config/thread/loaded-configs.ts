@@ -19,8 +19,7 @@ export class LoadedConfigs {
     try {
       exported = await importBundle(hash, bundle);
     } catch (error) {
-      const text = error instanceof Error ? detailOf(error) : String(error);
-      return { mistakes: [`the configuration threw while it was loaded; correct it: ${text}`] };
+      return { mistakes: [`the configuration threw while it was loaded; correct it: ${inOneLine(error)}`] };
     }
     const check = checkConfig(hash, exported);
     if ('mistakes' in check) return check;
@@ -40,6 +39,14 @@ export class LoadedConfigs {
     const step = builder?.steps[run.step];
     return project && builder && step && { project, builder, step };
   }
+}
+
+/** What was thrown, and where in the user's files. */
+function inOneLine(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const [first = error.message, ...rest] = detailOf(error).split('\n');
+  const place = rest.map((line) => /^\s+at .*?([^\s()]+:\d+:\d+)\)?$/.exec(line)?.[1]).find((found) => found);
+  return place === undefined ? first : `${first} (at ${place})`;
 }
 
 /** From a file, because the stack of a `data:` module shows all of it; the file is needed for this moment only. */
