@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { answerCall } from '../frontdoor/answer-call.ts';
-import { askMaster } from '../master/control-socket.ts';
+import { askMaster } from '../master/control.ts';
 import { checkMaster } from '../master/check-master.ts';
 import { initMaster } from '../master/init-master.ts';
 import { openMaster } from '../master/master.ts';

@@ -17,9 +17,9 @@ export interface VerbContext {
   /** The words after the verb. */
   readonly args: readonly string[];
   /** Everything on standard input, refused when longer. */
-  readStdin(maxBytes: number): Promise<string>;
+  readonly readStdin: (maxBytes: number) => Promise<string>;
   /** To standard output; waits while the reader is slow. */
-  write(text: string | Uint8Array): Promise<void>;
+  readonly write: (text: string | Uint8Array) => Promise<void>;
   /** Aborted when the caller is gone. */
   readonly signal: AbortSignal;
   readonly isTerminal: boolean;

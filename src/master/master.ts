@@ -1,8 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
+import { serveControl } from '../base/control-socket.ts';
+import type { ControlServer } from '../base/control-socket.ts';
 import { Disposer } from '../base/disposer.ts';
 import { UserMistake, errorText } from '../base/errors.ts';
+import { lockFolder } from '../base/folder-lock.ts';
 import type { Logger } from '../base/logger.ts';
 import { LocalBus } from '../bus/local-bus.ts';
 import { openCodeHost } from '../config/open-code-host.ts';
@@ -16,10 +19,9 @@ import type { PersonCall } from '../transport/person-call.ts';
 import { listenSsh } from '../transport/ssh-server.ts';
 import { Builds } from './builds/builds.ts';
 import { Configs } from './configs.ts';
-import { serveControl } from './control-socket.ts';
-import { lockFolder } from './folder-lock.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
 import type { OpenWorkerDesk } from './link/worker-desk.ts';
+import type { ControlAnswers } from './control.ts';
 import { masterPaths, readHostKey, readListen } from './master-dir.ts';
 import type { Listen, MasterPaths } from './master-dir.ts';
 import { MasterOperator } from './master-operator.ts';
@@ -92,20 +94,28 @@ async function openParts(
   const written = await readListen(paths);
   const listen = options.listen ?? written;
   const hostKey = await readHostKey(paths);
-  undo.add(await lockFolder(paths));
+  // Undone last, so that the one who asked for the stop hears of it when the folder can be started again.
+  const served: ControlServer[] = [];
+  undo.add(async () => void (await Promise.all(served.map((control) => control.close()))));
+  const { dir, hostKey: secretFile, controlSocket } = paths;
+  undo.add(await lockFolder({ noun: 'master', dir, secretFile, controlSocket }));
   const operator = deferred<Operator>();
   let isReady = false;
   const control = await serveControl({
-    path: paths.controlSocket,
+    path: controlSocket,
     logger,
-    status: () => ({ isReady, processId: process.pid }),
-    reload: async () => {
-      if (!isReady) throw new UserMistake('the master is still starting: try again');
-      return await (await operator.promise).reload(CONSOLE);
+    answers: {
+      status: (): ControlAnswers['status'] => ({ isReady, processId: process.pid }),
+      reload: async (): Promise<ControlAnswers['reload']> => {
+        if (!isReady) throw new UserMistake('the master is still starting: try again');
+        return await (await operator.promise).reload(CONSOLE);
+      },
     },
     stop,
   });
-  undo.add(() => control.close());
+  served.push(control);
+  // Before the lock is let go: the file that goes with it must not be the next master's.
+  undo.add(() => control.stopListening());
 
   const store = await openMasterStore(paths, options, undo);
   const bus = new LocalBus(logger);

@@ -2,9 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import type { Cancel, Clock } from '../base/clock.ts';
+import { serveControl } from '../base/control-socket.ts';
+import type { ControlServer } from '../base/control-socket.ts';
 import { deferred } from '../base/deferred.ts';
 import { Disposer } from '../base/disposer.ts';
 import { errorText } from '../base/errors.ts';
+import { lockFolder } from '../base/folder-lock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Signal } from '../base/signal.ts';
 import { sleep } from '../base/sleep.ts';
@@ -17,10 +20,7 @@ import type { Link, LinkEnd } from '../transport/link.ts';
 import { openWorkerLink } from '../transport/worker-link.ts';
 import { commandEnvironment } from './command-environment.ts';
 import { Commands } from './commands/commands.ts';
-import { serveControl } from './control.ts';
-import type { ControlServer } from './control.ts';
 import { FileRecords } from './files/file-record.ts';
-import { lockWorkerDir } from './folder-lock.ts';
 import { openKeeper } from './keeper/open-keeper.ts';
 import { Attachment } from './link/attachment.ts';
 import { connectToMaster, explain, needsPerson } from './link/connect.ts';
@@ -80,7 +80,14 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
     // Undone last, so that the one who asked for the stop hears of it when the folder can be started again.
     const served: ControlServer[] = [];
     undo.add(async () => void (await Promise.all(served.map((control) => control.close()))));
-    undo.add(await lockWorkerDir(dir));
+    undo.add(
+      await lockFolder({
+        noun: 'worker',
+        dir: dir.path,
+        secretFile: dir.paths.key,
+        controlSocket: dir.paths.controlSocket,
+      }),
+    );
     const parts = await openParts(dir, options, undo);
     const identity = await readIdentity(dir, options);
     const daemon = new Daemon({
@@ -96,7 +103,7 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
     const control = await serveControl({
       path: dir.paths.controlSocket,
       logger,
-      status: () => ({ name: dir.name, pid: process.pid, ...daemon.state() }),
+      answers: { status: () => ({ name: dir.name, pid: process.pid, ...daemon.state() }) },
       stop: () => void daemon.stop(),
     });
     served.push(control);

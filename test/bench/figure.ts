@@ -21,10 +21,6 @@ function round(value: number): number {
   return Number(value.toPrecision(4));
 }
 
-export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
-}
-
 /** The value below which the share `q` of all lie. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);

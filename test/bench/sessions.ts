@@ -27,8 +27,15 @@ export default defineMaster({ title: 'Bench', workers: [worker('w', { maxBuilds:
 `);
     const host = await startBenchHost(farm.masterDir, DESCRIPTORS);
     const made = await trunkline([
-      ...['worker', 'init', farm.workerDir('w'), '--name', 'w', '--master', `127.0.0.1:${host.port}`],
-      ...['--host-key', host.hostKeyFingerprint],
+      'worker',
+      'init',
+      farm.workerDir('w'),
+      '--name',
+      'w',
+      '--master',
+      `127.0.0.1:${host.port}`,
+      '--host-key',
+      host.hostKeyFingerprint,
     ]);
     if (made.status !== 0) throw new Error(made.stderr);
     await writeFile(join(farm.masterDir, 'keys/workers/w.pub'), await readFile(join(farm.workerDir('w'), 'key.pub')));

@@ -25,7 +25,7 @@ export interface Daemon {
   readonly process: ChildProcess;
   readonly ready: string;
   /** What it wrote to stderr so far. */
-  stderr(): string;
+  readonly stderr: () => string;
   /** Sends a signal and waits for the end. */
   end(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -86,8 +86,15 @@ export class Farm {
     const farm = new Farm(await mkdtemp(join(tmpdir(), 'tl-')));
     await farm.makeKey('admin');
     const made = await trunkline([
-      ...['master', 'init', farm.masterDir, '--listen', '127.0.0.1:0'],
-      ...['--operator', 'admin', '--operator-key', `${farm.keyFile('admin')}.pub`],
+      'master',
+      'init',
+      farm.masterDir,
+      '--listen',
+      '127.0.0.1:0',
+      '--operator',
+      'admin',
+      '--operator-key',
+      `${farm.keyFile('admin')}.pub`,
     ]);
     if (made.status !== 0) throw new Error(`master init failed: ${made.stderr}`);
     return farm;
@@ -136,8 +143,15 @@ export class Farm {
   async addWorker(name: string): Promise<void> {
     const fingerprint = (await runOk('ssh-keygen', ['-lf', join(this.masterDir, 'host_key.pub')])).split(' ')[1] ?? '';
     const made = await trunkline([
-      ...['worker', 'init', this.workerDir(name), '--name', name],
-      ...['--master', `127.0.0.1:${this.#port}`, '--host-key', fingerprint],
+      'worker',
+      'init',
+      this.workerDir(name),
+      '--name',
+      name,
+      '--master',
+      `127.0.0.1:${this.#port}`,
+      '--host-key',
+      fingerprint,
     ]);
     if (made.status !== 0) throw new Error(`worker init failed: ${made.stderr}`);
     const key = made.text.split('\n').find((line) => line.startsWith('ssh-ed25519 '));
@@ -154,9 +168,23 @@ export class Farm {
   /** The arguments of stock ssh up to the host. */
   sshArgs(user = 'admin'): string[] {
     return [
-      ...['-p', String(this.#port), '-i', this.keyFile(user), '-o', 'BatchMode=yes', '-o', 'IdentitiesOnly=yes'],
-      ...['-o', `UserKnownHostsFile=${join(this.dir, 'known_hosts')}`, '-o', 'StrictHostKeyChecking=accept-new'],
-      ...['-o', 'LogLevel=ERROR', '-F', 'none', `${user}@127.0.0.1`],
+      '-p',
+      String(this.#port),
+      '-i',
+      this.keyFile(user),
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      'IdentitiesOnly=yes',
+      '-o',
+      `UserKnownHostsFile=${join(this.dir, 'known_hosts')}`,
+      '-o',
+      'StrictHostKeyChecking=accept-new',
+      '-o',
+      'LogLevel=ERROR',
+      '-F',
+      'none',
+      `${user}@127.0.0.1`,
     ];
   }
 
@@ -168,15 +196,15 @@ export class Farm {
   /** `force --wait --json` to the end of the build. */
   async build(target: string, ...more: readonly string[]): Promise<BuildView> {
     const ran = await this.ssh(['force', target, '--wait', '--json', ...more]);
-    return parse<BuildView>(ran);
+    return parse(ran) as BuildView;
   }
 
   async view(build: string | number): Promise<BuildView> {
-    return parse<BuildView>(await this.ssh(['build', String(build), '--json']));
+    return parse(await this.ssh(['build', String(build), '--json'])) as BuildView;
   }
 
   async list(): Promise<readonly BuildView[]> {
-    return parse<readonly BuildView[]>(await this.ssh(['builds', '--json']));
+    return parse(await this.ssh(['builds', '--json'])) as readonly BuildView[];
   }
 
   /** A step's whole log. */
@@ -208,9 +236,9 @@ export class Farm {
   }
 }
 
-function parse<T>(ran: Ran): T {
+function parse(ran: Ran): unknown {
   if (ran.text.trim() === '') throw new Error(`no JSON came: ${ran.stderr}`);
-  return JSON.parse(ran.text) as T;
+  return JSON.parse(ran.text);
 }
 
 /** Keepers outlive their daemon by design; a test's must not outlive the test: they leave when their spool is gone. */

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { run, runOk } from './run.ts';
+import { runOk } from './run.ts';
 import { until } from './until.ts';
 
 /** A stock OpenSSH server on loopback, for this user alone. */
@@ -44,19 +44,21 @@ export async function startStockSshd(): Promise<StockSshd> {
   });
   return {
     sshArgs: [
-      ...[
-        '-p',
-        String(port),
-        '-i',
-        join(dir, 'user'),
-        '-F',
-        'none',
-        '-o',
-        'BatchMode=yes',
-        '-o',
-        'StrictHostKeyChecking=no',
-      ],
-      ...['-o', `UserKnownHostsFile=${dir}/known`, '-o', 'LogLevel=ERROR', `${userInfo().username}@127.0.0.1`],
+      '-p',
+      String(port),
+      '-i',
+      join(dir, 'user'),
+      '-F',
+      'none',
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      'StrictHostKeyChecking=no',
+      '-o',
+      `UserKnownHostsFile=${dir}/known`,
+      '-o',
+      'LogLevel=ERROR',
+      `${userInfo().username}@127.0.0.1`,
     ],
     async close() {
       const gone = once(child, 'exit');
@@ -85,15 +87,4 @@ function isOpen(port: number): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-/** True when the program is there to be used. */
-export async function hasProgram(program: string, flag = '-V'): Promise<boolean> {
-  try {
-    await run(program, [flag]);
-    return true;
-  } catch {
-    // Not found: that is the answer.
-    return false;
-  }
 }

@@ -153,7 +153,7 @@ test('a program that does not exist fails the step, and its log says so', async 
   expect((await farm.log(build.id, 'none')).toString()).toContain('no-such-program');
 });
 
-test.each([
+test.each<[string[], number, RegExp]>([
   [['force', 'p/none'], 66, /project p has no builder "none"/],
   [['force', 'none/b'], 66, /none/],
   [['force', 'shy/b'], 69, /force\(\)/],
@@ -172,7 +172,7 @@ test.each([
   [['help', 'dance'], 64, /dance/],
   [["'"], 64, /never closed/],
 ])('ssh … %j', async (words, status, text) => {
-  tells(await farm.ssh(words as string[]), status as number, text as RegExp);
+  tells(await farm.ssh(words), status, text);
 });
 
 test('a key file that is no key is told of, and harms nobody', async () => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { plain } from '../../../src/frontdoor/show/plain.ts';
 import { table } from '../../../src/frontdoor/show/table.ts';
@@ -6,8 +6,8 @@ import { howLong, when } from '../../../src/frontdoor/show/time.ts';
 
 test('control characters are shown, not sent', () => {
   expect(plain('a\u001b[2Jb\u0007\r\n\u202e')).toBe('a\\x1b[2Jb\\x07\\x0d\\x0a\\u202e');
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (text) => {
+  assert(
+    property(string({ unit: 'binary' }), (text) => {
       // oxlint-disable-next-line no-control-regex -- that is what must not be there
       expect(plain(text)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
     }),

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { splitWords } from '../../../src/frontdoor/words.ts';
 
@@ -21,8 +21,8 @@ test.each(["it's", 'say "no', 'end \\'])('%s is refused with what is wrong', (li
 
 test('words quoted by single quotes come back as they were', () => {
   const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
-  fc.assert(
-    fc.property(fc.array(fc.string()), (words) => {
+  assert(
+    property(array(string()), (words) => {
       expect(splitWords(words.map(quote).join(' '))).toEqual(words);
     }),
   );

@@ -7,7 +7,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { UserMistake } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { checkMaster } from '../../../src/master/check-master.ts';
-import { askMaster } from '../../../src/master/control-socket.ts';
+import { askMaster } from '../../../src/master/control.ts';
 import { initMaster } from '../../../src/master/init-master.ts';
 import { openMaster } from '../../../src/master/master.ts';
 import type { Master } from '../../../src/master/master.ts';

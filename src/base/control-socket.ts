@@ -1,57 +1,33 @@
 import { chmod, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
-import { resolve } from 'node:path';
-import { UserMistake, errorCode, errorText } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
-import { socketPath } from '../base/socket-path.ts';
-import { masterPaths } from './master-dir.ts';
+import { UserMistake, errorCode, errorText } from './errors.ts';
+import type { Logger } from './logger.ts';
+import { socketPath } from './socket-path.ts';
 
-/** What the master's own console may ask, and what it is answered. */
-export interface ControlAnswers {
-  readonly status: { readonly isReady: boolean; readonly processId: number };
-  readonly reload: { readonly hash: string; readonly differences: readonly string[] };
-  /** Comes when the master has let go of its folder. */
-  readonly stop: { readonly stopped: true };
-}
-export type ControlVerb = keyof ControlAnswers;
-const VERBS: readonly ControlVerb[] = ['status', 'reload', 'stop'];
-
-/** A reload compiles and checks a configuration; a stop says goodbye to all workers. */
-const ANSWER_TIMEOUT_MS = 120_000;
-const MAX_REQUEST = 4 * 1024;
-const MAX_ANSWER = 16 * 1024 * 1024;
-const MAX_CLIENTS = 64;
-
-/** Asks the master that runs in `dir`. Throws a UserMistake when none runs there, or with its own words when it refuses. */
-export async function askMaster<V extends ControlVerb>(dir: string, verb: V): Promise<ControlAnswers[V]> {
-  const path = resolve(dir);
-  const reply = await callControl(masterPaths(path).controlSocket, { verb }, ANSWER_TIMEOUT_MS);
-  if (reply.kind === 'nobody') {
-    throw new UserMistake(`no master runs in ${path}: start it with "trunkline master start ${path}"`);
-  }
-  if (reply.kind === 'silent') throw new UserMistake(`the master in ${path} did not answer: look at its log`);
-  const answer = JSON.parse(reply.line) as ControlAnswers[V] & { readonly error?: unknown };
-  if (typeof answer.error === 'string') throw new UserMistake(answer.error);
-  return answer;
-}
-
-type ControlReply =
+export type ControlReply =
+  /** One JSON line of the daemon. */
   | { readonly kind: 'answer'; readonly line: string }
   /** Nobody listens. */
   | { readonly kind: 'nobody' }
   /** Somebody listens and says nothing in time, or hangs up. */
   | { readonly kind: 'silent' };
 
-/** One question over a control socket: a JSON line each way. */
-export async function callControl(wanted: string, question: object, timeoutMs: number): Promise<ControlReply> {
+/** A reload compiles and checks a configuration; a stop says goodbye to all peers. */
+const ANSWER_TIMEOUT_MS = 120_000;
+const MAX_REQUEST = 4 * 1024;
+const MAX_ANSWER = 16 * 1024 * 1024;
+const MAX_CLIENTS = 64;
+
+/** One question to the daemon behind a control socket, a JSON line each way. */
+export async function callControl(wanted: string, verb: string, timeoutMs: number): Promise<ControlReply> {
   const path = await socketPath(wanted);
   return await new Promise((resolve, reject) => {
     let text = '';
     const socket = connect({ path });
     socket.setTimeout(timeoutMs, () => socket.destroy());
     socket.setEncoding('utf8');
-    socket.once('connect', () => socket.write(`${JSON.stringify(question)}\n`));
+    socket.once('connect', () => socket.write(`${JSON.stringify({ verb })}\n`));
     socket.on('data', (piece: string) => {
       text += piece;
       if (text.length > MAX_ANSWER) socket.destroy();
@@ -69,38 +45,50 @@ export async function callControl(wanted: string, question: object, timeoutMs: n
   });
 }
 
+/** Asks `the NOUN in DIR`. Throws a UserMistake when none runs there, or with its own words when it refuses. */
+export async function askDaemon(noun: string, dir: string, socket: string, verb: string): Promise<object> {
+  const reply = await callControl(socket, verb, ANSWER_TIMEOUT_MS);
+  if (reply.kind === 'nobody') {
+    throw new UserMistake(`no ${noun} runs in ${dir}: start it with "trunkline ${noun} start ${dir}"`);
+  }
+  if (reply.kind === 'silent') throw new UserMistake(`the ${noun} in ${dir} did not answer: look at its log`);
+  const answer = JSON.parse(reply.line) as { readonly error?: unknown };
+  if (typeof answer.error === 'string') throw new UserMistake(answer.error);
+  return answer;
+}
+
 export interface ControlOptions {
   /** The path it should have; a short one stands in for it when it is too long for a socket. */
   readonly path: string;
   readonly logger: Logger;
-  readonly status: () => ControlAnswers['status'];
-  readonly reload: () => Promise<ControlAnswers['reload']>;
+  /** What is answered to each verb but `stop`. */
+  readonly answers: Readonly<Record<string, () => object | Promise<object>>>;
+  /** Begins to stop; whoever asked is answered `{stopped: true}` when the control socket is closed, as the last thing. */
   readonly stop: () => void;
 }
 
 export interface ControlServer {
-  /** Stops listening; those who asked to stop hear now that it is done. */
+  /** No new questions from now on; the socket's file is gone. */
+  stopListening(): void;
+  /** Those who asked to stop hear now that it is done. */
   close(): Promise<void>;
 }
 
-/** Listens for the verbs of `askMaster`. Whoever may open the folder may ask: there is no other check. */
+/** Listens for questions. Whoever may open the socket may ask: there is no other check. */
 export async function serveControl(options: ControlOptions): Promise<ControlServer> {
   const path = await socketPath(options.path);
   const clients = new Set<Socket>();
   const stopping = new Set<Socket>();
 
-  const obey = async (socket: Socket, verb: ControlVerb | undefined): Promise<void> => {
-    switch (verb) {
-      case 'status':
-        return answer(socket, options.status());
-      case 'reload':
-        return answer(socket, await options.reload());
-      case 'stop':
-        stopping.add(socket);
-        return options.stop();
-      case undefined:
-        return answer(socket, { error: `the master's console understands ${VERBS.join(', ')}` });
+  const obey = async (socket: Socket, verb: string | undefined): Promise<void> => {
+    if (verb === 'stop') {
+      stopping.add(socket);
+      options.stop();
+      return;
     }
+    const ask = verb !== undefined && Object.hasOwn(options.answers, verb) ? options.answers[verb] : undefined;
+    const known = [...Object.keys(options.answers), 'stop'].join(', ');
+    answer(socket, ask ? await ask() : { error: `there is no such question: ${known} are understood` });
   };
   const server = createServer((socket) => {
     clients.add(socket);
@@ -127,7 +115,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     });
   });
   server.maxConnections = MAX_CLIENTS;
-  // The folder's lock is held: whatever lies there is what a killed master left.
+  // The folder's lock is held: whatever lies there is what a killed daemon left.
   await rm(path, { force: true });
   await new Promise<void>((listening, failed) => {
     server.once('error', failed);
@@ -135,9 +123,14 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
   });
   server.on('error', (error) => options.logger.warn('the control socket failed', { path, error: error.message }));
   await chmod(path, 0o600);
+  const closed = new Promise<void>((done) => server.once('close', () => done()));
+  const stopListening = (): void => {
+    if (server.listening) server.close();
+  };
   return {
+    stopListening,
     async close() {
-      const closed = new Promise<void>((done) => server.close(() => done()));
+      stopListening();
       for (const socket of clients) {
         if (stopping.has(socket)) answer(socket, { stopped: true });
         else socket.destroy();
@@ -151,11 +144,12 @@ function answer(socket: Socket, value: object): void {
   socket.end(`${JSON.stringify(value)}\n`, () => socket.destroy());
 }
 
-function readVerb(line: string): ControlVerb | undefined {
+function readVerb(line: string): string | undefined {
   try {
     const request = JSON.parse(line) as { readonly verb?: unknown } | null;
-    return VERBS.find((verb) => verb === request?.verb);
+    return typeof request?.verb === 'string' ? request.verb : undefined;
   } catch {
-    return undefined; // No JSON is no verb: the answer says which there are.
+    // No JSON is no verb: the answer says which there are.
+    return undefined;
   }
 }
