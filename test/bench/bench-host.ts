@@ -11,16 +11,13 @@ export interface BenchHost {
   close(): Promise<void>;
 }
 
-/** Starts it, with at most so many descriptors. */
-export async function startBenchHost(dir: string, descriptors: number): Promise<BenchHost> {
+/** Starts it; with at most so many descriptors where that is said (Node raises a soft limit to the hard one by itself). */
+export async function startBenchHost(dir: string, descriptors?: number): Promise<BenchHost> {
   const program = resolve(import.meta.dirname, 'host-main.js');
-  const child = spawn(
-    'sh',
-    ['-c', 'ulimit -n "$0" && exec "$@"', String(descriptors), process.execPath, program, dir],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
+  const limit = descriptors === undefined ? ':' : `ulimit -n ${descriptors}`;
+  const child = spawn('sh', ['-c', `${limit} && exec "$0" "$@"`, process.execPath, program, dir], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async <T>(): Promise<T> => {
     const { value, done } = await lines.next();

@@ -34,7 +34,7 @@ export default defineMaster({ title: 'Bench', workers: names.map((name) => worke
       await writeFile(join(folder, `${name}.pub`), `${key.publicKeyLine}\n`);
       herd.push({ name, privateKey: key.privateKey, installId: ulid() });
     }
-    const host = await startBenchHost(farm.masterDir, 65_536);
+    const host = await startBenchHost(farm.masterDir);
     const before = await host.ask<{ heapBytes: number; descriptors: number }>('measure');
     const attach = async (): Promise<{ readonly tookMs: number; readonly cut: () => void }> => {
       const start = performance.now();
