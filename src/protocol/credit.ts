@@ -119,10 +119,9 @@ export class CreditGranter {
     return this.#raise(WORKER, this.#worker, this.#workerWindowBytes);
   }
 
-  /** What to grant a session that is opened on this connection; nothing when it was open before. */
-  open(session: string): Grant | undefined {
-    if (this.#sessions.has(session)) return undefined;
-    const ledger = newLedger();
+  /** What a session that is opened on this connection has. Told again when it was open before: grants may have found it closed. */
+  open(session: string): Grant {
+    const ledger = this.#sessions.get(session) ?? newLedger();
     this.#sessions.set(session, ledger);
     return this.#raise(session, ledger, this.#windows.sessionBytes);
   }

@@ -170,9 +170,7 @@ class ServingLink implements MasterLink {
   send<T extends MessageType>(type: T, session: string, fields: Fields<T>): void {
     if (this.#core.isOver) return;
     this.#core.send(type, session, fields);
-    if (type !== 'session.open') return;
-    const grant = this.#granter.open(session);
-    if (grant) this.#grant(grant);
+    if (type === 'session.open') this.#grant(this.#granter.open(session));
   }
 
   /** Logs come from workers. */

@@ -58,6 +58,9 @@ class WorkerLink implements Link {
   readonly #room = new Signal<string>();
   /** Sessions that were told to wait, the one that waits longest first. */
   readonly #starved = { log: new Set<string>(), bulk: new Set<string>() };
+  /** The fence that each session was opened with last; a session that we said is closed is in `#ended`. */
+  readonly #fences = new Map<string, number>();
+  readonly #ended = new Set<string>();
   /** Frames of the log lane that were sent without looking for room. */
   readonly #unpaid = new Map<string, Fifo<{ readonly type: MessageType; readonly frame: Uint8Array }>>();
 
@@ -100,9 +103,12 @@ class WorkerLink implements Link {
 
   send<T extends MessageType>(type: T, session: string, fields: Fields<T>): void {
     if (this.#core.isOver) return;
+    if (type === 'session.closed' || type === 'session.failed') {
+      return this.#endSession(type, session, fields as Fields<'session.closed' | 'session.failed'>);
+    }
     if (MESSAGES[type].lane !== 'log') return this.#core.send(type, session, fields);
     const route = this.#routes.routeOf(type, session, fields);
-    if (route === undefined) return;
+    if (route === undefined || this.#ended.has(session)) return;
     const frame = encode(type, session, fields);
     const unpaid = this.#unpaid.get(session);
     if (unpaid || !this.#credit.spend(session, frame.byteLength)) {
@@ -175,6 +181,8 @@ class WorkerLink implements Link {
       case 'ping':
         return true;
       case 'session.open':
+        this.#fences.set(message.session, message.fields.fence);
+        this.#ended.delete(message.session);
         // It was told to wait for this, perhaps.
         if (this.#starved.log.size + this.#starved.bulk.size > 0) setImmediate(() => this.#tellRoom());
         return false;
@@ -183,8 +191,27 @@ class WorkerLink implements Link {
     }
   }
 
+  /**
+   * Behind the logs that were sent before it: the master closes the channel when it reads this, and what was still on the way
+   * would have spent credit that nobody gives back. Nothing of the session is sent after it, until it is opened again.
+   */
+  #endSession(
+    type: 'session.closed' | 'session.failed',
+    session: string,
+    fields: Fields<'session.closed' | 'session.failed'>,
+  ): void {
+    const route = this.#routes.routeOf(type, session, fields);
+    if (route === undefined) return;
+    // Of an owner before the present one: the master passes over it, and the session goes on.
+    if (fields.fence >= (this.#fences.get(session) ?? 0)) {
+      this.#ended.add(session);
+      this.#unpaid.delete(session);
+    }
+    this.#core.writer.send('log', route, encode(type, session, fields));
+  }
+
   #roomNow(session: string, lane: 'log' | 'bulk'): number {
-    if (this.#core.isOver || !this.#routes.channelOf(session)) return 0;
+    if (this.#core.isOver || this.#ended.has(session) || !this.#routes.channelOf(session)) return 0;
     if (lane === 'bulk') return this.#hasBulkRoom(session) ? DATA_BYTES : 0;
     if (this.#unpaid.has(session) || !this.#core.writer.hasRoom(session, 'log')) return 0;
     const bytes = Math.min(DATA_BYTES, this.#credit.available(session) - HEAD_BYTES);
@@ -201,10 +228,15 @@ class WorkerLink implements Link {
 
   #payOff(): void {
     for (const [session, frames] of this.#unpaid) {
+      if (!this.#routes.channelOf(session)) {
+        // Its channel went: what is not sent is not paid for.
+        this.#unpaid.delete(session);
+        continue;
+      }
       for (let next = frames.peek(); next; next = frames.peek()) {
         if (!this.#credit.spend(session, next.frame.byteLength)) break;
         frames.shift();
-        if (this.#routes.channelOf(session)) this.#core.sendFrame(next.type, session, next.frame);
+        this.#core.sendFrame(next.type, session, next.frame);
       }
       if (!frames.peek()) this.#unpaid.delete(session);
     }

@@ -20,7 +20,7 @@ describe('credit', () => {
         const granter = new CreditGranter(WINDOWS, pool);
         const account = new CreditAccount();
         account.grant(granter.start());
-        for (const session of ['a', 'b', 'c']) account.grant(granter.open(session)!);
+        for (const session of ['a', 'b', 'c']) account.grant(granter.open(session));
         const held: { session: string; size: number }[] = [];
         const consumeOne = (): void => {
           const next = held.shift();
@@ -58,7 +58,7 @@ describe('credit', () => {
     const granter = new CreditGranter(WINDOWS);
     const account = new CreditAccount();
     account.grant(granter.start());
-    for (const session of ['a', 'b', 'c']) account.grant(granter.open(session)!);
+    for (const session of ['a', 'b', 'c']) account.grant(granter.open(session));
     expect(account.spend('a', 128 * KiB)).toBe(true);
     expect(account.spend('b', 100 * KiB)).toBe(true);
     expect(account.available('c')).toBe(28 * KiB);
@@ -70,8 +70,8 @@ describe('credit', () => {
     const granter = new CreditGranter(WINDOWS);
     const account = new CreditAccount();
     account.grant(granter.start());
-    account.grant(granter.open('a')!);
-    expect(granter.open('a')).toBeUndefined();
+    account.grant(granter.open('a'));
+    expect(granter.open('a')).toEqual({ session: 'a', total: 128 * KiB });
     granter.received('a', 128 * KiB);
     expect(granter.consumed('a', 32 * KiB - 1)).toEqual([]);
     expect(granter.consumed('a', 1)).toEqual([{ session: 'a', total: 160 * KiB }]);
