@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 
 export interface LoginGateLimits {
-  /** Connections that are not logged in yet: in all, from one address, and busy with the key exchange. */
+  /**
+   * Connections that are not logged in yet: in all, from one address, and busy with the key exchange (of these, one address has
+   * half at most).
+   */
   readonly unauthenticated: number;
   readonly unauthenticatedPerAddress: number;
   readonly handshakes: number;
@@ -28,15 +31,22 @@ interface Waiting {
   readonly address: string;
 }
 
+/** What an address has before its logins. */
+interface Share {
+  unauthenticated: number;
+  handshakes: number;
+}
+
 /**
  * Lets connections in so that strangers cannot use the machine up before they have proved who they are. Over the limits a
- * connection is not dropped: it waits unread, in order, and many workers behind one address only take longer to come in.
+ * connection is not dropped: it waits unread, and many workers behind one address only take longer to come in. Who has the least
+ * under way is next, so that an address that sends no end of connections, and says nothing on them, keeps out no other.
  */
 export class LoginGate {
   readonly #limits: LoginGateLimits;
   readonly #admit: (socket: Socket, place: LoginPlace) => void;
   #waiting: Waiting[] = [];
-  readonly #perAddress = new Map<string, number>();
+  readonly #shares = new Map<string, Share>();
   #unauthenticated = 0;
   #handshakes = 0;
 
@@ -53,10 +63,11 @@ export class LoginGate {
     return this.#unauthenticated;
   }
 
-  /** The socket is paused; false when there is no room even to wait. */
-  enter(socket: Socket): boolean {
-    const entry = { socket, address: socket.remoteAddress ?? '' };
-    if (this.#waiting.length >= this.#limits.waiting && !this.#makeRoom(entry.address)) return false;
+  /** The socket is paused; false when there is no room even to wait. `isFull`: room is needed, whoever waits. */
+  enter(socket: Socket, isFull = false): boolean {
+    const entry = { socket, address: networkOf(socket.remoteAddress ?? '') };
+    const mustMakeRoom = isFull || this.#waiting.length >= this.#limits.waiting;
+    if (mustMakeRoom && !this.#makeRoom(entry.address)) return false;
     this.#waiting.push(entry);
     socket.once('close', () => {
       const index = this.#waiting.indexOf(entry);
@@ -79,43 +90,62 @@ export class LoginGate {
 
   #next(): void {
     while (this.#unauthenticated < this.#limits.unauthenticated && this.#handshakes < this.#limits.handshakes) {
-      const index = this.#waiting.findIndex(({ address }) => this.#countOf(address) < this.#perAddressLimit);
-      const [entry] = index < 0 ? [] : this.#waiting.splice(index, 1);
+      const entry = this.#takeNext();
       if (!entry) return;
       this.#admit(entry.socket, this.#place(entry.address));
     }
   }
 
+  /** The first one of the address that has the least under way. */
+  #takeNext(): Waiting | undefined {
+    let found = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [index, { address }] of this.#waiting.entries()) {
+      const { unauthenticated, handshakes } = this.#shares.get(address) ?? NOTHING;
+      if (unauthenticated >= least || unauthenticated >= this.#limits.unauthenticatedPerAddress) continue;
+      if (handshakes >= Math.ceil(this.#limits.handshakes / 2)) continue;
+      found = index;
+      least = unauthenticated;
+      if (least === 0) break;
+    }
+    return found < 0 ? undefined : this.#waiting.splice(found, 1)[0];
+  }
+
   #place(address: string): LoginPlace {
     let isShaking = true;
     let isHere = true;
+    const share = this.#shares.get(address) ?? { ...NOTHING };
+    this.#shares.set(address, share);
     this.#unauthenticated++;
     this.#handshakes++;
-    this.#perAddress.set(address, this.#countOf(address) + 1);
+    share.unauthenticated++;
+    share.handshakes++;
     const handshakeDone = (): void => {
       if (!isShaking) return;
       isShaking = false;
       this.#handshakes--;
+      share.handshakes--;
       this.#next();
     };
     const leave = (): void => {
       if (!isHere) return;
       isHere = false;
       this.#unauthenticated--;
-      const left = this.#countOf(address) - 1;
-      if (left > 0) this.#perAddress.set(address, left);
-      else this.#perAddress.delete(address);
+      if (--share.unauthenticated === 0) this.#shares.delete(address);
       handshakeDone();
       this.#next();
     };
     return { handshakeDone, leave };
   }
+}
 
-  get #perAddressLimit(): number {
-    return this.#limits.unauthenticatedPerAddress;
-  }
+const NOTHING: Share = { unauthenticated: 0, handshakes: 0 };
 
-  #countOf(address: string): number {
-    return this.#perAddress.get(address) ?? 0;
-  }
+/** Whoever has an IPv6 network has all its 2^64 addresses: they count as one. */
+function networkOf(address: string): string {
+  if (!address.includes(':') || address.includes('.')) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) while (groups.length < 8 - tail.split(':').length) groups.push('0');
+  return groups.slice(0, 4).join(':');
 }

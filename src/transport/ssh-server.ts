@@ -105,7 +105,7 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     // The close event follows; nothing can be said to a stranger whose line broke.
     socket.on('error', () => {});
-    if (sockets.size >= limits.sockets || !gate.enter(socket)) {
+    if (!gate.enter(socket, sockets.size >= limits.sockets)) {
       options.logger.warn('connection refused: too many', { address: socket.remoteAddress, sockets: sockets.size });
       socket.destroy();
       return;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import { Socket, connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/base/fake-clock.ts';
 import { LoginGate } from '../../../src/transport/login-gate.ts';
@@ -105,6 +105,52 @@ describe('the gate before the login', () => {
     expect(refused()).toBe(1);
     expect(admitted.length).toBe(1);
   });
+});
+
+describe('the gate, while one address sends no end of connections that say nothing', () => {
+  it('has room for the key exchange of another one, and lets that one in first', () => {
+    const { gate, admitted } = fakes({ handshakes: 4 });
+    for (let i = 0; i < 10; i++) gate.enter(fakeSocket('1.1.1.1'));
+    expect(admitted.length).toBe(2);
+    gate.enter(fakeSocket('2.2.2.2'));
+    expect(admitted.length).toBe(3);
+
+    const few = fakes({ unauthenticated: 2 });
+    for (const address of ['1.1.1.1', '1.1.1.1', '1.1.1.1', '2.2.2.2']) few.gate.enter(fakeSocket(address));
+    few.admitted[0]!.place.leave();
+    expect(few.admitted.map(({ socket }) => socket.remoteAddress)).toEqual(['1.1.1.1', '1.1.1.1', '2.2.2.2']);
+  });
+
+  it('takes the addresses of one IPv6 network for one', () => {
+    const { gate, admitted } = fakes({ unauthenticatedPerAddress: 2 });
+    for (const host of ['2001:db8:0:1::1', '2001:db8:0:1:2::', '2001:db8:0:1::3', '2001:db8:0:2::3']) {
+      gate.enter(fakeSocket(host));
+    }
+    expect(admitted.length).toBe(3);
+    for (const host of ['::1', '::ffff:10.0.0.1', '::ffff:10.0.0.1', '::ffff:10.0.0.1']) gate.enter(fakeSocket(host));
+    expect(admitted.length).toBe(6);
+  });
+
+  it('closes one of its waiting connections when the process can hold no more', () => {
+    const { gate, admitted } = fakes({ unauthenticatedPerAddress: 1 });
+    const waiting = fakeSocket('1.1.1.1');
+    for (const socket of [fakeSocket('1.1.1.1'), waiting]) gate.enter(socket, false);
+    expect(gate.enter(fakeSocket('1.1.1.1'), true)).toBe(false);
+    expect(gate.enter(fakeSocket('2.2.2.2'), true)).toBe(true);
+    expect([waiting.destroyed, admitted.length]).toEqual([true, 2]);
+    expect(gate.enter(fakeSocket('3.3.3.3'), true)).toBe(false);
+  });
+
+  function fakes(limits: Partial<LoginGateLimits>) {
+    const admitted: { readonly socket: Socket; readonly place: LoginPlace }[] = [];
+    const all = { unauthenticated: 100, unauthenticatedPerAddress: 100, handshakes: 100, waiting: 100, ...limits };
+    return { admitted, gate: new LoginGate(all, (socket, place) => admitted.push({ socket, place })) };
+  }
+
+  /** Any address can be had only so. */
+  function fakeSocket(address: string): Socket {
+    return Object.defineProperty(new Socket(), 'remoteAddress', { value: address });
+  }
 });
 
 describe('the penalty for failed logins', () => {
