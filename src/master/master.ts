@@ -35,6 +35,8 @@ export interface MasterOptions {
   readonly logger: Logger;
   /** Instead of where the folder says. */
   readonly listen?: Listen;
+  /** How often workers are pinged, and ping; by default as the protocol says. */
+  readonly heartbeatMs?: number;
   /** Answers one call of a person; must not reject. */
   readonly onPerson: (operator: Operator, asker: Asker, call: PersonCall) => Promise<void>;
   /** For tests that kill the process around a commit. */
@@ -89,7 +91,7 @@ async function openParts(
   undo: Disposer,
   stop: () => void,
 ): Promise<Omit<Master, 'stop' | 'closed'>> {
-  const { clock, logger } = options;
+  const { clock, logger, heartbeatMs } = options;
   const paths = masterPaths(options.dir);
   const written = await readListen(paths);
   const listen = options.listen ?? written;
@@ -135,6 +137,7 @@ async function openParts(
     filesDir,
     masterId: await store.masterId(),
     creditPool: new CreditPool(),
+    ...(heartbeatMs !== undefined && { heartbeatMs }),
   });
   const builds = new Builds({
     store,

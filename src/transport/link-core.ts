@@ -191,6 +191,12 @@ export class LinkCore {
     this.close({ code: 'internal', message: `failed over ${what}; the log here says more` });
   }
 
+  #answered(n: number): void {
+    const roundTripMs = this.#liveness.answered(n);
+    const { logger } = this.#options;
+    if (roundTripMs !== undefined) logger.debug('the peer answered a ping', { peer: this.peer, roundTripMs });
+  }
+
   #isLink(message: Message): boolean {
     switch (message.type) {
       case 'ping':
@@ -198,6 +204,7 @@ export class LinkCore {
         // Vitals are for the master's end.
         return false;
       case 'pong':
+        this.#answered(message.fields.n);
         return true;
       case 'goodbye': {
         const { code, message: text, retryAfterMs } = message.fields;

@@ -12,6 +12,8 @@ export interface LivenessOptions {
 const LOOKS = 9;
 /** A look that comes later than this shows that our own loop stood still: the peer is not to blame for that time. */
 const LAG_MS = 500;
+/** Pings whose answers are waited for; a peer that never answers costs no more. */
+const MOST_PINGS = 100;
 
 /** Pings the peer and calls it dead when no byte at all came for long. */
 export class Liveness {
@@ -19,6 +21,8 @@ export class Liveness {
   #heardAtMs: number;
   #lookedAtMs: number;
   #n = 0;
+  /** When each ping was sent that is not answered yet, by its number. */
+  readonly #sentAtMs = new Map<number, number>();
   #cancelPing: Cancel;
   #cancelLook: Cancel;
 
@@ -35,7 +39,17 @@ export class Liveness {
   }
 
   pingNow(): void {
-    this.#options.ping(++this.#n);
+    const n = ++this.#n;
+    this.#sentAtMs.set(n, this.#options.clock.monotonic());
+    this.#sentAtMs.delete(n - MOST_PINGS);
+    this.#options.ping(n);
+  }
+
+  /** Ping `n` was answered: milliseconds since it was queued; undefined for an answer to nothing. */
+  answered(n: number): number | undefined {
+    const sentAtMs = this.#sentAtMs.get(n);
+    this.#sentAtMs.delete(n);
+    return sentAtMs === undefined ? undefined : this.#options.clock.monotonic() - sentAtMs;
   }
 
   stop(): void {

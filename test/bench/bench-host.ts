@@ -11,13 +11,18 @@ export interface BenchHost {
   close(): Promise<void>;
 }
 
-/** Starts it; with at most so many descriptors where that is said (Node raises a soft limit to the hard one by itself). */
-export async function startBenchHost(dir: string, descriptors?: number): Promise<BenchHost> {
+export interface BenchHostOptions {
+  /** The hard limit, since Node raises a soft one to it by itself. */
+  readonly descriptors?: number;
+  readonly heartbeatMs?: number;
+}
+
+export async function startBenchHost(dir: string, options: BenchHostOptions = {}): Promise<BenchHost> {
   const program = resolve(import.meta.dirname, 'host-main.js');
+  const { descriptors, heartbeatMs } = options;
   const limit = descriptors === undefined ? ':' : `ulimit -n ${descriptors}`;
-  const child = spawn('sh', ['-c', `${limit} && exec "$0" "$@"`, process.execPath, program, dir], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const args = [process.execPath, program, dir, ...(heartbeatMs === undefined ? [] : [String(heartbeatMs)])];
+  const child = spawn('sh', ['-c', `${limit} && exec "$0" "$@"`, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async <T>(): Promise<T> => {
     const { value, done } = await lines.next();

@@ -5,24 +5,34 @@ import { runInNewContext } from 'node:vm';
 import { systemClock } from '../../src/base/clock.ts';
 import { openLogger } from '../../src/base/logger.ts';
 import { answerCall } from '../../src/frontdoor/answer-call.ts';
+import type { Logger } from '../../src/base/logger.ts';
 import type { Asker } from '../../src/master/operator.ts';
 import { openMaster } from '../../src/master/master.ts';
 
 /**
  * A master in a process of its own that can be asked, line by line on standard input, for what only it can tell:
- * `measure` → its heap after a collection and its descriptors; `force N` → N builds of p/b at once, their results.
+ * `measure` → its heap after a collection and its descriptors; `force N` → N builds of p/b at once: their results, what was
+ * measured when all ran, and how long pings took from then until the first had ended. Arguments: folder, heartbeat.
  */
-const [dir = ''] = process.argv.slice(2);
+const [dir = '', heartbeatMs = ''] = process.argv.slice(2);
 const asker: Asker = { name: 'bench', role: 'operator' };
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-const logger = openLogger({ level: 'warn' });
+const told = openLogger({ level: 'warn' });
+let roundTripsMs: number[] = [];
+const logger: Logger = {
+  ...told,
+  debug(_message, { roundTripMs } = {}) {
+    if (typeof roundTripMs === 'number') roundTripsMs.push(roundTripMs);
+  },
+};
 const clock = systemClock;
 const master = await openMaster({
   dir,
   clock,
   logger,
+  ...(heartbeatMs !== '' && { heartbeatMs: Number(heartbeatMs) }),
   onPerson: (operator, asking, call) => answerCall({ operator, clock, logger }, asking, call),
 });
 answer({ port: master.port, hostKeyFingerprint: master.hostKeyFingerprint });
@@ -34,7 +44,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (verb === 'connected') answer({ connected: (await master.operator.status(asker)).workers.connected });
 }
 await master.stop();
-await logger.end();
+await told.end();
 
 function answer(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -50,6 +60,7 @@ async function force(count: number): Promise<unknown> {
   let running = 0;
   let most = 0;
   let atPeak: unknown;
+  let whileAllRan: readonly number[] = [];
   const results = await Promise.all(
     Array.from({ length: count }, async () => {
       const request = await master.operator.force(asker, { project: 'p', builder: 'b' }, { properties: {} });
@@ -61,13 +72,20 @@ async function force(count: number): Promise<unknown> {
           started = true;
           running += 1;
           most = Math.max(most, running);
-          if (running === count) atPeak = measure();
+          if (running === count) {
+            atPeak = measure();
+            roundTripsMs = [];
+          }
         }
-        if (progress.build.state === 'finished') running -= 1;
+        if (progress.build.state === 'finished') {
+          if (running === count) whileAllRan = roundTripsMs;
+          running -= 1;
+        }
         result = progress.build.result;
       }
       return result;
     }),
   );
-  return { succeeded: results.filter((result) => result === 'success').length, most, atPeak };
+  const succeeded = results.filter((result) => result === 'success').length;
+  return { succeeded, most, atPeak, roundTripsMs: whileAllRan };
 }

@@ -6,39 +6,18 @@ import { startStockSshd } from '../support/stock-sshd.ts';
 import { run } from '../support/run.ts';
 import { figure } from './figure.ts';
 import type { Figure } from './figure.ts';
+import { variedLines } from './varied-lines.ts';
 
 const MB = 1_000_000;
 
 /** A step prints 200 MB of varied lines of 100 bytes; stored, acknowledged and equal. */
 export function log(): Promise<readonly Figure[]> {
-  return transfer('log', 200 * MB, linesOf100);
+  return transfer('log', 200 * MB, variedLines);
 }
 
 /** A step prints one line of 20 MB. */
 export function line(): Promise<readonly Figure[]> {
   return transfer('line', 20 * MB, (size) => Buffer.alloc(size, 'a line that does not end; '));
-}
-
-/** Lines as builds print them: words, paths and numbers that differ from line to line. */
-function linesOf100(size: number): Buffer {
-  const content = Buffer.alloc(size, ' ');
-  let seed = 1;
-  const random = (n: number): number => {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return seed % n;
-  };
-  for (let at = 0, n = 0; at < size; at += 100, n++) {
-    const hash = (random(0x7fffffff) * 4_096 + random(4_096)).toString(16).padStart(11, '0');
-    content.write(
-      `[${n}] CC src/module-${random(200)}/file${random(5_000)}.c -o build/${hash}.o -O${random(4)} -DVALUE=${random(1e6)}`.slice(
-        0,
-        99,
-      ),
-      at,
-    );
-    content[at + 99] = 10;
-  }
-  return content;
 }
 
 async function transfer(name: string, size: number, make: (size: number) => Buffer): Promise<readonly Figure[]> {

@@ -1,11 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Farm, PROGRAM, trunkline } from '../support/farm.ts';
+import { readdir } from 'node:fs/promises';
+import { Farm } from '../support/farm.ts';
 import { runOk } from '../support/run.ts';
-import { until } from '../support/until.ts';
 import { startBenchHost } from './bench-host.ts';
+import { startBenchWorker } from './bench-worker.ts';
 import { figure } from './figure.ts';
 import type { Figure } from './figure.ts';
 
@@ -26,38 +23,17 @@ import { builder, defineMaster, force, project, sh, worker } from 'trunkline';
 export default defineMaster({ title: 'Bench', workers: [worker('w', { maxBuilds: ${SESSIONS} })], projects: [project('p', {
   builders: [builder('b', { workers: ['w'], steps: [sh('s', ['sleep', '5'])] })], schedulers: [force()] })] });
 `);
-    const host = await startBenchHost(farm.masterDir, DESCRIPTORS);
-    const made = await trunkline([
-      'worker',
-      'init',
-      farm.workerDir('w'),
-      '--name',
-      'w',
-      '--master',
-      `127.0.0.1:${host.port}`,
-      '--host-key',
-      host.hostKeyFingerprint,
-    ]);
-    if (made.status !== 0) throw new Error(made.stderr);
-    await writeFile(join(farm.masterDir, 'keys/workers/w.pub'), await readFile(join(farm.workerDir('w'), 'key.pub')));
-    const worker = spawn(process.execPath, [PROGRAM, 'worker', 'start', farm.workerDir('w')], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, TRUNKLINE_LOG: 'error' },
-    });
-    await until(
-      'the worker is there',
-      async () => (await host.ask<{ connected: number }>('connected')).connected === 1,
-    );
+    const host = await startBenchHost(farm.masterDir, { descriptors: DESCRIPTORS });
+    const worker = await startBenchWorker(farm, host);
     await host.ask('force 10');
     // Once its keeper is there, which is exempt. The hard limit too: Node raises a soft one by itself.
-    await runOk('prlimit', ['--pid', String(worker.pid), `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`]);
+    await runOk('prlimit', ['--pid', String(worker.process.pid), `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`]);
     const before = await host.ask<Measured>('measure');
     const ran = await host.ask<{ succeeded: number; most: number; atPeak?: Measured }>(`force ${SESSIONS}`);
-    const workerDescriptors = (await readdir(`/proc/${worker.pid}/fd`)).length;
+    const workerDescriptors = (await readdir(`/proc/${worker.process.pid}/fd`)).length;
     const after = await host.ask<Measured>('measure');
-    const gone = once(worker, 'exit');
-    worker.kill('SIGTERM');
-    await Promise.all([gone, host.close()]);
+    await worker.end();
+    await host.close();
     const perSession = (measured: Measured): number => (measured.heapBytes - before.heapBytes) / SESSIONS / 1_024;
     return [
       figure('sessions: builds that succeeded', ran.succeeded, SESSIONS, 'of 1000'),

@@ -22,6 +22,7 @@ export interface ReceptionOptions {
   readonly masterId: string;
   readonly filesDir: string;
   readonly creditPool: CreditPool;
+  readonly heartbeatMs?: number;
   readonly board: CommandBoard;
   /** What must be done before the first worker is let in. */
   readonly prepared: Promise<void>;
@@ -113,7 +114,7 @@ export class Reception {
 
   /** A whole connection; resolves after its end is stored. */
   async #serve(name: string, carrier: Carrier): Promise<void> {
-    const { clock, logger, creditPool, masterId, store } = this.#options;
+    const { clock, logger, creditPool, heartbeatMs, masterId, store } = this.#options;
     const door = this.#door(name);
     let owner: Owner | undefined;
     this.#greeting.add(carrier);
@@ -123,6 +124,7 @@ export class Reception {
         logger,
         principalName: name,
         creditPool,
+        ...(heartbeatMs !== undefined && { heartbeatMs }),
         admit: async (hello) => {
           const admitted = await this.#inTurn(door, () => this.#admit(door, hello, carrier));
           if ('goodbye' in admitted) return admitted;

@@ -28,6 +28,7 @@ export interface WorkerDeskOptions {
   readonly filesDir: string;
   /** Shared by all links of this master. */
   readonly creditPool: CreditPool;
+  readonly heartbeatMs?: number;
 }
 
 export interface OpenWorkerDesk extends WorkerDesk {

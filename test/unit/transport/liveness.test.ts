@@ -37,6 +37,19 @@ describe('liveness', () => {
     expect(dead.length).toBeGreaterThan(0);
   });
 
+  it('measures how long an answer took, once, also when a later ping went out meanwhile', () => {
+    const { clock, liveness } = stand();
+    liveness.pingNow();
+    clock.advance(30);
+    liveness.pingNow();
+    clock.advance(20);
+    expect(liveness.answered(1)).toBe(50);
+    expect(liveness.answered(2)).toBe(20);
+    expect([liveness.answered(2), liveness.answered(99)]).toEqual([undefined, undefined]);
+    for (let n = 0; n < 200; n++) liveness.pingNow();
+    expect(liveness.answered(3)).toBeUndefined();
+  });
+
   it('does not blame the peer for the time in which our own loop stood still', () => {
     let nowMs = 0;
     const timers: (() => void)[] = [];
