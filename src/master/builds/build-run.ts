@@ -11,6 +11,8 @@ import type { BuildTools } from './step-run.ts';
 
 /** After a stop, steps that always run may clean up for so long. */
 const CLEANUP_LIMIT_MS = 5 * 60_000;
+/** Where something is to be cleaned up, a worker that is away may take so long to come back: twice its longest pause. */
+const RETURN_LIMIT_MS = 60_000;
 
 export interface BuildRunOptions {
   readonly tools: BuildTools;
@@ -25,7 +27,7 @@ export interface BuildRunOptions {
  * One running build: its steps in their order, each from its record when the master had begun it before.
  *
  * `running` → (`stop`) → `stopping`: the step under way is interrupted, steps that always run may still clean up
- * → `finished`, in the store. A second stop, a worker that is away, or the limit for cleaning up ends also those.
+ * → `finished`, in the store. A second stop, a worker that stays away, or the limit for cleaning up ends also those.
  * `detach`: the master stops; the build stays `running` in the store and is adopted at the next start.
  */
 export class BuildRun {
@@ -36,6 +38,9 @@ export class BuildRun {
   #isCutShort = false;
   #isDetached = false;
   #cancelLimit: Cancel | undefined;
+  #cancelReturn: Cancel | undefined;
+  /** Index of the step under way, or of the next one. */
+  #at = 0;
   #written: Promise<unknown> = Promise.resolve();
   /** Writes the end of the step that ended last. */
   #endStep: (() => Promise<void>) | undefined;
@@ -63,6 +68,7 @@ export class BuildRun {
     } finally {
       offChange();
       this.#cancelLimit?.();
+      this.#cancelReturn?.();
     }
   }
 
@@ -81,20 +87,35 @@ export class BuildRun {
   #onStopping(): void {
     const reason = this.#stopReason ?? '';
     const { clock } = this.#options.tools;
-    this.#cancelLimit ??= clock.after(CLEANUP_LIMIT_MS, () => {
-      this.#isCutShort = true;
-      this.#current?.run.interrupt(reason);
-    });
+    this.#cancelLimit ??= clock.after(CLEANUP_LIMIT_MS, () => this.#cutShort(reason));
     this.#onWorkerChange();
+    this.#interruptCurrent(reason);
+  }
+
+  #cutShort(reason: string): void {
+    this.#isCutShort = true;
+    this.#interruptCurrent(reason);
+  }
+
+  #interruptCurrent(reason: string): void {
     if (this.#current && (this.#isCutShort || !this.#current.rules.alwaysRun)) this.#current.run.interrupt(reason);
   }
 
-  /** A stopped build does not wait for a worker that is away. */
+  /**
+   * A stopped build does not wait for a worker that is away, unless something is to be cleaned up there: a line that was cut,
+   * or a master that was restarted, is back in a moment.
+   */
   #onWorkerChange(): void {
-    const { tools, build } = this.#options;
-    if (this.#stopReason === undefined || tools.desk.connected().has(build.worker)) return;
-    this.#isCutShort = true;
-    this.#current?.run.interrupt(this.#stopReason);
+    const { tools, build, builder } = this.#options;
+    const reason = this.#stopReason;
+    if (reason === undefined) return;
+    if (tools.desk.connected().has(build.worker)) {
+      this.#cancelReturn?.();
+      this.#cancelReturn = undefined;
+    } else if (builder?.steps.slice(this.#at).some(({ rules }) => rules.alwaysRun)) {
+      this.#interruptCurrent(reason);
+      this.#cancelReturn ??= tools.clock.after(RETURN_LIMIT_MS, () => this.#cutShort(reason));
+    } else this.#cutShort(reason);
   }
 
   async #runSteps(): Promise<{ readonly result: Result; readonly summary: string | undefined }> {
@@ -112,6 +133,7 @@ export class BuildRun {
     for (const [index, shape] of builder.steps.entries()) {
       const { rules } = shape;
       const stored = context.steps[index];
+      this.#at = index;
       let result = stored?.result;
       let told = stored?.summary;
       if (stored?.state !== 'finished' || result === undefined) {

@@ -27,6 +27,10 @@ projects: [project('p', { schedulers: [force()], builders: [
   builder('gated', { workers: ['w'], env: { FARM: '${dir}' }, steps: [
     sh('wait', ${JSON.stringify(gate('wait'))}), sh('clean', 'echo cleaned', { alwaysRun: true }), sh('after', 'echo after'),
   ] }),
+  builder('tidied', { workers: ['w'], env: { FARM: '${dir}' }, steps: [
+    sh('hang', 'echo x >> $FARM/hang.starts; exec sleep 1000'),
+    sh('tidy', 'echo x >> $FARM/tidy.starts; while [ ! -e $FARM/go-tidy ]; do sleep 0.02; done; echo tidied', { alwaysRun: true }),
+  ] }),
   builder('left', { workers: ['w'], env: { FARM: '${dir}' }, steps: [step('careless', async (ctx) => {
     ctx.run(${JSON.stringify(gate('slow'))}).catch(() => undefined);
     while (!existsSync('${dir}/slow.starts')) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -131,6 +135,23 @@ test('a stopped build does not wait for a worker that is away, whose process is 
   await farm.config(CONFIG(farm.dir));
   await farm.operator.reload(ADMIN);
   expect((await farm.build('ok')).result).toBe('success');
+});
+
+test('cleaning up after a stop outlives restarts of the master', async () => {
+  const request = await farm.force('tidied');
+  await started('hang');
+  await farm.operator.stop(ADMIN, 'p/tidied#1', 'not needed');
+  await started('tidy');
+  await farm.stopMaster();
+  await farm.startMaster();
+  await farm.connected('w', true);
+  await writeFile(join(farm.dir, 'go-tidy'), '');
+  await farm.watch(request);
+  const build = await farm.finished('p/tidied#1');
+  expect(build).toMatchObject({ result: 'cancelled', summary: 'not needed' });
+  expect(build.steps.map(({ result }) => result)).toEqual(['cancelled', 'success']);
+  expect(await farm.log(build.id, 'tidy')).toBe('tidied\n');
+  expect(await readFile(join(farm.dir, 'tidy.starts'), 'utf8')).toBe('x\n');
 });
 
 test('a build goes on over restarts of the master: what was done is not done again, and the code sees the same', async () => {
