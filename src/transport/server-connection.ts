@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { Disposer } from '../base/disposer.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { LIMITS } from '../protocol/limits.ts';
+import { LIMITS, MiB } from '../protocol/limits.ts';
 import { SUBSYSTEMS } from './carrier.ts';
 import type { Carrier } from './carrier.ts';
 import type { LoginPlace } from './login-gate.ts';
@@ -15,7 +15,7 @@ import { SshCarrier } from './ssh-carrier.ts';
 import type { SshConnection } from './ssh-carrier.ts';
 import { SshLogin } from './ssh-login.ts';
 import type { Authenticate, LoginRequest, SshPrincipal } from './ssh-login.ts';
-import { peerPacketBytes, sendBanner } from './ssh2-internals.ts';
+import { forgetSession, peerPacketBytes, rekeyQueueBytes, sendBanner } from './ssh2-internals.ts';
 
 /** ssh2's connection and session on the server's side. */
 export interface Ssh2ServerConnection extends SshConnection {
@@ -35,6 +35,9 @@ export interface ServerConnectionOptions<P extends SshPrincipal> {
     readonly loginTries: number;
     readonly channelsOfWorker: number;
     readonly channelsOfPerson: number;
+    /** Bytes that wait in the socket for a peer that goes on sending: it does not read the answers. */
+    readonly unsentBytes: number;
+    readonly unsentBytesBeforeLogin: number;
     readonly rekeyBytes: number;
     readonly rekeyMs: number;
   };
@@ -48,6 +51,8 @@ export interface ServerConnectionOptions<P extends SshPrincipal> {
 }
 
 const EXIT_USAGE = 64;
+/** ssh2's window is 2 MiB and may be overdrawn once. */
+const UNREAD_BYTES = 4 * MiB;
 const NO_SHELL = 'trunkline: there is no shell here; say what you want, as in: ssh -p PORT NAME@HOST help\n';
 
 /**
@@ -60,6 +65,8 @@ export class ServerConnection<P extends SshPrincipal> {
   readonly #gone = new AbortController();
   readonly #undo = new Disposer();
   readonly #peer: string;
+  /** Channels of calls: what comes waits there until the verb reads it. */
+  readonly #calls = new Set<Ssh2ServerChannel>();
   #carrier: SshCarrier | undefined;
   #channels = 0;
 
@@ -71,6 +78,11 @@ export class ServerConnection<P extends SshPrincipal> {
     raw.on('error', (error: Error) => this.#failed(error));
     raw.on('handshake', () => options.place.handshakeDone());
     raw.on('end', () => this.destroy('the peer closed the connection'));
+    // A client has no reason for it; each exchange costs us more than him.
+    raw.on('rekey', () => {
+      if (!this.#login.principal) this.#breakOff('keys were exchanged anew before the login');
+    });
+    socket.on('data', () => this.#checkMemory());
     socket.once('close', () => this.#closed());
     this.#login = new SshLogin<P>({
       ...options,
@@ -129,7 +141,11 @@ export class ServerConnection<P extends SshPrincipal> {
     }
     this.#channels++;
     const session = accept();
-    session.once('close', () => this.#channels--);
+    session.once('close', () => {
+      this.#channels--;
+      // Closed before anything was started in it, it is no channel to ssh2, which would keep it.
+      forgetSession(this.#options.raw, session);
+    });
     return session;
   }
 
@@ -186,7 +202,25 @@ export class ServerConnection<P extends SshPrincipal> {
     });
     session.on('signal', abort);
     const { socket, raw } = this.#options;
+    this.#calls.add(channel);
+    gone.signal.addEventListener('abort', () => this.#calls.delete(channel), { once: true });
     return new PersonSession({ command, channel, socket, connection: raw, terminal, gone });
+  }
+
+  /** ssh2 takes more than the window it gave, and answers requests whose answers nobody reads. */
+  #checkMemory(): void {
+    const { socket, raw, limits } = this.#options;
+    const most = this.#login.principal ? limits.unsentBytes : limits.unsentBytesBeforeLogin;
+    const unsentBytes = socket.writableLength + rekeyQueueBytes(raw);
+    if (unsentBytes > most) return this.#breakOff(`the peer sends and does not read: ${unsentBytes} bytes wait for it`);
+    for (const channel of this.#calls) {
+      if (channel.readableLength > UNREAD_BYTES) return this.#breakOff('the peer sent more than its window allows');
+    }
+  }
+
+  #breakOff(reason: string): void {
+    this.#options.logger.warn('connection broken off', { peer: this.#peer, name: this.name, reason });
+    this.destroy(reason);
   }
 
   /** After a volume and a time, as OpenSSH does; ssh2 never does by itself. Spread, so that a farm does not do it at once. */
@@ -215,6 +249,7 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   #closed(): void {
+    this.#calls.clear();
     this.#gone.abort();
     void this.#undo.dispose();
   }

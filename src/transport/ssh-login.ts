@@ -65,6 +65,7 @@ export class SshLogin<P extends SshPrincipal> {
   readonly #options: LoginOptions<P>;
   readonly #refusedKeys = new Set<string>();
   #tries = 0;
+  #hasAsked = false;
   principal: P | undefined;
 
   constructor(options: LoginOptions<P>) {
@@ -73,8 +74,11 @@ export class SshLogin<P extends SshPrincipal> {
 
   async answer(request: LoginRequest): Promise<void> {
     const { signal, logger, address } = this.#options;
-    // Asks which methods there are; every client begins with it.
-    if (request.method === 'none') return request.reject(['publickey']);
+    // Asks which methods there are; every client begins with it. Again and again it is a flood.
+    if (request.method === 'none' && !this.#hasAsked) {
+      this.#hasAsked = true;
+      return request.reject(['publickey']);
+    }
     const verdict = await this.#judge(request);
     if (signal.aborted) return;
     if ('principal' in verdict) {

@@ -5,7 +5,7 @@ import ssh2 from 'ssh2';
 import type { Clock } from '../base/clock.ts';
 import { UserMistake, errorCode, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { GiB, LIMITS } from '../protocol/limits.ts';
+import { GiB, KiB, LIMITS, MiB } from '../protocol/limits.ts';
 import type { Carrier } from './carrier.ts';
 import { LOGIN_GATE_LIMITS, LoginGate } from './login-gate.ts';
 import type { LoginGateLimits } from './login-gate.ts';
@@ -24,6 +24,9 @@ export interface SshServerLimits extends LoginGateLimits {
   readonly sockets: number;
   readonly channelsOfWorker: number;
   readonly channelsOfPerson: number;
+  /** Bytes that wait in the socket for a peer that goes on sending. */
+  readonly unsentBytes: number;
+  readonly unsentBytesBeforeLogin: number;
   readonly keepaliveMs: number;
   readonly rekeyBytes: number;
   readonly rekeyMs: number;
@@ -35,6 +38,8 @@ const DEFAULTS: Omit<SshServerLimits, 'sockets'> = {
   loginTries: 3,
   channelsOfWorker: LIMITS.channelsPerConnection,
   channelsOfPerson: 32,
+  unsentBytes: 32 * MiB,
+  unsentBytesBeforeLogin: 256 * KiB,
   keepaliveMs: LIMITS.heartbeatMs,
   rekeyBytes: GiB,
   rekeyMs: 3_600_000,

@@ -14,6 +14,7 @@ interface Protocol {
   readonly _queue?: readonly Uint8Array[];
   readonly _packetRW: { write: PacketWriter };
   requestSuccess(data: Buffer): void;
+  channelClose(peersId: number): void;
 }
 
 interface PacketWriter {
@@ -45,6 +46,24 @@ export function forgetSentChunk(channel: object): void {
   const inner = channel as { _chunk?: unknown; _chunkcb?: unknown };
   inner._chunk = undefined;
   inner._chunkcb = undefined;
+}
+
+interface Session {
+  readonly _channel?: unknown;
+  readonly _chanInfo: { readonly incoming: { readonly id: number }; readonly outgoing: { readonly id: number } };
+}
+
+interface HasChannels extends HasProtocol {
+  readonly _chanMgr?: { remove(id: number): void };
+}
+
+/** A session that the peer closed before a command or subsystem was started in it: ssh2 neither answers nor forgets it. */
+export function forgetSession(connection: object, session: object): void {
+  const { _channel, _chanInfo } = session as Session;
+  if (_channel) return;
+  const { _chanMgr, _protocol } = connection as HasChannels;
+  _chanMgr?.remove(_chanInfo.incoming.id);
+  _protocol?.channelClose(_chanInfo.outgoing.id);
 }
 
 const USERAUTH_BANNER = 53;
