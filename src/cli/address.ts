@@ -5,6 +5,9 @@ export interface Address {
   readonly port: number;
 }
 
+/** Where a master listens, if nothing else is said. */
+export const DEFAULT_PORT = 2222;
+
 /** `HOST`, `HOST:PORT`, `[V6]:PORT`; a bare IPv6 address has no port. */
 export function parseAddress(text: string, defaultPort: number): Address {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+))(?::(\d+))?$/.exec(text);

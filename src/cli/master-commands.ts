@@ -6,12 +6,10 @@ import { askMaster } from '../master/control.ts';
 import { checkMaster } from '../master/check-master.ts';
 import { initMaster } from '../master/init-master.ts';
 import { openMaster } from '../master/master.ts';
-import { parseAddress } from './address.ts';
+import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { findOperatorKey } from './operator-key.ts';
 import { runCommand } from './run-command.ts';
 import { startDaemon } from './start-daemon.ts';
-
-const DEFAULT_PORT = 2222;
 
 export function addMasterCommands(program: Command): void {
   const master = program.command('master').description('the master: takes workers and people in, and hands out builds');

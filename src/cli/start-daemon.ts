@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserMistake, errorText } from '../base/errors.ts';
 import { openLogger } from '../base/logger.ts';
@@ -27,9 +28,12 @@ export async function startDaemon(
     process.stdout.write(`${await startDetached(detach.args)}\n`);
     return;
   }
-  const logger = openLogger({ level: logLevel(), ...(isDetached() && { file: join(dir, `${name}.log`) }) });
+  // A folder that is none of ours gets no log file: it would come into being by it.
+  const file = isDetached() && existsSync(join(dir, `${name}.json`)) ? join(dir, `${name}.log`) : undefined;
+  const logger = openLogger({ level: logLevel(), ...(file !== undefined && { file }) });
   try {
     const daemon = await open(logger);
+    if (file !== undefined) logger.info(daemon.ready);
     reportReady(daemon.ready);
     await untilSignal(daemon.closed, () => daemon.stop());
   } catch (error) {

@@ -1,11 +1,13 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { UserMistake } from '../base/errors.ts';
+import { UserMistake, errorCode } from '../base/errors.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { askWorker } from '../worker/control.ts';
 import { initWorker } from '../worker/init-worker.ts';
 import { openWorker } from '../worker/worker.ts';
+import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { runCommand } from './run-command.ts';
 import { startDaemon } from './start-daemon.ts';
 import { VERSION } from './version.ts';
@@ -13,7 +15,7 @@ import { VERSION } from './version.ts';
 interface InitOptions {
   readonly master: string;
   readonly name: string;
-  readonly hostKey: readonly string[];
+  readonly hostKey?: readonly string[];
 }
 
 export function addWorkerCommands(program: Command): void {
@@ -24,25 +26,17 @@ export function addWorkerCommands(program: Command): void {
     .description('make a folder for a worker and its key; prints what to do next')
     .requiredOption('--master <host[:port],…>', 'the master, or several in order')
     .requiredOption('--name <name>', "the worker's name, as in the master's configuration")
-    .option('--host-key <fingerprint>', "SHA256:… of the master's host key; again for a second one", collect, [])
+    .option('--host-key <fingerprint>', "SHA256:… of the master's host key; again for a second one", collect)
     .action((dir: string, options: InitOptions) =>
       runCommand(async () => {
         const { publicKeyLine } = await initWorker({
           dir: resolve(dir),
           name: options.name,
           masters: options.master.split(','),
-          hostKeys: options.hostKey,
+          hostKeys: options.hostKey ?? [],
           confirm: askOnTerminal,
         });
-        process.stdout.write(
-          [
-            publicKeyLine,
-            `worker ${options.name} is made. Let it in, as an operator of the master, with that line:`,
-            `  ssh -p PORT YOU@MASTER worker add ${options.name} < FILE   (FILE is ${resolve(dir)}/key.pub here)`,
-            `then start it: trunkline worker start ${resolve(dir)}`,
-            '',
-          ].join('\n'),
-        );
+        process.stdout.write(`${nextLines(dir, options, publicKeyLine).join('\n')}\n`);
       }),
     );
 
@@ -75,8 +69,21 @@ export function addWorkerCommands(program: Command): void {
     );
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
+}
+
+function nextLines(dir: string, { name, master }: InitOptions, publicKeyLine: string): readonly string[] {
+  const { host, port } = parseAddress(master.split(',')[0]?.trim() ?? '', DEFAULT_PORT);
+  const path = resolve(dir);
+  return [
+    publicKeyLine,
+    '',
+    `worker ${name} is made, and this is its public key. Let it in, as an operator of the master:`,
+    `  ssh -p ${port} YOU@${host} worker add ${name} < ${shellWord(join(path, 'key.pub'))}`,
+    'Then start it:',
+    `  trunkline worker start ${shellWord(path)} --detach`,
+  ];
 }
 
 /** Asks once, on a terminal; without one nothing is trusted. */
@@ -90,6 +97,11 @@ async function askOnTerminal(fingerprint: string): Promise<boolean> {
   try {
     const answer = await terminal.question(`the master's host key is ${fingerprint}. Is that right? (yes/no) `);
     return answer.trim().toLowerCase() === 'yes';
+  } catch (error) {
+    // ^C and ^D end the question, and with it the command.
+    if (errorCode(error) !== 'ABORT_ERR') throw error;
+    process.stderr.write('\n');
+    return false;
   } finally {
     terminal.close();
   }

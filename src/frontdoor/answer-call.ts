@@ -46,7 +46,7 @@ async function run(door: FrontDoor, asker: Asker, call: PersonCall): Promise<num
   const [first, ...rest] = words;
   if (first === undefined || first === 'help' || first === '--help') return await help(asker, rest, write);
   const verb = findVerb(words);
-  if (!verb) throw new UsageError(`there is no verb "${plain(first)}"; "help" lists them`);
+  if (!verb) throw noVerb(first);
   if (!mayActAs(asker.role, verb.role)) {
     throw new OperatorError(
       'forbidden',
@@ -67,6 +67,12 @@ async function run(door: FrontDoor, asker: Asker, call: PersonCall): Promise<num
     if (error instanceof UsageError) throw new UsageError(`${error.message}; usage: ${verb.usage}`, { cause: error });
     throw error;
   }
+}
+
+function noVerb(first: string): UsageError {
+  const longer = VERBS.filter((verb) => verb.name.startsWith(`${first} `)).map((verb) => `"${verb.name}"`);
+  if (longer.length > 0) return new UsageError(`"${plain(first)}" wants one word more: ${longer.join(' or ')}`);
+  return new UsageError(`there is no verb "${plain(first)}"; "help" lists them`);
 }
 
 function findVerb(words: readonly string[]): Verb | undefined {

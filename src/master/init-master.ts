@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import { UserMistake, errorCode, errorText } from '../base/errors.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { NAME_RULE, isName } from '../model/names.ts';
 import { formatPublicKey, makeKeyPair, parsePublicKeys } from '../transport/keys.ts';
 import { masterPaths } from './master-dir.ts';
@@ -95,16 +96,20 @@ function nextLines(dir: string, { listen, operator }: InitMasterOptions, fingerp
   const host = ['0.0.0.0', '::', ''].includes(listen.host) ? hostname() : listen.host;
   const port = listen.port === 0 ? 'PORT' : String(listen.port);
   const ssh = `ssh -p ${port} ${operator.name}@${host}`;
+  const folder = shellWord(dir);
   return [
     `the master's folder is made: ${dir}`,
     `host key ${fingerprint} (workers and people compare it at their first connection)`,
     '',
-    `1. start it:                        trunkline master start ${dir}`,
-    `2. ask it something:                ${ssh} help`,
-    `3. make a worker on its machine:    trunkline worker init WORKER-DIR --name ${FIRST_WORKER} --master ${host}:${port} --host-key ${fingerprint}`,
-    `4. let it in, with the line that printed:  ${ssh} worker add ${FIRST_WORKER} < WORKER-DIR/key.pub`,
-    `5. start it there:                  trunkline worker start WORKER-DIR`,
-    `6. the first build:                 ${ssh} force hello/hello --wait`,
+    '1. start it:',
+    `     trunkline master start ${folder} --detach`,
+    '2. ask it something:',
+    `     ${ssh} help`,
+    '3. make a worker, on its machine:',
+    `     trunkline worker init ~/worker --name ${FIRST_WORKER} --master ${host}:${port} --host-key ${fingerprint}`,
+    '   and do what that prints: let the worker in, start it',
+    '4. the first build:',
+    `     ${ssh} force hello/hello --wait`,
     '',
     `what it builds stands in ${join(dir, 'trunkline.config.ts')}`,
   ];

@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../base/atomic-file.ts';
 import { UserMistake, errorCode } from '../base/errors.ts';
 import { ulid } from '../base/ulid.ts';
 import { makeKeyPair } from '../transport/keys.ts';
-import { readHostKey } from '../transport/ssh-client.ts';
+import { SshConnectError, readHostKey } from '../transport/ssh-client.ts';
 import { parseMasterAddress } from './master-address.ts';
 import { FINGERPRINT, workerPaths } from './worker-dir.ts';
 import type { WorkerFile } from './worker-dir.ts';
@@ -92,7 +92,7 @@ async function trusted(master: string, options: InitWorkerOptions): Promise<read
     }
   }
   if (given.length > 0) return given;
-  const { fingerprint: shown } = await readHostKey(parseMasterAddress(master));
+  const shown = await askHostKey(master);
   if (!options.confirm) {
     throw new UserMistake(`the master shows host key ${shown}: compare it, then give it with --host-key ${shown}`);
   }
@@ -100,4 +100,16 @@ async function trusted(master: string, options: InitWorkerOptions): Promise<read
     throw new UserMistake(`the host key ${shown} of ${master} was not accepted: nothing was made`);
   }
   return [shown];
+}
+
+async function askHostKey(master: string): Promise<string> {
+  try {
+    return (await readHostKey(parseMasterAddress(master))).fingerprint;
+  } catch (error) {
+    if (!(error instanceof SshConnectError)) throw error;
+    throw new UserMistake(
+      `${error.message}: start the master, or give its fingerprint with --host-key ("master init" printed it)`,
+      { cause: error },
+    );
+  }
 }

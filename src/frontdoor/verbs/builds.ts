@@ -1,5 +1,6 @@
 import { readArguments, wholeNumber } from '../arguments.ts';
 import { buildTable } from '../show/build.ts';
+import { plain } from '../show/plain.ts';
 import { UsageError } from '../verb.ts';
 import type { Verb } from '../verb.ts';
 
@@ -20,7 +21,8 @@ export const builds: Verb = {
       throw new UsageError(`"${positionals[0]}" has too many slashes: it is PROJECT or PROJECT/BUILDER`);
     const list = await operator.builds(asker, { limit, ...(project && { project }), ...(builder && { builder }) });
     if (values.json) await write(`${JSON.stringify(list)}\n`);
-    else await write(list.length > 0 ? buildTable(list, clock.now()) : 'no builds yet\n');
+    else if (list.length > 0) await write(buildTable(list, clock.now()));
+    else await write(project === undefined ? 'no builds yet\n' : `no builds of ${plain(positionals[0] ?? '')} yet\n`);
     return 0;
   },
 };

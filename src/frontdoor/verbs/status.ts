@@ -1,3 +1,4 @@
+import type { WorkerView } from '../../master/operator.ts';
 import { readArguments } from '../arguments.ts';
 import { buildTable } from '../show/build.ts';
 import { plain } from '../show/plain.ts';
@@ -20,6 +21,8 @@ export const status: Verb = {
     const { connected, configured } = view.workers;
     await write(`${plain(view.title)}: ${connected} of ${configured} workers connected\n`);
     const now = clock.now();
+    const away = (await operator.workers(asker)).filter((one) => one.isConfigured && one.state !== 'connected');
+    if (away.length > 0) await write(`away: ${away.map((one) => awayLine(one, now)).join(', ')}\n`);
     await write(view.running.length > 0 ? `\nrunning\n${buildTable(view.running, now)}` : '\nnothing runs\n');
     if (view.waiting.length > 0) {
       const rows = view.waiting.map((request) => [
@@ -34,3 +37,8 @@ export const status: Verb = {
     return 0;
   },
 };
+
+function awayLine(worker: WorkerView, nowMs: number): string {
+  const how = worker.sinceMs === null ? 'never seen' : `for ${howLong(nowMs - worker.sinceMs)}`;
+  return plain(`${worker.name} (${how})`);
+}
