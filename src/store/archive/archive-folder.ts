@@ -28,9 +28,7 @@ export class ArchiveFolder {
         const { size } = await file.stat();
         if (size < length) throw lacks(path, length, size);
         if (size > length) await file.truncate(length);
-        let at = length;
-        for (const body of bodies) at = await writeAll(file, body, at);
-        await file.datasync();
+        await appendAll(file, bodies, length);
       } finally {
         await file.close();
       }
@@ -77,6 +75,18 @@ export class ArchiveFolder {
     const folder = dirname(path);
     if ((await mkdir(folder, { recursive: true, mode: 0o750 })) !== undefined) await syncFolder(dirname(folder));
     return open(path, 'w+', 0o640);
+  }
+}
+
+/** All, durably, or nothing: on a full disk half a piece would take the room that the database needs. */
+async function appendAll(file: FileHandle, bodies: readonly Uint8Array[], length: number): Promise<void> {
+  try {
+    let at = length;
+    for (const body of bodies) at = await writeAll(file, body, at);
+    await file.datasync();
+  } catch (error) {
+    await file.truncate(length).catch(() => undefined); // The first error says more.
+    throw error;
   }
 }
 
