@@ -5,6 +5,9 @@ import type { FrameChannel } from './frame-channel.ts';
 import { checkKind, transferOf } from './routes.ts';
 import type { Routes } from './routes.ts';
 
+/** Files under way of one worker, far more than it has builds. */
+const MOST_TRANSFERS = 10_000;
+
 export interface MasterRoutesOptions {
   readonly control: FrameChannel;
   /** Tells the worker how many session channels to hold open. */
@@ -109,9 +112,9 @@ export class MasterRoutes implements Routes {
     const { type, session } = message;
     if (type === 'command.finished') this.#transfers.delete(message.fields.command);
     if (from.subsystem === 'trunkline-bulk') {
-      const transfer = transferOf(type, message.fields);
-      if (transfer !== undefined) this.#transfers.set(transfer, this.#bulk.indexOf(from));
-      return this.#sessions.has(session);
+      if (!this.#sessions.has(session)) return false;
+      if (type === 'file.pull' || type === 'file.push') this.#begin(message.fields.command, this.#bulk.indexOf(from));
+      return true;
     }
     if (from.subsystem === 'trunkline-session') {
       const bound = this.#bySession.get(from);
@@ -128,6 +131,14 @@ export class MasterRoutes implements Routes {
 
   channelCount(): number {
     return 1 + this.#spare.size + this.#bySession.size + this.#bulk.filter((channel) => channel).length;
+  }
+
+  /** Only these two begin a transfer; what comes after its end (a last acknowledgement) is not to be remembered. */
+  #begin(transfer: string, bulk: number): void {
+    if (this.#transfers.size >= MOST_TRANSFERS && !this.#transfers.has(transfer)) {
+      throw new ProtocolError('unexpected', `more than ${MOST_TRANSFERS} transfers are begun and not finished`);
+    }
+    this.#transfers.set(transfer, bulk);
   }
 
   #wait(session: string): void {

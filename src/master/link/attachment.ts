@@ -3,6 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { Fields, Message } from '../../protocol/messages.ts';
+import { MiB } from '../../protocol/limits.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
 import type { Store } from '../../store/store.ts';
 import type { LinkEnd, MasterLink } from '../../transport/link.ts';
@@ -30,6 +31,8 @@ export interface AttachmentOptions {
 
 /** A worker that claims to hold more than this is broken. */
 const MAX_INVENTORY_FRAMES = 1_000;
+/** Of frames that wait for their answer; some ten thousands of commands. */
+const MAX_INVENTORY_BYTES = 16 * MiB;
 
 /** One connection of a worker, from its welcome to its end: `inventory -> ready -> ended`. */
 export class Attachment {
@@ -41,6 +44,7 @@ export class Attachment {
   /** The fence each session was opened with on this connection. */
   readonly #opened = new Map<string, number>();
   #frames = 0;
+  #waitingBytes = 0;
   #answering: Promise<void> = Promise.resolve();
 
   constructor(options: AttachmentOptions) {
@@ -118,7 +122,7 @@ export class Attachment {
     // A dead owner's last words, while its goodbye is on the way.
     if (this.#state === 'ended' || !this.#options.isOwner()) return;
     try {
-      if (message.type === 'inventory') this.#inventory(message.fields);
+      if (message.type === 'inventory') this.#inventory(message.fields, wireBytes);
       else this.#dispatch(message, wireBytes);
     } catch (error) {
       this.#fail(error);
@@ -203,11 +207,16 @@ export class Attachment {
     this.#link.releaseSession(session);
   }
 
-  #inventory(fields: Fields<'inventory'>): void {
-    if (this.#state !== 'inventory' || ++this.#frames > MAX_INVENTORY_FRAMES) {
+  #inventory(fields: Fields<'inventory'>, wireBytes: number): void {
+    this.#waitingBytes += wireBytes;
+    const isTooMuch = ++this.#frames > MAX_INVENTORY_FRAMES || this.#waitingBytes > MAX_INVENTORY_BYTES;
+    if (this.#state !== 'inventory' || isTooMuch) {
       throw new ProtocolError('unexpected', 'an inventory that has no place here');
     }
-    this.#answering = this.#answering.then(() => this.#answer(fields)).catch((error: unknown) => this.#fail(error));
+    this.#answering = this.#answering
+      .then(() => this.#answer(fields))
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => (this.#waitingBytes -= wireBytes));
   }
 
   async #answer(inventory: Fields<'inventory'>): Promise<void> {
@@ -235,7 +244,9 @@ export class Attachment {
   }
 
   /** Lets the command's output come in on this connection. */
-  #begin(post: CommandPost): Promise<number> {
+  async #begin(post: CommandPost): Promise<number> {
+    // This one's inventory may still be under review: from here on another connection reads the command's output.
+    if (this.#state === 'ended') throw new Error('another connection of this worker took over');
     return post.intake.begin(this.#chunks.repliesFor(post, (error) => this.#fail(error)));
   }
 

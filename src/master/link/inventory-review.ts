@@ -52,7 +52,9 @@ export class InventoryReview {
     }
     const sessions: SessionVerdict[] = [];
     for (const { session, fence } of inventory.sessions) {
-      const seat = this.#board.seat(session) ?? seats.get(session);
+      const known = this.#board.seat(session);
+      // Another worker's seat is none of this one's.
+      const seat = known?.worker === this.#worker ? known : seats.get(session);
       // The database was put back: with a lower fence than it has seen the worker would heed nothing.
       if (seat && seat.fence < fence) await this.#board.takeOver(seat, fence);
       sessions.push({ session, verdict: seat ? 'keep' : 'forget' });
@@ -78,7 +80,7 @@ export class InventoryReview {
       build.session === session &&
       seat?.buildId === build.id;
     if (!record || !seat || !isKnown || record.state === 'finished' || this.#board.isForgotten(command)) {
-      this.#board.remove(command);
+      if (this.#board.find(command)?.worker === this.#worker) this.#board.remove(command);
       return { verdict: { command, verdict: 'forget' } };
     }
     const taken = await this.#board.takeOver(seat, state.fence);

@@ -48,6 +48,8 @@ export class LogIntake {
   #wantedAt: number | undefined;
   #hasFailed = false;
   #isTelling = false;
+  /** Of `begin`: only the latest connection is told. */
+  #turn = 0;
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: IntakeOptions) {
@@ -62,10 +64,13 @@ export class LogIntake {
 
   /** A new connection: resolves to the offset to go on from. */
   async begin(replies: IntakeReplies): Promise<number> {
+    const turn = ++this.#turn;
     this.#replies = SILENT;
     await this.settled();
     const { logId, reread } = this.#options;
-    if (this.#hasFailed && logId !== undefined) this.#storedEnd = await reread(logId);
+    const end = this.#hasFailed && logId !== undefined ? await reread(logId) : this.#storedEnd;
+    if (turn !== this.#turn) return end;
+    this.#storedEnd = end;
     this.#hasFailed = false;
     this.#acceptedEnd = this.#storedEnd;
     this.#wantedAt = undefined;

@@ -119,6 +119,23 @@ describe('a master ends the link of a worker that', () => {
     }
   });
 
+  it('begins files without end, and finishes none', async () => {
+    const { carrier, link } = await raw();
+    await carrier.openChannel('trunkline-session');
+    link.bindSession('S');
+    const bulk = await carrier.openChannel('trunkline-bulk');
+    let isOver = false;
+    void link.closed.then(() => (isOver = true));
+    let begun = 0;
+    await until('it gave up', () => {
+      for (let i = 0; i < 1_000 && begun < 50_000; i++) {
+        bulk.write(encode('file.pull', 'S', { command: `c${++begun}`, fence: 1, offset: 0 }));
+      }
+      return isOver;
+    });
+    expect(await link.closed).toMatchObject({ code: 'unexpected' });
+  });
+
   it('says more than 4 KiB before its hello', async () => {
     const { worker, master } = memoryCarriers();
     const opened = openMasterLink(master, {

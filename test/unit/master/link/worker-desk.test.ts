@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deferred } from '../../../../src/base/deferred.ts';
 import type { Outcome } from '../../../../src/protocol/messages.ts';
 import { memoryCarriers } from '../../../../src/transport/memory-carrier.ts';
 import { until } from '../../../support/until.ts';
@@ -319,4 +320,56 @@ it('does not wait for a connection that never says hello when the master stops',
   bench.desk.accept('w', master);
   await bench.desk.close('the master stops');
   await worker.closed;
+});
+
+describe('a connection that is displaced while its inventory is reviewed', () => {
+  it('does not draw the answers of the log to itself', async () => {
+    const first = await connect();
+    const order = await bench.order();
+    const outcome = bench.run(order);
+    const start = await first.started(order.command);
+    await until('it is stored', async () => (await bench.store.commands.find(order.command))?.seenBy);
+
+    const { logs } = bench.store;
+    const find = logs.findByCommand.bind(logs);
+    const late = deferred();
+    let asked = 0;
+    logs.findByCommand = async (command) => {
+      if (++asked === 1) await late.promise;
+      return find(command);
+    };
+    const inventory = { sessions: [], commands: [held(start)], last: true };
+    const slow = await WorkerPeer.greet(bench.desk, { clock: bench.clock });
+    slow.link.send('inventory', '', inventory);
+    await until('its review has begun', () => asked === 1);
+    const second = await connect({}, inventory);
+    await second.got('session.open');
+    late.resolve();
+    await slow.link.closed;
+    await second.print(start, 0, bytes('output'));
+    await second.got('log.ack', ({ offset }) => offset === 6);
+    second.finish(start, 6);
+    expect(await outcome).toMatchObject({ status: 'exited' });
+  });
+});
+
+describe('a worker that names what is of another one in its inventory', () => {
+  it('changes nothing there', async () => {
+    const owner = await connect();
+    const order = await bench.order();
+    const outcome = bench.run(order);
+    const start = await owner.started(order.command);
+    const { session, fence } = bench.seat;
+    const thief = await connect(
+      { name: 'thief' },
+      { commands: [held(start)], sessions: [{ session, fence: fence + 100, directory: 'd' }] },
+    );
+    expect((await thief.got('inventory.answer')).fields).toMatchObject({
+      commands: [{ verdict: 'forget' }],
+      sessions: [{ verdict: 'forget' }],
+    });
+    owner.finish(start, 0);
+    expect(await outcome).toMatchObject({ status: 'exited' });
+    expect((await bench.store.workers.seats('w'))[0]?.fence).toBe(fence);
+  });
 });
