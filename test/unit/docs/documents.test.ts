@@ -1,0 +1,43 @@
+import { access, readFile, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { VERBS } from '../../../src/frontdoor/verbs/all.ts';
+import { EXIT_STATUS } from '../../../src/model/result.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
+
+async function documents(): Promise<readonly string[]> {
+  const inDocs = await readdir(join(ROOT, 'docs'), { recursive: true });
+  const all = [...(await readdir(ROOT)), ...inDocs.map((path) => join('docs', path)), 'keys.example/README.md'];
+  return all.filter((path) => path.endsWith('.md'));
+}
+
+test('Every link of the documents points to a file that is there', async () => {
+  const dead: string[] = [];
+  for (const path of await documents()) {
+    for (const [, target = ''] of (await read(path)).matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      await access(join(ROOT, dirname(path), target)).catch(() => dead.push(`${path}: ${target}`));
+    }
+  }
+  expect(dead).toEqual([]);
+});
+
+test('A decision note has at most 40 lines', async () => {
+  const long: string[] = [];
+  for (const name of await readdir(join(ROOT, 'docs/decisions'))) {
+    const lines = (await read(join('docs/decisions', name))).trimEnd().split('\n').length;
+    if (lines > 40) long.push(`${name}: ${lines}`);
+  }
+  expect(long).toEqual([]);
+});
+
+test('The operating manual shows each verb as it is used, and each exit status', async () => {
+  const manual = (await read('docs/operating.md')).replaceAll(String.raw`\|`, '|');
+  expect(VERBS.map(({ usage }) => usage).filter((usage) => !manual.includes(`| \`${usage}\` |`))).toEqual([]);
+  const statuses = new Set([...Object.values(EXIT_STATUS), 64, 66, 69, 70, 77]);
+  const table = manual.slice(manual.indexOf('| exit status |'), manual.indexOf('### JSON'));
+  expect(Array.from(statuses).filter((status) => !new RegExp(String.raw`\b${status}\b`).test(table))).toEqual([]);
+});
