@@ -6,7 +6,7 @@ import { serveControl } from '../base/control-socket.ts';
 import type { ControlServer } from '../base/control-socket.ts';
 import { deferred } from '../base/deferred.ts';
 import { Disposer } from '../base/disposer.ts';
-import { errorText } from '../base/errors.ts';
+import { UserMistake, errorText } from '../base/errors.ts';
 import { lockFolder } from '../base/folder-lock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Signal } from '../base/signal.ts';
@@ -63,7 +63,7 @@ export interface Worker {
   onState(listener: (state: WorkerState) => void): Cancel;
   /** Says goodbye and lets go of all; commands go on, and the next start finds them. */
   stop(): Promise<void>;
-  /** Resolves when it was stopped, by `stop` or over its control socket; never rejects. */
+  /** Resolves when it was stopped, by `stop` or over its control socket; rejects when it had to, its folder being gone. */
   readonly closed: Promise<void>;
 }
 
@@ -88,7 +88,8 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
         controlSocket: dir.paths.controlSocket,
       }),
     );
-    const parts = await openParts(dir, options, undo);
+    const gone = deferred();
+    const parts = await openParts(dir, options, undo, gone.resolve);
     const identity = await readIdentity(dir, options);
     const daemon = new Daemon({
       dir,
@@ -110,6 +111,7 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
     // Before the lock is let go: the file that goes with it must not be the next daemon's.
     undo.add(() => control.stopListening());
     daemon.start();
+    void gone.promise.then(() => daemon.giveUp(`${dir.paths.spool} was taken away: what ran there is lost`));
     return daemon;
   } catch (error) {
     await undo.dispose();
@@ -117,7 +119,12 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
   }
 }
 
-async function openParts(dir: WorkerDir, options: WorkerOptions, undo: Disposer): Promise<WorkerParts> {
+async function openParts(
+  dir: WorkerDir,
+  options: WorkerOptions,
+  undo: Disposer,
+  onGone: () => void,
+): Promise<WorkerParts> {
   const { clock, logger } = options;
   const { paths } = dir;
   const recordDir = join(paths.state, 'files');
@@ -126,7 +133,7 @@ async function openParts(dir: WorkerDir, options: WorkerOptions, undo: Disposer)
   undo.add(() => sessions.close());
   const records = await FileRecords.open(recordDir, logger);
   const program = options.keeperProgram === undefined ? {} : { program: options.keeperProgram };
-  const keeper = await openKeeper({ spoolDir: paths.spool, clock, logger, ...program });
+  const keeper = await openKeeper({ spoolDir: paths.spool, clock, logger, onGone, ...program });
   undo.add(() => keeper.close());
   const orders = new KeyedQueue((key, error) => logger.error(`an order failed: ${errorText(error)}`, { order: key }));
   const environment = (step: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> =>
@@ -175,10 +182,12 @@ class Daemon implements Worker {
   #loop: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   #freeBytes: number | undefined;
+  #failure: UserMistake | undefined;
 
   constructor(options: DaemonOptions) {
     this.name = options.dir.name;
     this.#options = options;
+    this.#closed.promise.catch(() => undefined); // Whoever waits for it hears of it.
   }
 
   get closed(): Promise<void> {
@@ -210,6 +219,12 @@ class Daemon implements Worker {
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
+  }
+
+  /** Stops for good, as one that is started again finds the truth: no folder, or a new one, whose commands are lost. */
+  giveUp(message: string): Promise<void> {
+    this.#failure ??= new UserMistake(message, { exitStatus: 1 });
+    return this.stop();
   }
 
   async #connect(): Promise<Link> {
@@ -274,7 +289,8 @@ class Daemon implements Worker {
     } catch (error) {
       this.#options.logger.warn(`not all could be put away: ${errorText(error)}`);
     }
-    this.#closed.resolve();
+    if (this.#failure) this.#closed.reject(this.#failure);
+    else this.#closed.resolve();
   }
 
   #goodbye(): void {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cancel, Clock } from '../../base/clock.ts';
@@ -28,6 +29,8 @@ export interface KeeperOptions {
   readonly limits?: Partial<KeeperLimits>;
   /** The built keeper-main.js. */
   readonly program?: string;
+  /** The spool was taken away: its commands are lost, and the keeper is of no use any more. */
+  readonly onGone?: () => void;
 }
 
 const START_TRIES = 3;
@@ -54,6 +57,7 @@ class SpoolKeeper implements Keeper {
   /** Each looks through the whole process table. */
   readonly #gate = new Gate(RECOVERIES_AT_ONCE);
   readonly #recoveries = new Map<string, Promise<void>>();
+  readonly #onGone: (() => void) | undefined;
   /** Real time, whatever the clock: it looks after real processes. */
   #inspector: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -62,6 +66,7 @@ class SpoolKeeper implements Keeper {
     const { spoolDir, logger, clock } = options;
     this.#logger = logger;
     this.#clock = clock;
+    this.#onGone = options.onGone;
     this.#spool = new Spool(spoolDir);
     this.#lines = new KeeperLines({
       spoolDir,
@@ -179,12 +184,20 @@ class SpoolKeeper implements Keeper {
   #inspect(): void {
     if (this.#isClosed) return;
     this.#inspectNow().catch((error: unknown) => {
+      if (this.#isClosed) return;
+      if (!existsSync(this.#spool.dir)) {
+        clearInterval(this.#inspector);
+        this.#onGone?.();
+        return;
+      }
       this.#logger.warn('looking after the keepers failed, it is tried again', { error: errorText(error) });
     });
   }
 
   async #inspectNow(): Promise<void> {
-    await Promise.all([this.#connect(), ...this.#recoverDead()]);
+    // First what may throw: with a promise begun before it, that one's failure would be nobody's.
+    const recoveries = this.#recoverDead();
+    await Promise.all([this.#connect(), ...recoveries]);
   }
 
   async #connect(): Promise<void> {
@@ -192,7 +205,7 @@ class SpoolKeeper implements Keeper {
     if (await this.#lines.connect()) this.#onProgress(this.#spool.list().map(({ command }) => command));
   }
 
-  /** Never rejects. */
+  /** Throws when the spool cannot be read; what it gives never rejects. */
   #recoverDead(): Promise<void>[] {
     const keepers = new Map<string, boolean>();
     const isDead = ({ keeper }: Claim): boolean => {

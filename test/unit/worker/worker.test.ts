@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -189,6 +189,28 @@ test('what cannot be run is refused with a reason, which survives a restart', as
   await until('it told what it holds', () => it.master.inventory !== before);
   const told = it.master.inventory?.commands.map(({ command, outcome }) => [command, outcome?.status]).sort();
   expect(told).toEqual(['u.1.1', 'u.1.2', 'u.1.3'].map((command) => [command, 'refused']));
+});
+
+test('a work folder that was removed is made anew', async () => {
+  it.master.seat('s1', 'p/b');
+  await it.start();
+  await it.master.end(it.master.run('u.1.1', 's1', 'true'));
+  await rm(it.work(), { recursive: true });
+  expect(await it.master.end(it.master.run('u.1.2', 's1', 'pwd'))).toMatchObject({ status: 'exited', exitCode: 0 });
+});
+
+test('a daemon whose spool is taken away stops and says so, and the next one tells that nothing is left', async () => {
+  it.master.seat('s1', 'p/b');
+  const lost = it.master.run('u.1.1', 's1', 'echo up; exec sleep 600');
+  const worker = await it.start();
+  await until('it is up', () => lost.storedEnd > 0);
+  await rm(join(it.dir, 'spool'), { recursive: true, maxRetries: 10 });
+  await expect(worker.closed).rejects.toThrow('spool was taken away');
+  const before = it.master.inventory;
+  lost.isForgotten = true;
+  await it.start();
+  await until('it told what it holds', () => it.master.inventory !== before);
+  expect(it.master.inventory?.commands).toEqual([]);
 });
 
 test('a session’s folder may not lie outside the work folder', async () => {
