@@ -11,6 +11,8 @@ import type { BuildTools } from './step-run.ts';
 
 /** After a stop, steps that always run may clean up for so long. */
 const CLEANUP_LIMIT_MS = 5 * 60_000;
+/** The begin of a step waits so long for the step's first record, so that one commit takes both. */
+const FIRST_RECORD_MS = 5;
 /** Where something is to be cleaned up, a worker that is away may take so long to come back: twice its longest pause. */
 const RETURN_LIMIT_MS = 60_000;
 
@@ -188,15 +190,14 @@ export class BuildRun {
   ): Promise<StepReport | undefined> {
     const { tools, build } = this.#options;
     const { store, clock } = tools;
-    // In one turn, so that one commit takes both.
-    this.#writeEnd();
-    if (stored?.state !== 'running') this.#write(store.builds.startStep(build.id, index, clock.now()));
     const { id, uid, number, project, builder, worker, reason, owner, source } = build;
     const before = {
       ...propertiesBefore(index, context.initial, context.records),
       ...Object.fromEntries(context.written),
     };
     const facts: BuildFacts = { id, uid, number, project, builder, worker, reason, owner, source, properties: before };
+    const begin = this.#beginning(index, stored);
+    const cancelBegin = clock.after(FIRST_RECORD_MS, begin);
     const run = new StepRun({
       tools,
       build,
@@ -205,17 +206,33 @@ export class BuildRun {
       facts,
       records: context.records.filter((record) => record.step === index),
       onProperty: (name, value) => context.written.set(name, value),
+      onRecord: begin,
     });
     this.#current = { run, rules: shape.rules };
     if (this.#isDetached) run.detach();
     if (this.#stopReason !== undefined && (this.#isCutShort || !shape.rules.alwaysRun)) run.interrupt(this.#stopReason);
-    const report = await run.run();
+    const report = await run.run().finally(cancelBegin);
     this.#current = undefined;
+    begin();
     await this.#written;
     if (!report) return undefined;
     const endedAtMs = clock.now();
     this.#endStep = () => store.builds.finishStep(id, index, report.result, report.summary, endedAtMs);
     return report;
+  }
+
+  /** Writes once that the step before has ended and this one begins: in one turn, so that one commit takes both. */
+  #beginning(index: number, stored: Step | undefined): () => void {
+    const { tools, build } = this.#options;
+    const { store, clock } = tools;
+    const startedAtMs = clock.now();
+    let hasBegun = false;
+    return () => {
+      if (hasBegun) return;
+      hasBegun = true;
+      this.#writeEnd();
+      if (stored?.state !== 'running') this.#write(store.builds.startStep(build.id, index, startedAtMs));
+    };
   }
 
   /** A step that was cut off may have left a log open: no more will come. */

@@ -38,6 +38,8 @@ export interface StepRunOptions {
   readonly records: readonly CommandRecord[];
   /** A property was set, and is stored. */
   readonly onProperty: (name: string, value: Json) => void;
+  /** Called before each new record of the step, in the same turn, so that one commit takes what is written then too. */
+  readonly onRecord: () => void;
 }
 
 /** The record of a call was just made, with its log. */
@@ -76,10 +78,17 @@ export class StepRun {
 
   constructor(options: StepRunOptions) {
     this.#options = options;
-    const { tools, build, step, records } = options;
+    const { tools, build, step, records, onRecord } = options;
+    const { commands } = tools.store;
     this.#inherited = new Set(records.filter(isUnfinishedOnWorker).map((record) => record.id));
     this.#journal = new Journal({
-      commands: tools.store.commands,
+      commands: {
+        start(...record) {
+          onRecord();
+          return commands.start(...record);
+        },
+        finish: (...answer) => commands.finish(...answer),
+      },
       clock: tools.clock,
       build,
       step: step.index,
