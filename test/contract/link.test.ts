@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
+import { LIMITS } from '../../src/protocol/limits.ts';
 import type { Fields, Message, MessageType } from '../../src/protocol/messages.ts';
 import type { Carrier } from '../../src/transport/carrier.ts';
 import type { Link, MasterLink } from '../../src/transport/link.ts';
@@ -124,6 +125,47 @@ describe.each(Object.keys(CARRIERS))('a link over %s', (kind) => {
       pump();
       await done;
       expect(received.digest('hex')).toBe(sent.digest('hex'));
+    });
+
+    it('lets every session end the chunk it begins, though credit comes back for whole chunks only', async () => {
+      const { worker, master } = await links(useMux);
+      const sessions = Array.from({ length: 20 }, (_, index) => `S${index}`);
+      for (const session of sessions) await openSession(worker, master, session);
+      const perSession = 3;
+      const body = randomBytes(LIMITS.chunkBytes);
+      const left = new Map(sessions.map((session) => [session, perSession]));
+      const send = (session: string): void => {
+        for (let rest = left.get(session) ?? 0; rest > 0; rest--) {
+          const head = {
+            command: 'c',
+            fence: 1,
+            offset: 0,
+            length: body.length,
+            atMs: 0,
+            lines: 0,
+            codec: 'raw' as const,
+          };
+          if (!worker.sendChunk(session, head, body)) return;
+          left.set(session, rest - 1);
+        }
+      };
+      const begun = new Map<string, number>();
+      let whole = 0;
+      const done = new Promise<void>((resolve) => {
+        master.onMessage((message, wireBytes) => {
+          if (message.type !== 'log.append') return;
+          const { session, fields } = message;
+          begun.set(session, (begun.get(session) ?? 0) + wireBytes);
+          if (fields.position + fields.bytes.length < fields.size) return;
+          master.consumed(session, begun.get(session) ?? 0);
+          begun.delete(session);
+          whole += 1;
+          if (whole === sessions.length * perSession) resolve();
+        });
+      });
+      worker.onRoom(send);
+      for (const session of sessions) send(session);
+      await done;
     });
 
     it('stops a sender whose bytes nobody deals with, and no other session', async () => {
