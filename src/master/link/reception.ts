@@ -52,6 +52,9 @@ const RETRY_AFTER_STOP_MS = 2_000;
 /** For what is queued, the goodbye at the end of it. */
 const CLOSE_GRACE_MS = 2_000;
 
+/** For nobody: the line is gone. */
+const GONE: Fields<'goodbye'> = { code: 'unexpected', message: 'the connection ended before the worker was judged' };
+
 /** Lets workers in: greets, judges by the one-owner rule, stores the epoch before the welcome, and knows who is here. */
 export class Reception {
   readonly #options: ReceptionOptions;
@@ -117,6 +120,8 @@ export class Reception {
     const { clock, logger, creditPool, heartbeatMs, masterId, store } = this.#options;
     const door = this.#door(name);
     let owner: Owner | undefined;
+    let isGone = false;
+    void carrier.closed.then(() => (isGone = true));
     this.#greeting.add(carrier);
     try {
       const { link } = await openMasterLink(carrier, {
@@ -126,7 +131,10 @@ export class Reception {
         creditPool,
         ...(heartbeatMs !== undefined && { heartbeatMs }),
         admit: async (hello) => {
-          const admitted = await this.#inTurn(door, () => this.#admit(door, hello, carrier));
+          const admitted = await this.#inTurn(door, async () =>
+            // Its turn may come late: who is gone by then may push nobody away.
+            isGone ? { goodbye: GONE } : await this.#admit(door, hello, carrier),
+          );
           if ('goodbye' in admitted) return admitted;
           owner = admitted;
           return { epoch: admitted.epoch, masterId };

@@ -373,3 +373,23 @@ describe('a worker that names what is of another one in its inventory', () => {
     expect((await bench.store.workers.seats('w'))[0]?.fence).toBe(fence);
   });
 });
+
+it('a newcomer that is gone before it is judged displaces nobody', async () => {
+  const owner = await connect();
+  // The owner does not answer the probe yet, so that the next ones wait for their turn.
+  owner.faults.stall('worker');
+  const stranger = WorkerPeer.greet(bench.desk, { clock: bench.clock, installId: 'install-2', bootId: 'boot-2' });
+  const refused = expect(stranger).rejects.toMatchObject({ code: 'duplicate-worker' });
+  const { worker, master, faults } = memoryCarriers();
+  const late = WorkerPeer.greet(bench.desk, { clock: bench.clock }, { worker, master, faults });
+  const lost = expect(late).rejects.toMatchObject({ code: 'lost' });
+  // Its hello arrives, and waits.
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+  faults.cut();
+  await lost;
+  owner.faults.flow('worker');
+  await refused;
+  const after = await connect({ installId: 'install-3', bootId: 'boot-3' }).catch((error: unknown) => error);
+  expect(after).toMatchObject({ code: 'duplicate-worker' });
+  expect(bench.desk.connected().has('w')).toBe(true);
+});

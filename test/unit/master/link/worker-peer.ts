@@ -33,9 +33,12 @@ export class WorkerPeer {
   }
 
   /** Greets; the inventory is the test's next word. */
-  static async greet(desk: OpenWorkerDesk, options: PeerOptions): Promise<WorkerPeer> {
+  static async greet(
+    desk: OpenWorkerDesk,
+    options: PeerOptions,
+    { worker, master, faults } = memoryCarriers(),
+  ): Promise<WorkerPeer> {
     const { clock, name = 'w', installId = 'install-1', bootId = 'boot-1', host = 'host-1', useMux = false } = options;
-    const { worker, master, faults } = memoryCarriers();
     desk.accept(name, master);
     const { link } = await openWorkerLink(worker, {
       hello: {
