@@ -23,6 +23,8 @@ export interface PersonSessionOptions {
 }
 
 const PIECE_BYTES = 64 * 1024;
+/** While keys are exchanged, nothing tells when the bytes that wait for that may go. */
+const KEY_EXCHANGE_LOOK_MS = 20;
 const STDERR_MAX = 8 * 1024;
 const CONTROL_C = 3;
 const CONTROL_D = 4;
@@ -102,7 +104,9 @@ export class PersonSession implements PersonCall {
       // The callback comes when the window took it all; never, when the channel was closed meanwhile.
       await this.#orGone((done) => channel.write(piece, done));
       while (!this.#isOver() && socket.writableLength + rekeyQueueBytes(connection) > LIMITS.socketQueueBytes) {
-        await this.#orGone((done) => (socket.writableNeedDrain ? socket.once('drain', done) : setImmediate(done)));
+        await this.#orGone((done) =>
+          socket.writableNeedDrain ? socket.once('drain', done) : setTimeout(done, KEY_EXCHANGE_LOOK_MS),
+        );
       }
     }
   }
@@ -113,6 +117,7 @@ export class PersonSession implements PersonCall {
       const { signal } = this;
       const done = (): void => {
         signal.removeEventListener('abort', done);
+        this.#options.socket.off('drain', done);
         resolve();
       };
       signal.addEventListener('abort', done);

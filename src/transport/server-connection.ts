@@ -82,6 +82,8 @@ export class ServerConnection<P extends SshPrincipal> {
     raw.on('rekey', () => {
       if (!this.#login.principal) this.#breakOff('keys were exchanged anew before the login');
     });
+    // Each call of a person may wait for the socket to drain.
+    socket.setMaxListeners(options.limits.channelsOfPerson + 20);
     socket.on('data', () => this.#checkMemory());
     socket.once('close', () => this.#closed());
     this.#login = new SshLogin<P>({
