@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { UserMistake, errorCode, errorText } from './errors.ts';
 import type { Logger } from './logger.ts';
+import { shellWord } from './shell-word.ts';
 import { socketPath } from './socket-path.ts';
 
 export type ControlReply =
@@ -49,7 +50,7 @@ export async function callControl(wanted: string, verb: string, timeoutMs: numbe
 export async function askDaemon(noun: string, dir: string, socket: string, verb: string): Promise<object> {
   const reply = await callControl(socket, verb, ANSWER_TIMEOUT_MS);
   if (reply.kind === 'nobody') {
-    throw new UserMistake(`no ${noun} runs in ${dir}: start it with "trunkline ${noun} start ${dir}"`);
+    throw new UserMistake(`no ${noun} runs in ${dir}: start it with "trunkline ${noun} start ${shellWord(dir)}"`);
   }
   if (reply.kind === 'silent') throw new UserMistake(`the ${noun} in ${dir} did not answer: look at its log`);
   const answer = JSON.parse(reply.line) as { readonly error?: unknown };

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { callControl } from './control-socket.ts';
 import { UserMistake, errorCode } from './errors.ts';
+import { shellWord } from './shell-word.ts';
 
 export interface FolderLockOptions {
   /** `master`, `worker`: what the folder is of. */
@@ -23,7 +24,9 @@ const ANSWER_TIMEOUT_MS = 2_000;
  */
 export async function lockFolder(options: FolderLockOptions): Promise<() => Promise<void>> {
   const { noun, dir } = options;
-  const taken = new UserMistake(`a ${noun} runs in ${dir} already: stop it first with "trunkline ${noun} stop ${dir}"`);
+  const taken = new UserMistake(
+    `a ${noun} runs in ${dir} already: stop it first with "trunkline ${noun} stop ${shellWord(dir)}"`,
+  );
   const release = process.platform === 'linux' ? await holdName(await lockName(options), taken) : undefined;
   if ((await callControl(options.controlSocket, 'status', ANSWER_TIMEOUT_MS)).kind === 'answer') {
     await release?.();

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserMistake, errorCode, errorText } from '../base/errors.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { loadPrivateKey } from '../transport/keys.ts';
 import type { SshPrivateKey } from '../transport/keys.ts';
 
@@ -37,9 +38,12 @@ export async function readListen(paths: MasterPaths): Promise<Listen> {
     if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') {
       throw new UserMistake(`${paths.settings} cannot be read: ${errorText(error)}`, { cause: error });
     }
-    throw new UserMistake(`${paths.dir} is no master's folder: make one with "trunkline master init ${paths.dir}"`, {
-      cause: error,
-    });
+    throw new UserMistake(
+      `${paths.dir} is no master's folder: make one with "trunkline master init ${shellWord(paths.dir)}"`,
+      {
+        cause: error,
+      },
+    );
   }
   const listen = parseListen(text);
   if (!listen) {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserMistake, errorCode, errorText } from '../base/errors.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { list, mapOf, matching, object, optional, text } from '../protocol/schema.ts';
 import type { Checked } from '../protocol/schema.ts';
 import { parseMasterAddress } from './master-address.ts';
@@ -80,7 +81,7 @@ async function readWorkerFile(dir: string, file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (errorCode(error) === 'ENOENT') {
-      throw new UserMistake(`${dir} is no worker's folder: make one with "trunkline worker init ${dir} …"`, {
+      throw new UserMistake(`${dir} is no worker's folder: make one with "trunkline worker init ${shellWord(dir)} …"`, {
         cause: error,
       });
     }
