@@ -34,6 +34,18 @@ test('A decision note has at most 40 lines', async () => {
   expect(long).toEqual([]);
 });
 
+test('The README asks the first configuration for what is in it', async () => {
+  const readme = await read('README.md');
+  const first = await read('src/master/init-master.ts');
+  const [, builder = '', step = ''] = /log ([\w/]+)#1 (\w+)/.exec(readme) ?? [];
+  expect(readme).toContain(`force ${builder} --wait`);
+  for (const name of builder.split('/')) expect(first).toMatch(new RegExp(`(project|builder)\\('${name}'`));
+  expect(first).toContain(`sh('${step}'`);
+  const [, worker = ''] = /worker init .* --name (\w+)/.exec(readme) ?? [];
+  expect(first).toContain(`FIRST_WORKER = '${worker}'`);
+  expect(readme).toContain(`worker add ${worker} <`);
+});
+
 test('The operating manual shows each verb as it is used, and each exit status', async () => {
   const manual = (await read('docs/operating.md')).replaceAll(String.raw`\|`, '|');
   expect(VERBS.map(({ usage }) => usage).filter((usage) => !manual.includes(`| \`${usage}\` |`))).toEqual([]);
