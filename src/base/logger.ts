@@ -1,4 +1,5 @@
 import winston from 'winston';
+import { plain } from './plain.ts';
 
 /** What every part of the program logs with; fields are flat and hold no secret. */
 export interface Logger {
@@ -24,7 +25,8 @@ export function openLogger(options: LoggerOptions = {}): Logger & { end(): Promi
     : new transports.Console({ stderrLevels: ['debug', 'info', 'warn', 'error'] });
   const text = format.printf(({ timestamp, level, message, ...fields }) => {
     const rest = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
-    return `${String(timestamp)} ${level} ${String(message)}${rest}`;
+    // A terminal shows it, and the other side's words may be in it.
+    return plain(`${String(timestamp)} ${level} ${String(message)}${rest}`);
   });
   const logger = winston.createLogger({
     level: options.level ?? 'info',

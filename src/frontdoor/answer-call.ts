@@ -6,7 +6,7 @@ import { OperatorError } from '../master/operator.ts';
 import type { Asker, Operator, OperatorErrorCode } from '../master/operator.ts';
 import type { PersonCall } from '../transport/person-call.ts';
 import { article, helpOf, helpPage } from './help.ts';
-import { plain } from './show/plain.ts';
+import { plain } from '../base/plain.ts';
 import { EX_NOT_FOUND, EX_NO_RIGHT, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE, UsageError } from './verb.ts';
 import type { Verb } from './verb.ts';
 import { VERBS } from './verbs/all.ts';

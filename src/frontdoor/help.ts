@@ -1,6 +1,6 @@
 import { mayActAs } from '../model/principal.ts';
 import type { Asker } from '../master/operator.ts';
-import { plain } from './show/plain.ts';
+import { plain } from '../base/plain.ts';
 import type { Verb } from './verb.ts';
 
 /** What this person may say, and how. */

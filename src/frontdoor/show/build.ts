@@ -1,5 +1,5 @@
 import type { BuildView, StepView } from '../../master/operator.ts';
-import { plain } from './plain.ts';
+import { plain } from '../../base/plain.ts';
 import { table } from './table.ts';
 import { howLong, when } from './time.ts';
 

@@ -1,4 +1,4 @@
-import { plain } from './plain.ts';
+import { plain } from '../../base/plain.ts';
 
 /** Rows as aligned columns, two blanks between; the last column is not padded. Cells are made safe for a terminal. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,6 +1,6 @@
 import { readArguments, wholeNumber } from '../arguments.ts';
 import { buildTable } from '../show/build.ts';
-import { plain } from '../show/plain.ts';
+import { plain } from '../../base/plain.ts';
 import { UsageError } from '../verb.ts';
 import type { Verb } from '../verb.ts';
 

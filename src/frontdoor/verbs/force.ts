@@ -2,7 +2,7 @@ import { EXIT_STATUS } from '../../model/result.ts';
 import type { BuildView, RequestView } from '../../master/operator.ts';
 import { readArguments } from '../arguments.ts';
 import { buildName, outcomeOf, stepLine } from '../show/build.ts';
-import { plain } from '../show/plain.ts';
+import { plain } from '../../base/plain.ts';
 import { howLong } from '../show/time.ts';
 import { EX_UNAVAILABLE, UsageError } from '../verb.ts';
 import type { Verb, VerbContext } from '../verb.ts';

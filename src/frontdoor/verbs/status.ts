@@ -1,7 +1,7 @@
 import type { WorkerView } from '../../master/operator.ts';
 import { readArguments } from '../arguments.ts';
 import { buildTable } from '../show/build.ts';
-import { plain } from '../show/plain.ts';
+import { plain } from '../../base/plain.ts';
 import { table } from '../show/table.ts';
 import { howLong } from '../show/time.ts';
 import type { Verb } from '../verb.ts';

@@ -1,5 +1,5 @@
 import { readArguments } from '../arguments.ts';
-import { plain } from '../show/plain.ts';
+import { plain } from '../../base/plain.ts';
 import type { Verb } from '../verb.ts';
 
 export const stop: Verb = {

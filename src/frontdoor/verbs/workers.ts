@@ -1,7 +1,7 @@
 import { parsePublicKeys } from '../../transport/keys.ts';
 import { errorText } from '../../base/errors.ts';
 import { readArguments } from '../arguments.ts';
-import { plain } from '../show/plain.ts';
+import { plain } from '../../base/plain.ts';
 import { table } from '../show/table.ts';
 import { howLong } from '../show/time.ts';
 import { UsageError } from '../verb.ts';

@@ -1,6 +1,6 @@
 import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { plain } from '../../../src/frontdoor/show/plain.ts';
+import { plain } from '../../../src/base/plain.ts';
 import { table } from '../../../src/frontdoor/show/table.ts';
 import { howLong, when } from '../../../src/frontdoor/show/time.ts';
 
