@@ -19,7 +19,7 @@ const RETURN_LIMIT_MS = 60_000;
 export interface BuildRunOptions {
   readonly tools: BuildTools;
   readonly build: Build;
-  /** Of the configuration the build keeps; undefined when it has no such builder (then the build cannot go on). */
+  /** Of the configuration the build keeps; undefined when that has none or cannot be loaded (then the build cannot go on). */
   readonly builder: BuilderShape | undefined;
   /** Something of it changed in the store. */
   readonly onProgress: () => void;
@@ -124,7 +124,7 @@ export class BuildRun {
     const { tools, build, builder } = this.#options;
     const { store } = tools;
     const seat = (await store.workers.seats(build.worker)).find(({ session }) => session === build.session);
-    if (!builder) return failed(`builder ${build.project}/${build.builder} is not in the configuration of this build`);
+    if (!builder) return await this.#giveUp();
     if (!seat) return failed(`the build has lost its seat on ${build.worker}`);
     const context = { ...(await this.#readContext()), seat };
     tools.desk.openSeat(seat);
@@ -154,6 +154,23 @@ export class BuildRun {
     const joined = joinResults(ended);
     if (this.#stopReason !== undefined) return { result: worse(joined, 'cancelled'), summary: this.#stopReason };
     return { result: joined, summary };
+  }
+
+  /** Nothing of it can be run any more. What it left on its worker ends there. */
+  async #giveUp(): Promise<{ readonly result: Result; readonly summary: string }> {
+    const { tools, build } = this.#options;
+    const { id, project, builder } = build;
+    const { result, summary } =
+      this.#stopReason === undefined
+        ? failed(`builder ${project}/${builder} is not in the configuration of this build`)
+        : { result: 'cancelled' as const, summary: this.#stopReason };
+    const { steps, records } = await this.#readContext();
+    for (const record of records) if (record.state === 'started') tools.desk.forget(record.id);
+    const { store, clock } = tools;
+    for (const { index, state } of steps) {
+      if (state === 'running') this.#write(store.builds.finishStep(id, index, result, summary, clock.now()));
+    }
+    return { result, summary };
   }
 
   /**

@@ -20,7 +20,8 @@ export class Builds {
   readonly #options: BuildsOptions;
   readonly #running = new Map<number, { run: BuildRun | undefined; readonly stops: string[] }>();
   readonly #underWay = new Set<Promise<void>>();
-  readonly #retries = new Set<Cancel>();
+  /** Builds that are tried again later. */
+  readonly #retries = new Map<number, Cancel>();
   #isClosed = false;
 
   constructor(options: BuildsOptions) {
@@ -47,26 +48,28 @@ export class Builds {
     const running = this.#running.get(id);
     if (running?.run) running.run.stop(reason);
     else running?.stops.push(reason);
+    // One that could not go on is to end now, not at its next try.
+    if (this.#retries.has(id)) this.#startAgain(id);
     bus.publish('builds', id);
   }
 
   /** Lets go of all of them: they go on at their workers, and are adopted at the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const cancel of this.#retries) cancel();
+    for (const cancel of this.#retries.values()) cancel();
     for (const { run } of this.#running.values()) run?.detach();
     await Promise.all(this.#underWay);
   }
 
   async #run(build: Build): Promise<void> {
-    const { bus, logger, configOf } = this.#options;
+    const { bus, logger } = this.#options;
     const publish = (): void => bus.publish('builds', build.id);
     try {
-      const config = await configOf(build.configHash);
+      const config = await this.#configOf(build);
       const run = new BuildRun({
         tools: this.#options,
         build,
-        builder: findBuilder(config, build),
+        builder: config && findBuilder(config, build),
         onProgress: publish,
       });
       const entry = this.#running.get(build.id);
@@ -90,21 +93,41 @@ export class Builds {
     }
   }
 
+  /** Undefined when it cannot be loaded for a build that is to be stopped: that one ends without it. */
+  async #configOf(build: Build): Promise<ConfigShape | undefined> {
+    try {
+      return await this.#options.configOf(build.configHash);
+    } catch (error) {
+      const isStopped = build.stopReason !== undefined || this.#running.get(build.id)?.stops.length;
+      if (!isStopped) throw error;
+      this.#options.logger.warn('a stopped build ends without its configuration', {
+        build: build.id,
+        error: errorText(error),
+      });
+      return undefined;
+    }
+  }
+
   #tryAgain(id: number): void {
-    const { clock, store, logger } = this.#options;
-    const cancel = clock.after(TRY_AGAIN_MS, () => {
-      this.#retries.delete(cancel);
-      store.builds.find(id).then(
-        (build) => {
-          if (build?.state === 'running') this.start(build);
-        },
-        (error: unknown) => {
-          logger.error('a build could not be read; it is tried again', { build: id, error: errorText(error) });
-          if (!this.#isClosed) this.#tryAgain(id);
-        },
-      );
-    });
-    this.#retries.add(cancel);
+    this.#retries.set(
+      id,
+      this.#options.clock.after(TRY_AGAIN_MS, () => this.#startAgain(id)),
+    );
+  }
+
+  #startAgain(id: number): void {
+    const { store, logger } = this.#options;
+    this.#retries.get(id)?.();
+    this.#retries.delete(id);
+    store.builds.find(id).then(
+      (build) => {
+        if (build?.state === 'running') this.start(build);
+      },
+      (error: unknown) => {
+        logger.error('a build could not be read; it is tried again', { build: id, error: errorText(error) });
+        if (!this.#isClosed) this.#tryAgain(id);
+      },
+    );
   }
 }
 

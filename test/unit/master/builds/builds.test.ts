@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { until } from '../../../support/until.ts';
@@ -173,6 +173,32 @@ test('a build goes on over restarts of the master: what was done is not done aga
   expect(await readFile(join(farm.dir, 'b.starts'), 'utf8')).toBe('x\n');
   expect(await farm.log(build.id, 'code', 'b')).toBe('b is done\n');
   expect(await readFile(join(farm.dir, 'back'), 'utf8')).toBe('from the master');
+});
+
+test('a build whose configuration cannot be loaded any more can be stopped, and leaves nothing running', async () => {
+  const pid = join(farm.dir, 'left-pid');
+  const needed = join(farm.dir, 'needed');
+  await writeFile(needed, '');
+  const body = CONFIG(farm.dir)
+    .replace("'echo 1'", () => `'echo $$ > ${pid}.new; mv ${pid}.new ${pid}; exec sleep 1000'`)
+    .replace('workers:', () => `...(existsSync('${needed}') ? {} : { missing: true }), workers:`);
+  await farm.config(body);
+  await farm.operator.reload(ADMIN);
+  const request = await farm.force('ok');
+  const sleeper = await until('the step runs', async () => existsSync(pid) && (await readFile(pid, 'utf8')).trim());
+  await farm.stopMaster();
+  await rm(needed);
+  await farm.config(CONFIG(farm.dir));
+  await farm.startMaster();
+  await farm.connected('w', true);
+  const build = (await farm.operator.builds(ADMIN, { limit: 10 })).find(({ state }) => state === 'running');
+  await farm.operator.stop(ADMIN, String(build?.id), 'of no use');
+  await farm.watch(request);
+  const ended = await farm.finished(String(build?.id));
+  expect(ended).toMatchObject({ result: 'cancelled', summary: 'of no use' });
+  expect(ended.steps[0]).toMatchObject({ state: 'finished', result: 'cancelled' });
+  await until('its process is gone', () => !isAlive(sleeper));
+  expect((await farm.build('ok')).result).toBe('success');
 });
 
 /** A process that has ended but was not waited for by its parent is no longer alive to us. */
