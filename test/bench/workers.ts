@@ -7,6 +7,7 @@ import { makeKeyPair } from '../../src/transport/keys.ts';
 import { connectSsh } from '../../src/transport/ssh-client.ts';
 import { openWorkerLink } from '../../src/transport/worker-link.ts';
 import { Farm } from '../support/farm.ts';
+import { HELLO } from '../support/hello.ts';
 import { until } from '../support/until.ts';
 import { startBenchHost } from './bench-host.ts';
 import type { BenchHost } from './bench-host.ts';
@@ -82,26 +83,14 @@ async function connect(worker: Bencher, host: BenchHost): Promise<() => void> {
         privateKey: worker.privateKey,
         hostKeys: [host.hostKeyFingerprint],
       });
-      const { link } = await openWorkerLink(carrier, { hello: helloOf(worker), logger: silentLogger });
+      const { link } = await openWorkerLink(carrier, {
+        hello: { ...HELLO, worker: worker.name, installId: worker.installId },
+        logger: silentLogger,
+      });
       link.send('inventory', '', { sessions: [], commands: [], last: true });
       return () => link.destroy('cut by the bench');
     } catch (error) {
       if (tries === 10) throw error;
     }
   }
-}
-
-function helloOf(worker: Bencher) {
-  return {
-    protocols: [1],
-    implementation: 'bench',
-    version: '0',
-    worker: worker.name,
-    installId: worker.installId,
-    bootId: 'bench',
-    processId: worker.installId,
-    capabilities: [],
-    host: 'bench',
-    facts: {},
-  };
 }

@@ -10,19 +10,7 @@ import type { MasterLinkOptions } from '../../src/transport/master-link.ts';
 import { memoryCarriers } from '../../src/transport/memory-carrier.ts';
 import { openWorkerLink } from '../../src/transport/worker-link.ts';
 import { sshPair } from '../support/ssh-pair.ts';
-
-const HELLO: Fields<'hello'> = {
-  protocols: [1],
-  implementation: 'test',
-  version: '1',
-  worker: 'w1',
-  installId: 'i1',
-  bootId: 'b1',
-  processId: 'p1',
-  capabilities: [],
-  host: 'here',
-  facts: {},
-};
+import { HELLO } from '../support/hello.ts';
 
 interface Pair {
   readonly worker: Carrier;

@@ -9,19 +9,7 @@ import type { MasterLink } from '../../../src/transport/link.ts';
 import { openMasterLink } from '../../../src/transport/master-link.ts';
 import { memoryCarriers } from '../../../src/transport/memory-carrier.ts';
 import { until } from '../../support/ssh-stand.ts';
-
-const HELLO: Fields<'hello'> = {
-  protocols: [1],
-  implementation: 'raw',
-  version: '1',
-  worker: 'w1',
-  installId: 'i1',
-  bootId: 'b1',
-  processId: 'p1',
-  capabilities: [],
-  host: 'here',
-  facts: {},
-};
+import { HELLO } from '../../support/hello.ts';
 
 interface Raw {
   readonly carrier: Carrier;

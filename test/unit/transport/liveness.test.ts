@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/base/fake-clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
-import type { Fields } from '../../../src/protocol/messages.ts';
 import { Liveness } from '../../../src/transport/liveness.ts';
 import { openMasterLink } from '../../../src/transport/master-link.ts';
 import { memoryCarriers } from '../../../src/transport/memory-carrier.ts';
 import { openWorkerLink } from '../../../src/transport/worker-link.ts';
 import { until } from '../../support/ssh-stand.ts';
+import { HELLO } from '../../support/hello.ts';
 
 function stand(): { clock: FakeClock; liveness: Liveness; pings: number[]; dead: number[] } {
   const clock = new FakeClock();
@@ -84,19 +84,6 @@ describe('liveness', () => {
     expect(clock.pending).toBe(0);
   });
 });
-
-const HELLO: Fields<'hello'> = {
-  protocols: [1],
-  implementation: 'test',
-  version: '1',
-  worker: 'w1',
-  installId: 'i1',
-  bootId: 'b1',
-  processId: 'p1',
-  capabilities: [],
-  host: 'here',
-  facts: {},
-};
 
 describe('a half-open line', () => {
   it('is found dead by both sides within a minute, and the vitals of the last ping are known', async () => {

@@ -14,6 +14,7 @@ import { openMasterLink } from '../../../src/transport/master-link.ts';
 import type { PersonCall } from '../../../src/transport/person-call.ts';
 import { sshStand, until } from '../../support/ssh-stand.ts';
 import type { SshStand } from '../../support/ssh-stand.ts';
+import { HELLO } from '../../support/hello.ts';
 
 interface Ran {
   readonly status: number | null;
@@ -90,20 +91,7 @@ describe('stock OpenSSH', () => {
         child.stdin.write(encode('session.opened', message.session, { fence: 1 }));
       }
     });
-    child.stdin.write(
-      encode('hello', '', {
-        protocols: [1],
-        implementation: 'sh',
-        version: '1',
-        worker: 'w1',
-        installId: 'i',
-        bootId: 'b',
-        processId: 'p',
-        capabilities: [],
-        host: 'h',
-        facts: {},
-      }),
-    );
+    child.stdin.write(encode('hello', '', HELLO));
     const { link } = await opened;
     const got = new Promise<string>((resolve) => link.onMessage((message) => resolve(message.type)));
     link.bindSession('S');

@@ -2,25 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/logger.ts';
 import type { CreditWindows } from '../../../src/protocol/credit.ts';
 import { KiB } from '../../../src/protocol/limits.ts';
-import type { Fields } from '../../../src/protocol/messages.ts';
 import type { Link, MasterLink } from '../../../src/transport/link.ts';
 import { openMasterLink } from '../../../src/transport/master-link.ts';
 import { memoryCarriers } from '../../../src/transport/memory-carrier.ts';
 import { openWorkerLink } from '../../../src/transport/worker-link.ts';
 import { until } from '../../support/ssh-stand.ts';
+import { HELLO } from '../../support/hello.ts';
 
-const HELLO: Fields<'hello'> = {
-  protocols: [1],
-  implementation: 'test',
-  version: '1',
-  worker: 'w1',
-  installId: 'i1',
-  bootId: 'b1',
-  processId: 'p1',
-  capabilities: [],
-  host: 'here',
-  facts: {},
-};
 const WINDOWS: CreditWindows = { sessionBytes: 384 * KiB, workerFirstBytes: 384 * KiB, workerMostBytes: 384 * KiB };
 
 async function links(): Promise<{ readonly worker: Link; readonly master: MasterLink }> {

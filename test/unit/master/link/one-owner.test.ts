@@ -7,6 +7,7 @@ import { until } from '../../../support/until.ts';
 import { DeskBench } from './desk-bench.ts';
 import { WorkerPeer } from './worker-peer.ts';
 import type { PeerOptions } from './worker-peer.ts';
+import { HELLO } from '../../../support/hello.ts';
 
 let bench: DeskBench;
 
@@ -87,18 +88,7 @@ describe('one owner', () => {
   it('refuses a hello that names another worker than the login', async () => {
     const { worker, master } = memoryCarriers();
     bench.desk.accept('somebody-else', master);
-    const hello = {
-      protocols: [1],
-      implementation: 'x',
-      version: '1',
-      worker: 'w',
-      installId: 'i',
-      bootId: 'b',
-      processId: 'p',
-      capabilities: [],
-      host: 'h',
-      facts: {},
-    };
+    const hello = { ...HELLO, worker: 'w' };
     await expect(openWorkerLink(worker, { hello, clock: bench.clock, logger: silentLogger })).rejects.toMatchObject({
       code: 'wrong-name',
     });

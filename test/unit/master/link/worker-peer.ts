@@ -9,6 +9,7 @@ import { memoryCarriers } from '../../../../src/transport/memory-carrier.ts';
 import type { MemoryFaults } from '../../../../src/transport/memory-carrier.ts';
 import { openWorkerLink } from '../../../../src/transport/worker-link.ts';
 import { until } from '../../../support/until.ts';
+import { HELLO } from '../../../support/hello.ts';
 
 export interface PeerOptions {
   readonly clock: Clock;
@@ -41,18 +42,7 @@ export class WorkerPeer {
     const { clock, name = 'w', installId = 'install-1', bootId = 'boot-1', host = 'host-1', useMux = false } = options;
     desk.accept(name, master);
     const { link } = await openWorkerLink(worker, {
-      hello: {
-        protocols: [1],
-        implementation: 'scripted',
-        version: '1',
-        worker: name,
-        installId,
-        bootId,
-        processId: 'process-1',
-        capabilities: [],
-        host,
-        facts: { os: 'test' },
-      },
+      hello: { ...HELLO, worker: name, installId, bootId, host, facts: { os: 'test' } },
       clock,
       logger: silentLogger,
       useMux,
