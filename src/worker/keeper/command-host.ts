@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { closeSync, existsSync, mkdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder } from '../../base/atomic-file.ts';
+import { syncFolder, writeNewFile } from '../../base/atomic-file.ts';
 import { errorCode, errorText } from '../../base/errors.ts';
 import { FILES, writeLooseRecord } from './command-files.ts';
 import type { Claim } from './command-files.ts';
@@ -116,17 +116,11 @@ export class CommandHost {
       segmentBytes: limits.segmentBytes,
       atMs: Date.now(),
     };
-    await mkdir(made, { mode: 0o700 });
+    mkdirSync(made, { mode: 0o700 });
     try {
-      const file = await open(join(made, FILES.claim), 'wx', 0o600);
-      try {
-        await file.writeFile(JSON.stringify(claim));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeNewFile(join(made, FILES.claim), JSON.stringify(claim), 0o600);
       await syncFolder(made);
-      await rename(made, dir);
+      renameSync(made, dir);
     } catch (error) {
       await rm(made, { recursive: true, force: true });
       const code = errorCode(error);
