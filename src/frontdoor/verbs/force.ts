@@ -65,7 +65,7 @@ async function wait(context: VerbContext, request: RequestView, isJson: boolean)
   let last: BuildView | undefined;
   for await (const progress of context.operator.watch(context.asker, request.id, context.signal)) {
     if (progress.kind === 'queued') await say(`request ${progress.request.id} is queued`);
-    else if (progress.kind === 'waits') await say(`waits: ${plain(progress.reason)}`);
+    else if (progress.kind === 'waits') await say(`request ${request.id}: ${plain(progress.reason)}`);
     else {
       for (const line of news(last, progress.build, context.clock.now())) await say(line);
       last = progress.build;
