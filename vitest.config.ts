@@ -6,7 +6,7 @@ const STORY_MS = 300_000;
 
 /**
  * At the gate a test that failed is tried once more, and is named as FLAKY when it passes then: one race must not throw away
- * everybody's work, and must not hide either. Anywhere else a failure is a failure. See docs/decisions/0013.
+ * everybody's work, and must not hide either. Anywhere else a failure is a failure. See docs/decisions/0008-flaky-tests.md.
  */
 const retry = process.env['CI'] ? 1 : 0;
 
