@@ -1,5 +1,4 @@
-import { readFileSync, readdirSync, statSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, errorText } from '../../base/errors.ts';
 import { outcome } from '../../protocol/messages.ts';
@@ -80,10 +79,10 @@ export function readLooseRecord<T>(dir: string, name: string, checker: Checker<T
   }
 }
 
-/** Whole or not at all for whoever reads it, but not durable. */
-export async function writeLooseRecord(dir: string, name: string, record: object): Promise<void> {
-  await writeFile(join(dir, `${name}.new`), JSON.stringify(record), { mode: 0o600 });
-  await rename(join(dir, `${name}.new`), join(dir, name));
+/** Whole or not at all for whoever reads it, but not durable: it goes to the page cache, which needs no other thread. */
+export function writeLooseRecord(dir: string, name: string, record: object): void {
+  writeFileSync(join(dir, `${name}.new`), JSON.stringify(record), { mode: 0o600 });
+  renameSync(join(dir, `${name}.new`), join(dir, name));
 }
 
 export function segmentName(index: number): string {

@@ -183,6 +183,6 @@ export class CommandHost {
     });
     this.#running.set(spec.command, running);
     // Only of use after the keeper's death: not durable on purpose, as no process outlives the machine's.
-    await writeLooseRecord(dir, FILES.process, { process: leader, startedAtMs });
+    writeLooseRecord(dir, FILES.process, { process: leader, startedAtMs });
   }
 }

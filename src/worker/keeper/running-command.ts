@@ -195,7 +195,11 @@ export class RunningCommand {
     this.#isExitRecorded = true;
     const { dir, startedAtMs } = this.#options;
     const record = { ...this.#result(), startedAtMs, endedAtMs: this.#exit?.atMs ?? Date.now() };
-    writeLooseRecord(dir, FILES.exit, record).catch((error: unknown) => this.#options.warn(errorText(error)));
+    try {
+      writeLooseRecord(dir, FILES.exit, record);
+    } catch (error) {
+      this.#options.warn(errorText(error));
+    }
   }
 
   #settle(): void {

@@ -13,8 +13,8 @@ import type { ChunkBudget } from './chunk-budget.ts';
 const GATHER_MS = 10;
 /** Output that cannot be read now is tried again after so long. */
 const RETRY_MS = 1_000;
-/** Chunks that are read and compressed while one is sent. */
-const AHEAD = 2;
+/** Chunks that are read and compressed while one is sent: as many as Node's pool has threads, so that none stands idle. */
+const AHEAD = 4;
 
 export interface LogSenderOptions {
   readonly held: HeldCommand;
