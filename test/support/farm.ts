@@ -139,8 +139,8 @@ export class Farm {
     return join(this.dir, name);
   }
 
-  /** `worker init`, with the master's host key pinned, and `worker add` over ssh. */
-  async addWorker(name: string): Promise<void> {
+  /** `worker init`, with the master's host key pinned, and `worker add` over ssh. It may be told another port: a relay's. */
+  async addWorker(name: string, masterPort = this.#port): Promise<void> {
     const fingerprint = (await runOk('ssh-keygen', ['-lf', join(this.masterDir, 'host_key.pub')])).split(' ')[1] ?? '';
     const made = await trunkline([
       'worker',
@@ -149,7 +149,7 @@ export class Farm {
       '--name',
       name,
       '--master',
-      `127.0.0.1:${this.#port}`,
+      `127.0.0.1:${masterPort}`,
       '--host-key',
       fingerprint,
     ]);
@@ -159,8 +159,8 @@ export class Farm {
     if (added.status !== 0) throw new Error(`worker add failed: ${added.stderr}`);
   }
 
-  async startWorker(name: string): Promise<Daemon> {
-    const daemon = await startDaemon(['worker', 'start', this.workerDir(name)]);
+  async startWorker(name: string, env: Readonly<Record<string, string>> = {}): Promise<Daemon> {
+    const daemon = await startDaemon(['worker', 'start', this.workerDir(name)], env);
     this.#daemons.set(name, daemon);
     return daemon;
   }

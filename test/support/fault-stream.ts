@@ -14,7 +14,11 @@ export interface FaultStream {
   close(): Promise<void>;
 }
 
-export async function faultStream(targetPort: number): Promise<FaultStream> {
+/**
+ * `localAddress` is where the relay connects from: when nobody listens at the port, a connection from the same address could
+ * be given that very port as its own, and be connected to itself.
+ */
+export async function faultStream(targetPort: number, localAddress = '127.0.0.1'): Promise<FaultStream> {
   const sockets = new Set<Socket>();
   let isStalled = false;
   let leftBytes = Infinity;
@@ -22,7 +26,7 @@ export async function faultStream(targetPort: number): Promise<FaultStream> {
     for (const socket of sockets) socket.destroy();
   };
   const server = createServer((near) => {
-    const far = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
+    const far = connect({ port: targetPort, host: '127.0.0.1', localAddress, noDelay: true });
     for (const [from, to] of [
       [near, far],
       [far, near],

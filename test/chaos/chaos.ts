@@ -1,0 +1,120 @@
+import { until } from '../support/until.ts';
+import { Counter } from './counter.ts';
+import type { LedgerReport } from './ledger.ts';
+import { Office } from './office.ts';
+import type { ChaosOptions } from './options.ts';
+import { Random } from './random.ts';
+import { Site } from './site.ts';
+import type { Measure } from './site.ts';
+import { Storm } from './storm.ts';
+import { Violations } from './violations.ts';
+
+/** A daemon that has been through a storm may hold so many descriptors more than a fresh one: connections of people, pools. */
+const DESCRIPTORS_SLACK = 24;
+/** And so much more heap, after a collection: caches that have a bound, compiled code. */
+const HEAP_SLACK_MIB = 64;
+
+export interface ChaosReport {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly minutes: number;
+  readonly builds: number;
+  readonly results: Readonly<Record<string, number>>;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly logs: number;
+  readonly logMiB: number;
+  readonly mismatches: number;
+  readonly ledger: LedgerReport;
+  readonly leftovers: readonly string[];
+  readonly before: readonly Measure[];
+  readonly after: readonly Measure[];
+  readonly violations: readonly string[];
+  /** Left there to be looked at. */
+  readonly folder: string | null;
+}
+
+/** Runs the farm through its storm, and reports. */
+export async function chaos(options: ChaosOptions, tell: (line: string) => void): Promise<ChaosReport> {
+  const { seed, minutes } = options;
+  const startMs = performance.now();
+  const violations = new Violations((text) => tell(`VIOLATION, seed ${seed}, ${text}`));
+  const site = await Site.open(violations);
+  const counter = new Counter(site.farm);
+  try {
+    const office = new Office(site, counter, new Random(seed, 'builds'), violations);
+    const storm = new Storm(site, new Random(seed, 'faults'), options.faults);
+    await allConnected(counter);
+    const before = await site.measure();
+    let isOver = false;
+    const work = office.run(() => isOver);
+    // It may fail while the storm goes on; it is waited for below.
+    work.catch(() => undefined);
+    const endMs = performance.now() + minutes * 60_000;
+    while (performance.now() < endMs && office.checked < options.builds) {
+      violations.round += 1;
+      await storm.round((text) => tell(`round ${violations.round}, ${office.checked} builds through: ${text}`));
+    }
+    isOver = true;
+    tell(`calm after round ${violations.round}: ${office.checked} builds are through, the rest comes to its end`);
+    await work;
+    await allConnected(counter);
+    const leftovers = await goneLeftovers(site);
+    for (const left of leftovers) violations.add(`left over: ${left}`);
+    const after = await site.measure();
+    for (const one of after) judgeGrowth(one, before, violations);
+    const ledger = await site.ledger.report();
+    for (const what of ledger.startedTwice) violations.add(`started more than once: ${what}`);
+    for (const what of ledger.overlaps) violations.add(`two at once: ${what}`);
+    for (const what of ledger.mixedConfigurations) violations.add(`one build of two configurations: ${what}`);
+    const keep = options.keep || violations.all.length > 0;
+    return {
+      seed,
+      rounds: violations.round,
+      minutes: Math.round((performance.now() - startMs) / 6_000) / 10,
+      builds: office.checked,
+      results: Object.fromEntries(Array.from(office.results).toSorted()),
+      faults: Object.fromEntries(Array.from(storm.counts).toSorted()),
+      logs: office.logs,
+      logMiB: Math.round(office.bytes / 2 ** 20),
+      mismatches: office.mismatches,
+      ledger,
+      leftovers,
+      before,
+      after,
+      violations: violations.all,
+      folder: keep ? site.farm.dir : null,
+    };
+  } finally {
+    await counter.close();
+    await site.close(options.keep || violations.all.length > 0);
+  }
+}
+
+async function allConnected(counter: Counter): Promise<void> {
+  await until('all workers are connected', async () => {
+    const workers = await counter.json<{ state: string }[]>('workers');
+    return workers?.every(({ state }) => state === 'connected');
+  });
+}
+
+/** What is left after a while in which it may still be on its way out. */
+async function goneLeftovers(site: Site): Promise<readonly string[]> {
+  let left: readonly string[] = [];
+  try {
+    await until('nothing is left over', async () => (left = await site.leftovers()).length === 0);
+    return [];
+  } catch {
+    // The bound is reached: that is what is reported.
+    return left;
+  }
+}
+
+function judgeGrowth(now: Measure, before: readonly Measure[], violations: Violations): void {
+  const then = before.find(({ daemon }) => daemon === now.daemon);
+  // A keeper comes with its worker's first command: another one is as good.
+  const fresh = then ?? before.find(({ daemon }) => daemon === 'w0') ?? now;
+  if (now.descriptors > fresh.descriptors + DESCRIPTORS_SLACK)
+    violations.add(`${now.daemon} holds ${now.descriptors} descriptors, ${fresh.descriptors} at the start`);
+  if (now.heapMiB > fresh.heapMiB + HEAP_SLACK_MIB)
+    violations.add(`${now.daemon} uses ${now.heapMiB} MiB of heap, ${fresh.heapMiB} at the start`);
+}

@@ -1,0 +1,79 @@
+import type { Result } from '../../src/model/result.ts';
+
+export const WORKERS = ['w0', 'w1', 'w2', 'w3'] as const;
+
+/** The kinds of builds, each with the result it must have when nobody stops it. `endless` is to be stopped. */
+export const KINDS: Readonly<Record<string, Result>> = {
+  short: 'success',
+  long: 'success',
+  slow: 'success',
+  branches: 'success',
+  loop: 'success',
+  files: 'success',
+  failing: 'failure',
+  endless: 'cancelled',
+};
+
+/** The text of the configuration. With each generation it is another one. */
+export function farmConfig(ledgerDir: string, witness: string, generation: number): string {
+  return `
+import { builder, defineMaster, force, project, sh, step, worker } from 'trunkline';
+import type { StepFunction } from 'trunkline';
+
+const workers = ${JSON.stringify(WORKERS)};
+const witness = (bytes: number, pause = 0, status = 0, ...more: string[]) =>
+  ['python3', '${witness}', '${ledgerDir}', String(bytes), String(pause), String(status), ...more];
+const kind = (name: string, ...steps: ReturnType<typeof step>[]) => builder(name, { workers, env: { GENERATION: '${generation}' }, steps });
+
+const branches: StepFunction = async (ctx) => {
+  const first = await ctx.run(witness(50_000, 0.05), { log: 'first', capture: 10 });
+  const { left, right } = await ctx.parallel({
+    left: async (own) => (await own.run(witness(400_000, 0.02), { log: 'left', capture: 10 })).output,
+    right: async (own) => {
+      await own.setProperty('right', 'begun');
+      return (await own.run(witness(900_000, 0.02), { log: 'right', capture: 10 })).output;
+    },
+  });
+  await ctx.setProperty('joined', [first.output, left, right].join(' '));
+  return first.ok && left !== right ? 'success' : 'failure';
+};
+
+const loop: StepFunction = async (ctx) => {
+  let sum = 0;
+  for (let round = 0; round < 5; round++) {
+    const { exitCode } = await ctx.run(witness(10_000, 0.05, round), { log: 'round-' + round });
+    sum += exitCode ?? 100;
+    if (exitCode === 2) await ctx.setProperty('two', await ctx.once('two', () => 2, { idempotent: true }));
+  }
+  return sum === 10 ? 'success' : { result: 'failure', summary: 'the sum is ' + sum };
+};
+
+const files: StepFunction = async (ctx) => {
+  await ctx.mkdir('a/b');
+  await ctx.download('in.bin', 'a/b/copy.bin');
+  await ctx.run(witness(20_000, 0.05));
+  await ctx.run('cat a/b/copy.bin a/b/copy.bin > twice.bin', { log: 'silent' });
+  const { size, sha256 } = await ctx.upload('twice.bin', 'out/' + ctx.build.id + '.bin');
+  await ctx.setProperty('uploaded', size + ' ' + sha256);
+  await ctx.remove('a');
+};
+
+export default defineMaster({
+  title: 'Chaos, generation ${generation}',
+  workers: workers.map((name) => worker(name, { maxBuilds: 2 })),
+  projects: [project('chaos', {
+    builders: [
+      kind('short', sh('one', witness(1_000)), sh('two', witness(30_000)), sh('three', witness(200, 0.2))),
+      kind('long', sh('print', witness(12_000_000)), sh('more', witness(3_000_000, 0.001))),
+      kind('slow', sh('drip', witness(1_500_000, 0.06))),
+      kind('branches', step('code', branches), sh('after', witness(100))),
+      kind('loop', step('code', loop)),
+      kind('files', step('code', files)),
+      kind('failing', sh('good', witness(1_000)), sh('bad', witness(5_000, 0.1, 3)), sh('never', witness(1)), sh('tidy', witness(500), { alwaysRun: true })),
+      kind('endless', sh('stubborn', witness(300_000, 0.02, 0, 'stubborn'), { killAfter: '1s' }), sh('tidy', witness(500), { alwaysRun: true })),
+    ],
+    schedulers: [force()],
+  })],
+});
+`;
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expectedOutput, WITNESS } from './witness.ts';
+
+interface Note {
+  readonly command: string;
+  readonly pid: number;
+  readonly cwd: string;
+  readonly generation: string;
+  /** Of an end. */
+  readonly bytes?: number;
+  readonly sha256?: string;
+  /** Of an overlap: the other command. */
+  readonly of?: string;
+}
+
+export interface LedgerReport {
+  readonly commands: number;
+  readonly starts: number;
+  readonly startedTwice: readonly string[];
+  readonly overlaps: readonly string[];
+  readonly mixedConfigurations: readonly string[];
+}
+
+/** What the commands themselves noted, outside of all that Trunkline stores. */
+export class Ledger {
+  readonly dir: string;
+  readonly witness: string;
+
+  private constructor(dir: string) {
+    this.dir = dir;
+    this.witness = join(dir, 'witness.py');
+  }
+
+  static async create(dir: string): Promise<Ledger> {
+    for (const kind of ['starts', 'ends', 'overlaps', 'seats']) await mkdir(join(dir, kind), { recursive: true });
+    const ledger = new Ledger(dir);
+    await writeFile(ledger.witness, WITNESS);
+    return ledger;
+  }
+
+  /** Undefined when it did not come to its end. */
+  async end(command: string): Promise<{ readonly bytes: number; readonly sha256: string } | undefined> {
+    const start = `${fileName(command)}~`;
+    const name = (await readdir(join(this.dir, 'ends'))).find((one) => one.startsWith(start) && !one.endsWith('.new'));
+    if (name === undefined) return undefined;
+    const { bytes = 0, sha256 = '' } = await this.#read('ends', name);
+    return { bytes, sha256 };
+  }
+
+  async report(): Promise<LedgerReport> {
+    const starts = await this.#all('starts');
+    const count = new Map<string, number>();
+    const generations = new Map<string, Set<string>>();
+    for (const { command, generation } of starts) {
+      count.set(command, (count.get(command) ?? 0) + 1);
+      const [uid = ''] = command.split('.');
+      generations.set(uid, (generations.get(uid) ?? new Set()).add(generation));
+    }
+    return {
+      commands: count.size,
+      starts: starts.length,
+      startedTwice: Array.from(count).flatMap(([command, times]) => (times > 1 ? `${command}: ${times} times` : [])),
+      overlaps: (await this.#all('overlaps')).map(({ command, cwd, of }) => `${command} in ${cwd} beside ${of}`),
+      mixedConfigurations: Array.from(generations).flatMap(([uid, all]) =>
+        all.size > 1 ? `${uid}: ${Array.from(all).join(', ')}` : [],
+      ),
+    };
+  }
+
+  async #all(kind: string): Promise<Note[]> {
+    const names = (await readdir(join(this.dir, kind))).filter((name) => !name.endsWith('.new'));
+    return await Promise.all(names.map((name) => this.#read(kind, name)));
+  }
+
+  async #read(kind: string, name: string): Promise<Note> {
+    return JSON.parse(await readFile(join(this.dir, kind, name), 'utf8')) as Note;
+  }
+}
+
+/** What is wrong with a stored log; undefined when nothing is. Its first line names the command. */
+export async function wrongInLog(ledger: Ledger, stored: Buffer, mayBeCut: boolean): Promise<string | undefined> {
+  const [, command] = /^\d{9} (\S+)/.exec(stored.subarray(0, 300).toString()) ?? [];
+  if (command === undefined) {
+    return stored.length === 0 && mayBeCut ? undefined : `it begins with "${stored.subarray(0, 60).toString()}"`;
+  }
+  if (!stored.equals(expectedOutput(command, stored.length))) return `${command}: it is not what was printed`;
+  if (mayBeCut) return undefined;
+  const end = await ledger.end(command);
+  if (!end) return `${command}: its process never came to its end`;
+  if (end.bytes !== stored.length) return `${command}: ${stored.length} of ${end.bytes} bytes are stored`;
+  const sha256 = createHash('sha256').update(stored).digest('hex');
+  return end.sha256 === sha256 ? undefined : `${command}: SHA-256 ${sha256} instead of ${end.sha256}`;
+}
+
+function fileName(command: string): string {
+  return command.replaceAll(/[^A-Za-z0-9.-]/g, '_');
+}

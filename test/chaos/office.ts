@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BuildView, StatusView, StepView } from '../../src/master/operator.ts';
+import type { Counter } from './counter.ts';
+import { KINDS } from './farm-config.ts';
+import { wrongInLog } from './ledger.ts';
+import type { Random } from './random.ts';
+import type { Site } from './site.ts';
+import type { Violations } from './violations.ts';
+
+/** Running and waiting; the workers have eight seats. */
+const AT_ONCE = 10;
+const CHECKS_AT_ONCE = 2;
+const LOOK_MS = 300;
+/** Only a build that hangs needs so long when nothing is hurt any more; a stop may wait two minutes for a lost worker. */
+const END_MS = 360_000;
+
+interface Stop {
+  readonly atMs: number;
+  state: 'planned' | 'asked' | 'taken';
+}
+
+/** Asks for builds, stops some, and holds each that is through against what its commands noted themselves. */
+export class Office {
+  readonly #site: Site;
+  readonly #counter: Counter;
+  readonly #random: Random;
+  readonly #violations: Violations;
+  readonly #stops = new Map<number, Stop | undefined>();
+  /** Builds that are checked, or about to be. */
+  readonly #taken = new Set<number>();
+  readonly #queue: number[] = [];
+  readonly results = new Map<string, number>();
+  logs = 0;
+  mismatches = 0;
+  checked = 0;
+  bytes = 0;
+  #asked = 0;
+  #unanswered = 0;
+  #isOver = false;
+
+  constructor(site: Site, counter: Counter, random: Random, violations: Violations) {
+    this.#site = site;
+    this.#counter = counter;
+    this.#random = random;
+    this.#violations = violations;
+  }
+
+  /** Until `isOver`, and then until all is through. */
+  async run(isOver: () => boolean): Promise<void> {
+    const checkers = Array.from({ length: CHECKS_AT_ONCE }, () => this.#check());
+    let endMs = Infinity;
+    let newest = 0;
+    for (; ; await sleep(LOOK_MS)) {
+      const isLast = isOver();
+      if (isLast && endMs === Infinity) endMs = performance.now() + END_MS;
+      const status = await this.#counter.json<StatusView>('status');
+      const builds = status && (await this.#counter.json<BuildView[]>('builds', '-n', '1'));
+      if (status && builds) {
+        newest = builds[0]?.id ?? 0;
+        const running = new Set(status.running.map(({ id }) => id));
+        for (let id = 1; id <= newest; id++) {
+          if (!running.has(id) && !this.#taken.has(id)) this.#take(id);
+        }
+        const open = running.size + status.waiting.length;
+        if (isLast && open === 0 && this.checked === newest) break;
+        if (!isLast && open < AT_ONCE) await this.#force();
+        for (const build of status.running) await this.#stop(build);
+      }
+      if (performance.now() > endMs) {
+        const left = status?.running.map(({ id, builder, worker }) => `${id} (${builder} on ${worker})`).join(', ');
+        this.#violations.add(`builds do not come to their end: ${left}; ${status?.waiting.length} wait`);
+        break;
+      }
+    }
+    this.#isOver = true;
+    await Promise.all(checkers);
+    if (newest < this.#asked) this.#violations.add(`${this.#asked} builds were promised, ${newest} were run`);
+    if (newest > this.#asked + this.#unanswered) this.#violations.add(`${newest} builds were run of ${this.#asked}`);
+  }
+
+  #take(id: number): void {
+    this.#taken.add(id);
+    this.#queue.push(id);
+  }
+
+  async #force(): Promise<void> {
+    const kind = this.#random.pick(Object.keys(KINDS));
+    const ran = await this.#counter.ask('force', `chaos/${kind}`, '--json');
+    if (ran.status === 0) this.#asked += 1;
+    else this.#unanswered += 1;
+  }
+
+  async #stop({ id, builder }: BuildView): Promise<void> {
+    if (!this.#stops.has(id)) {
+      const [mustStop, atMs] = [builder === 'endless' || this.#random.chance(0.06), this.#random.between(0, 6_000)];
+      this.#stops.set(id, mustStop ? { atMs: performance.now() + atMs, state: 'planned' } : undefined);
+    }
+    const stop = this.#stops.get(id);
+    if (!stop || stop.state === 'taken' || performance.now() < stop.atMs) return;
+    stop.state = 'asked';
+    // What was answered is not asked again: it must not be forgotten. 69: it has ended meanwhile.
+    const { status } = await this.#counter.ask('stop', String(id), '--reason', 'chaos');
+    if (status === 0 || status === 69) stop.state = 'taken';
+  }
+
+  async #check(): Promise<void> {
+    while (!this.#isOver) {
+      const id = this.#queue.shift();
+      const build = id === undefined ? undefined : await this.#counter.json<BuildView>('build', String(id));
+      if (id === undefined || !build) {
+        if (id !== undefined) this.#queue.push(id);
+        await sleep(LOOK_MS);
+      } else if (build.state === 'running') {
+        this.#taken.delete(id);
+      } else {
+        await this.#judge(build);
+        this.checked += 1;
+      }
+    }
+  }
+
+  async #judge(build: BuildView): Promise<void> {
+    const { id, builder, result, steps } = build;
+    const key = `${builder}: ${result}`;
+    this.results.set(key, (this.results.get(key) ?? 0) + 1);
+    const isStopped = result === 'cancelled' && this.#stops.get(id)?.state !== undefined;
+    const isRight = result === KINDS[builder] || isStopped || (result === 'exception' && this.#hasLostKeeper(build));
+    if (!isRight || (builder === 'endless' && result === 'cancelled' && !isStopped)) {
+      this.#violations.add(`build ${id} (${builder} on ${build.worker}) ended as ${result}: ${JSON.stringify(build)}`);
+    }
+    const isWhole = result !== 'cancelled' && result !== 'exception';
+    for (const step of steps) {
+      for (const log of step.logs) if (log.name !== 'exception') await this.#judgeLog(build, step, log, isWhole);
+    }
+    if (builder === 'files' && result === 'success') await this.#judgeFile(build);
+  }
+
+  /** Only what a killed keeper ran may be an exception. */
+  #hasLostKeeper({ steps }: BuildView): boolean {
+    return steps.some(({ summary }) => {
+      const pid = /keeper process (\d+)/.exec(summary ?? '')?.[1];
+      return pid !== undefined && this.#site.killedKeepers.has(Number(pid));
+    });
+  }
+
+  async #judgeLog(build: BuildView, step: StepView, log: StepView['logs'][number], isWhole: boolean): Promise<void> {
+    const words = ['log', '--log', log.name, String(build.id), step.name];
+    let stored = await this.#counter.ask(...words);
+    // The master is away; only what it says itself is an answer.
+    while (stored.status !== 0 && (stored.status === 255 || stored.status === null)) {
+      await sleep(LOOK_MS);
+      stored = await this.#counter.ask(...words);
+    }
+    this.logs += 1;
+    this.bytes += stored.stdout.length;
+    const wrong = stored.status === 0 ? await this.#wrong(stored.stdout, log, isWhole) : stored.stderr;
+    if (wrong === undefined) return;
+    this.mismatches += 1;
+    this.#violations.add(
+      `build ${build.id} (${build.builder}: ${build.result}), log ${step.name}/${log.name}: ${wrong}`,
+    );
+  }
+
+  async #wrong(stored: Buffer, log: StepView['logs'][number], isWhole: boolean): Promise<string | undefined> {
+    if (log.length !== stored.length) return `${stored.length} bytes were read of ${log.length}`;
+    if (isWhole && !log.isComplete) return 'it is not complete';
+    if (log.name === 'silent') return stored.length === 0 ? undefined : stored.subarray(0, 200).toString();
+    return await wrongInLog(this.#site.ledger, stored, !isWhole);
+  }
+
+  async #judgeFile({ id, properties }: BuildView): Promise<void> {
+    const twice = Buffer.concat([this.#site.payload, this.#site.payload]);
+    const sent = `${twice.length} ${createHash('sha256').update(twice).digest('hex')}`;
+    const told = properties.find(({ name }) => name === 'uploaded')?.value;
+    const file = join(this.#site.farm.masterDir, 'out', `${id}.bin`);
+    if (told === sent && (await readFile(file)).equals(twice)) return;
+    this.mismatches += 1;
+    this.#violations.add(`build ${id}: ${file} is not what was sent: ${JSON.stringify(told)} instead of "${sent}"`);
+  }
+}

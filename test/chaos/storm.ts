@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WORKERS } from './farm-config.ts';
+import type { FaultKind } from './options.ts';
+import type { Random } from './random.ts';
+import type { Site } from './site.ts';
+
+/** Longer than a peer may be silent. */
+const DEAD_LINE_MS = 55_000;
+
+interface Fault {
+  readonly text: string;
+  /** What it hurts: two at once never share any of it. */
+  readonly hurts: readonly string[];
+  /** Does it, and makes good again. */
+  readonly run: () => Promise<void>;
+}
+
+/** Faults in rounds: each has one to three at once, and is over when all that it hurt is up again. */
+export class Storm {
+  readonly #site: Site;
+  readonly #random: Random;
+  readonly #kinds: readonly FaultKind[];
+  readonly counts = new Map<string, number>();
+
+  constructor(site: Site, random: Random, kinds: readonly FaultKind[]) {
+    this.#site = site;
+    this.#random = random;
+    this.#kinds = kinds;
+  }
+
+  /** Tells what it is going to do. */
+  async round(tell: (text: string) => void): Promise<void> {
+    const faults: Fault[] = [];
+    const hurt = new Set<string>();
+    for (let left = this.#random.pick([1, 1, 2, 3]); left > 0; left--) {
+      const fault = this.#pick();
+      if (fault.hurts.some((name) => hurt.has(name))) continue;
+      for (const name of fault.hurts) hurt.add(name);
+      faults.push(fault);
+    }
+    const calmMs = this.#random.between(200, 4_000);
+    for (const { text } of faults) {
+      const [kind = ''] = text.split(':');
+      this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+    }
+    tell(faults.map(({ text }) => text).join(' + '));
+    await Promise.all(faults.map((fault) => fault.run()));
+    await sleep(calmMs);
+  }
+
+  #pick(): Fault {
+    const random = this.#random;
+    const worker = random.pick(WORKERS);
+    // All chance is taken here, so that what comes of one fault does not shift the next.
+    const daemon = random.chance(0.35) ? 'master' : worker;
+    const awayMs = random.between(0, 4_000);
+    const bytes = Math.round(random.between(1, 400_000));
+    const [isAll, isLong, dice] = [random.chance(0.25), random.chance(0.02), random.next()];
+    switch (random.pick(this.#kinds)) {
+      case 'kill':
+        return isAll ? this.#killAll(random.shuffle(WORKERS).slice(0, 2), awayMs) : this.#kill(daemon, awayMs);
+      case 'freeze':
+        return this.#freeze(daemon, 300 + awayMs * 1.5);
+      case 'line':
+        if (isLong) return this.#stall(worker, DEAD_LINE_MS, false);
+        if (dice < 0.3) return this.#stall(worker, awayMs * 2, dice < 0.1);
+        return dice < 0.6 ? this.#cut(isAll ? WORKERS : [worker]) : this.#cutAfter(worker, bytes, awayMs);
+      case 'reload':
+        return { text: 'reload', hurts: ['master'], run: () => this.#site.reload() };
+      case 'stop':
+        return this.#stop(daemon, awayMs);
+      case 'keeper':
+        return {
+          text: `kill keeper: ${worker}`,
+          hurts: [`${worker}'s keeper`],
+          run: () => this.#site.killKeepers(worker),
+        };
+    }
+  }
+
+  #kill(name: string, awayMs: number): Fault {
+    return {
+      text: `kill: ${name} for ${ms(awayMs)}`,
+      hurts: [name],
+      run: async () => {
+        await this.#site.end(name, 'SIGKILL');
+        await sleep(awayMs);
+        await this.#site.start(name);
+      },
+    };
+  }
+
+  #killAll(workers: readonly string[], awayMs: number): Fault {
+    const hurts = ['master', ...workers];
+    return {
+      text: `kill at once: ${hurts.join(', ')} for ${ms(awayMs)}`,
+      hurts,
+      run: async () => {
+        await Promise.all(hurts.map((name) => this.#site.end(name, 'SIGKILL')));
+        await sleep(awayMs);
+        await Promise.all(hurts.map((name) => this.#site.start(name)));
+      },
+    };
+  }
+
+  #freeze(name: string, forMs: number): Fault {
+    return {
+      text: `freeze: ${name} for ${ms(forMs)}`,
+      hurts: [name],
+      run: async () => {
+        this.#site.signal(name, 'SIGSTOP');
+        await sleep(forMs);
+        this.#site.signal(name, 'SIGCONT');
+      },
+    };
+  }
+
+  #stall(worker: string, forMs: number, isCutThen: boolean): Fault {
+    return {
+      text: `stall: line of ${worker} for ${ms(forMs)}${isCutThen ? ', then cut' : ''}`,
+      hurts: [`${worker}'s line`],
+      run: async () => {
+        const relay = this.#site.relay(worker);
+        relay.stall();
+        await sleep(forMs);
+        if (isCutThen) relay.cut();
+        relay.flow();
+      },
+    };
+  }
+
+  #cut(workers: readonly string[]): Fault {
+    return {
+      text: `cut: line of ${workers.join(', ')}`,
+      hurts: workers.map((name) => `${name}'s line`),
+      run: async () => {
+        for (const name of workers) this.#site.relay(name).cut();
+      },
+    };
+  }
+
+  #cutAfter(worker: string, bytes: number, forMs: number): Fault {
+    return {
+      text: `cut after: ${bytes} bytes on the line of ${worker}, for ${ms(forMs)}`,
+      hurts: [`${worker}'s line`],
+      run: async () => {
+        this.#site.relay(worker).cutAfter(bytes);
+        await sleep(forMs);
+        this.#site.relay(worker).cutAfter(Infinity);
+      },
+    };
+  }
+
+  #stop(name: string, awayMs: number): Fault {
+    return {
+      text: `stop: ${name} for ${ms(awayMs)}`,
+      hurts: [name],
+      run: async () => {
+        await this.#site.stopOrderly(name);
+        await sleep(awayMs);
+        await this.#site.start(name);
+      },
+    };
+  }
+}
+
+function ms(value: number): string {
+  return `${Math.round(value)} ms`;
+}
