@@ -269,6 +269,8 @@ export class StepRun {
     logId: number | undefined,
   ): Promise<Outcome | StepAnswer> {
     const { tools, seat } = this.#options;
+    // Let go of while its record was made: that is left as it is, for the next run of this step.
+    if (this.#isDetached || this.#failure) this.#waits.signal.throwIfAborted();
     const endReason = this.#endReason();
     if (endReason !== undefined && fresh) return cancelled(endReason);
     let command;

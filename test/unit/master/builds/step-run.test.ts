@@ -1,0 +1,52 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { silentLogger } from '../../../../src/base/logger.ts';
+import { StepRun } from '../../../../src/master/builds/step-run.ts';
+import type { BuildTools } from '../../../../src/master/builds/step-run.ts';
+import { configOf, tryConfig } from '../../config/try-config.ts';
+import { DeskBench } from '../link/desk-bench.ts';
+
+/** One step with one command, over a real store, desk and code host; `onRecorded` is called when its record is just made. */
+async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun; readonly bench: DeskBench }> {
+  const bench = await DeskBench.make();
+  onTestFinished(() => bench.remove());
+  const { host, hash } = await tryConfig(configOf("sh('make', 'make')"));
+  const { store } = bench;
+  const commands: BuildTools['store']['commands'] = Object.create(store.commands, {
+    start: {
+      value: async (...record: Parameters<typeof store.commands.start>) => {
+        const log = await store.commands.start(...record);
+        onRecorded();
+        return log;
+      },
+    },
+  });
+  const { id, uid, number, worker, reason, owner, source } = bench.build;
+  const names = { project: 'kate', builder: 'debian' };
+  const run = new StepRun({
+    tools: {
+      store: Object.create(store, { commands: { value: commands } }),
+      desk: bench.desk,
+      codeHost: host,
+      clock: bench.clock,
+      logger: silentLogger,
+      folders: { dir: bench.dir, filesDir: bench.filesDir },
+    },
+    build: { ...bench.build, ...names, configHash: hash },
+    seat: bench.seat,
+    step: { index: 0, name: 'make' },
+    facts: { id, uid, number, worker, reason, owner, source, properties: {}, ...names },
+    records: [],
+    onProperty: () => undefined,
+    onRecord: () => undefined,
+  });
+  return { run, bench };
+}
+
+test('a master that stops while a call is being recorded decides nothing about it', async () => {
+  const tried = await tryStep(() => tried.run.detach());
+  expect(await tried.run.run()).toBeUndefined();
+  const [record] = await tried.bench.store.commands.list(tried.bench.build.id);
+  expect(record).toMatchObject({ kind: 'run', state: 'started' });
+  const log = await tried.bench.store.logs.findByCommand(record?.id ?? '');
+  expect(log?.isComplete).toBe(false);
+});
