@@ -53,3 +53,15 @@ test('The operating manual shows each verb as it is used, and each exit status',
   const table = manual.slice(manual.indexOf('| exit status |'), manual.indexOf('### JSON'));
   expect(Array.from(statuses).filter((status) => !new RegExp(String.raw`\b${status}\b`).test(table))).toEqual([]);
 });
+
+test('The units of systemd start the programs that are there, and let the commands of a worker outlive it', async () => {
+  for (const noun of ['master', 'worker']) {
+    const unit = await read(`docs/examples/trunkline-${noun}.service`);
+    expect(unit).toContain(`\nExecStart=/usr/local/bin/trunkline ${noun} start /`);
+    expect(unit).toContain('\nRestart=always\n');
+  }
+  const worker = await read('docs/examples/trunkline-worker.service');
+  for (const line of ['KillMode=process', 'Delegate=yes']) expect(worker).toContain(`\n${line}\n`);
+  // What is removed when the daemon stops, or holds for builds too, is not set.
+  expect(worker).not.toMatch(/^(PrivateTmp|RuntimeDirectory|NoNewPrivileges|ProtectSystem)=/m);
+});
