@@ -72,8 +72,8 @@ export async function chaos(options: ChaosOptions, tell: (line: string) => void)
       rounds: violations.round,
       minutes: Math.round((performance.now() - startMs) / 6_000) / 10,
       builds: office.checked,
-      results: Object.fromEntries(Array.from(office.results).toSorted()),
-      faults: Object.fromEntries(Array.from(storm.counts).toSorted()),
+      results: sorted(office.results),
+      faults: sorted(storm.counts),
       logs: office.logs,
       logMiB: Math.round(office.bytes / 2 ** 20),
       mismatches: office.mismatches,
@@ -88,6 +88,10 @@ export async function chaos(options: ChaosOptions, tell: (line: string) => void)
     await counter.close();
     await site.close(options.keep || violations.all.length > 0);
   }
+}
+
+function sorted(counts: ReadonlyMap<string, number>): Record<string, number> {
+  return Object.fromEntries(Array.from(counts).toSorted(([a], [b]) => a.localeCompare(b)));
 }
 
 async function allConnected(counter: Counter): Promise<void> {

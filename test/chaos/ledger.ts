@@ -55,7 +55,7 @@ export class Ledger {
     const generations = new Map<string, Set<string>>();
     for (const { command, generation } of starts) {
       count.set(command, (count.get(command) ?? 0) + 1);
-      const [uid = ''] = command.split('.');
+      const uid = uidOf(command);
       generations.set(uid, (generations.get(uid) ?? new Set()).add(generation));
     }
     return {
@@ -81,7 +81,7 @@ export class Ledger {
 
 /** What is wrong with a stored log; undefined when nothing is. Its first line names the command. */
 export async function wrongInLog(ledger: Ledger, stored: Buffer, mayBeCut: boolean): Promise<string | undefined> {
-  const [, command] = /^\d{9} (\S+)/.exec(stored.subarray(0, 300).toString()) ?? [];
+  const command = commandOf(stored);
   if (command === undefined) {
     return stored.length === 0 && mayBeCut ? undefined : `it begins with "${stored.subarray(0, 60).toString()}"`;
   }
@@ -92,6 +92,16 @@ export async function wrongInLog(ledger: Ledger, stored: Buffer, mayBeCut: boole
   if (end.bytes !== stored.length) return `${command}: ${stored.length} of ${end.bytes} bytes are stored`;
   const sha256 = createHash('sha256').update(stored).digest('hex');
   return end.sha256 === sha256 ? undefined : `${command}: SHA-256 ${sha256} instead of ${end.sha256}`;
+}
+
+/** The command that printed a log: each of its lines names it. */
+export function commandOf(log: Buffer): string | undefined {
+  return /^\d{9} (\S+)/.exec(log.subarray(0, 300).toString())?.[1];
+}
+
+/** What all commands of a build begin with. */
+export function uidOf(command: string): string {
+  return command.split('.', 1)[0] ?? '';
 }
 
 function fileName(command: string): string {

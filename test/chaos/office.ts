@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildView, StatusView, StepView } from '../../src/master/operator.ts';
 import type { Counter } from './counter.ts';
 import { KINDS } from './farm-config.ts';
-import { wrongInLog } from './ledger.ts';
+import { commandOf, uidOf, wrongInLog } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { Site } from './site.ts';
 import type { Violations } from './violations.ts';
@@ -33,6 +33,8 @@ export class Office {
   readonly #taken = new Set<number>();
   readonly #queue: number[] = [];
   readonly results = new Map<string, number>();
+  /** Result of each build, by what the ids of its commands begin with. */
+  readonly #resultOf = new Map<string, BuildView['result']>();
   logs = 0;
   mismatches = 0;
   checked = 0;
@@ -77,6 +79,11 @@ export class Office {
     }
     this.#isOver = true;
     await Promise.all(checkers);
+    for (const command of this.#site.lostCommands) {
+      const result = this.#resultOf.get(uidOf(command)) ?? 'exception';
+      if (result !== 'exception' && result !== 'cancelled')
+        this.#violations.add(`the keeper of ${command} was killed, and its build ended as ${result}`);
+    }
     if (newest < this.#asked) this.#violations.add(`${this.#asked} builds were promised, ${newest} were run`);
     if (newest > this.#asked + this.#unanswered) this.#violations.add(`${newest} builds were run of ${this.#asked}`);
   }
@@ -156,6 +163,8 @@ export class Office {
     }
     this.logs += 1;
     this.bytes += stored.stdout.length;
+    const command = commandOf(stored.stdout);
+    if (command !== undefined) this.#resultOf.set(uidOf(command), build.result);
     const wrong = stored.status === 0 ? await this.#wrong(stored.stdout, log, isWhole) : stored.stderr;
     if (wrong === undefined) return;
     this.mismatches += 1;

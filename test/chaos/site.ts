@@ -29,6 +29,8 @@ export class Site {
   readonly ledger: Ledger;
   readonly payload = randomBytes(PAYLOAD_BYTES);
   readonly killedKeepers = new Set<number>();
+  /** Commands that a killed keeper had not seen the end of. */
+  readonly lostCommands = new Set<string>();
   readonly #violations: Violations;
   readonly #daemons = new Map<string, Daemon>();
   readonly #relays = new Map<string, FaultStream>();
@@ -132,9 +134,20 @@ export class Site {
   }
 
   async killKeepers(worker: string): Promise<void> {
-    for (const pid of await this.keepers(worker)) {
+    const pids = new Set(await this.keepers(worker));
+    for (const pid of pids) {
       this.killedKeepers.add(pid);
       process.kill(pid, 'SIGKILL');
+    }
+    await until('the keepers are gone', async () => !(await this.keepers(worker)).some((pid) => pids.has(pid)));
+    const spool = join(this.farm.workerDir(worker), 'spool');
+    for (const command of await readdir(spool)) {
+      const claim = (await record(spool, command, 'claim')) as
+        { readonly keeper: { readonly pid: number } } | undefined;
+      if (!claim || !pids.has(claim.keeper.pid) || (await record(spool, command, 'exit'))) continue;
+      const end = (await record(spool, command, 'outcome')) as { readonly outcome: { status: string } } | undefined;
+      // The daemon may have found out already.
+      if (!end || end.outcome.status === 'unknown') this.lostCommands.add(command);
     }
   }
 
@@ -199,4 +212,10 @@ export class Site {
 
 function mib(bytes: number): number {
   return Math.round((bytes / 2 ** 20) * 10) / 10;
+}
+
+/** One of a command's files in a spool; undefined when it is not there. */
+async function record(spool: string, command: string, name: string): Promise<unknown> {
+  const text = await readFile(join(spool, command, `${name}.json`), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : JSON.parse(text);
 }

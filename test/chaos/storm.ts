@@ -75,6 +75,8 @@ export class Storm {
           hurts: [`${worker}'s keeper`],
           run: () => this.#site.killKeepers(worker),
         };
+      default:
+        throw new Error('there is no such fault');
     }
   }
 
