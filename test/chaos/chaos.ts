@@ -13,6 +13,8 @@ import { Violations } from './violations.ts';
 const DESCRIPTORS_SLACK = 24;
 /** And so much more heap, after a collection: caches that have a bound, compiled code. */
 const HEAP_SLACK_MIB = 64;
+/** A worker's longest pause before it connects is 30 s, and the machine may be busy. */
+const PATIENCE_MS = 180_000;
 
 export interface ChaosReport {
   readonly seed: number;
@@ -95,17 +97,18 @@ function sorted(counts: ReadonlyMap<string, number>): Record<string, number> {
 }
 
 async function allConnected(counter: Counter): Promise<void> {
-  await until('all workers are connected', async () => {
+  const areConnected = async (): Promise<boolean> => {
     const workers = await counter.json<{ state: string }[]>('workers');
-    return workers?.every(({ state }) => state === 'connected');
-  });
+    return workers?.every(({ state }) => state === 'connected') ?? false;
+  };
+  await until('all workers are connected', areConnected, PATIENCE_MS);
 }
 
 /** What is left after a while in which it may still be on its way out. */
 async function goneLeftovers(site: Site): Promise<readonly string[]> {
   let left: readonly string[] = [];
   try {
-    await until('nothing is left over', async () => (left = await site.leftovers()).length === 0);
+    await until('nothing is left over', async () => (left = await site.leftovers()).length === 0, PATIENCE_MS);
     return [];
   } catch {
     // The bound is reached: that is what is reported.

@@ -2,16 +2,16 @@ import type { Result } from '../../src/model/result.ts';
 
 export const WORKERS = ['w0', 'w1', 'w2', 'w3'] as const;
 
-/** The kinds of builds, each with the result it must have when nobody stops it. `endless` is to be stopped. */
-export const KINDS: Readonly<Record<string, Result>> = {
-  short: 'success',
-  long: 'success',
-  slow: 'success',
-  branches: 'success',
-  loop: 'success',
-  files: 'success',
-  failing: 'failure',
-  endless: 'cancelled',
+/** The kinds of builds, each with the result and the number of logs it must have when nobody stops it. `endless` is to be stopped. */
+export const KINDS: Readonly<Record<string, { readonly result: Result; readonly logs: number }>> = {
+  short: { result: 'success', logs: 3 },
+  long: { result: 'success', logs: 2 },
+  slow: { result: 'success', logs: 1 },
+  branches: { result: 'success', logs: 4 },
+  loop: { result: 'success', logs: 5 },
+  files: { result: 'success', logs: 2 },
+  failing: { result: 'failure', logs: 3 },
+  endless: { result: 'cancelled', logs: 2 },
 };
 
 /** The text of the configuration. With each generation it is another one. */

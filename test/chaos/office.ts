@@ -134,11 +134,15 @@ export class Office {
     const key = `${builder}: ${result}`;
     this.results.set(key, (this.results.get(key) ?? 0) + 1);
     const isStopped = result === 'cancelled' && this.#stops.get(id)?.state !== undefined;
-    const isRight = result === KINDS[builder] || isStopped || (result === 'exception' && this.#hasLostKeeper(build));
+    const kind = KINDS[builder];
+    const isRight = result === kind?.result || isStopped || (result === 'exception' && this.#hasLostKeeper(build));
     if (!isRight || (builder === 'endless' && result === 'cancelled' && !isStopped)) {
       this.#violations.add(`build ${id} (${builder} on ${build.worker}) ended as ${result}: ${JSON.stringify(build)}`);
     }
     const isWhole = result !== 'cancelled' && result !== 'exception';
+    const logs = steps.flatMap((step) => step.logs);
+    if (isWhole && logs.length !== kind?.logs)
+      this.#violations.add(`build ${id} (${builder}) has ${logs.length} logs of ${kind?.logs}`);
     for (const step of steps) {
       for (const log of step.logs) if (log.name !== 'exception') await this.#judgeLog(build, step, log, isWhole);
     }
