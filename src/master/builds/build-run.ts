@@ -6,7 +6,7 @@ import { halts, joinResults, worse } from '../../model/result.ts';
 import type { Result, StepRules } from '../../model/result.ts';
 import type { Seat } from '../../model/worker.ts';
 import { initialProperties, propertiesBefore } from './initial-properties.ts';
-import { StepRun } from './step-run.ts';
+import { StepRun, isUnfinishedOnWorker } from './step-run.ts';
 import type { BuildTools } from './step-run.ts';
 
 /** After a stop, steps that always run may clean up for so long. */
@@ -146,7 +146,7 @@ export class BuildRun {
         if (!report) break;
         result = report.result;
         told = report.summary;
-      }
+      } else this.#forgetLeft(index, context);
       if (isWorthTelling(result)) summary ??= `${shape.name}: ${told ?? result}`;
       ended.push({ result, rules });
       isHalted ||= halts(result, rules);
@@ -154,6 +154,13 @@ export class BuildRun {
     const joined = joinResults(ended);
     if (this.#stopReason !== undefined) return { result: worse(joined, 'cancelled'), summary: this.#stopReason };
     return { result: joined, summary };
+  }
+
+  /** A step may end without its commands, when the worker is away; a master that ended before it was back told it nothing. */
+  #forgetLeft(step: number, { records }: Pick<StepContext, 'records'>): void {
+    for (const record of records) {
+      if (record.step === step && isUnfinishedOnWorker(record)) this.#options.tools.desk.forget(record.id);
+    }
   }
 
   /** Nothing of it can be run any more. What it left on its worker ends there. */

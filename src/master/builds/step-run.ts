@@ -280,6 +280,8 @@ export class StepRun {
       return { error: `${call.kind}: ${errorText(error)}` };
     }
     const { spec, file } = command;
+    // Given up meanwhile: what an earlier run of the master began stays among the inherited, and is forgotten with them.
+    this.#waits.signal.throwIfAborted();
     this.#inherited.delete(id);
     this.#commands.set(id, { killAfterMs: spec.killAfterMs ?? KILL_AFTER_MS });
     try {
@@ -308,7 +310,7 @@ export class StepRun {
 
 const ON_WORKER: readonly string[] = ['run', 'mkdir', 'remove', 'put', 'get'];
 
-function isUnfinishedOnWorker(record: CommandRecord): boolean {
+export function isUnfinishedOnWorker(record: CommandRecord): boolean {
   return record.state === 'started' && ON_WORKER.includes(record.kind);
 }
 

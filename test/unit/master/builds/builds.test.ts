@@ -31,6 +31,10 @@ projects: [project('p', { schedulers: [force()], builders: [
     sh('hang', 'echo x >> $FARM/hang.starts; exec sleep 1000'),
     sh('tidy', 'echo x >> $FARM/tidy.starts; while [ ! -e $FARM/go-tidy ]; do sleep 0.02; done; echo tidied', { alwaysRun: true }),
   ] }),
+  builder('given-up', { workers: ['w'], env: { FARM: '${dir}' }, steps: [
+    sh('hang', 'echo $$ > $FARM/up.new; mv $FARM/up.new $FARM/up; exec sleep 1000'),
+    sh('tidy', 'while [ ! -e $FARM/go-up ]; do sleep 0.02; done', { alwaysRun: true }),
+  ] }),
   builder('left', { workers: ['w'], env: { FARM: '${dir}' }, steps: [step('careless', async (ctx) => {
     ctx.run(${JSON.stringify(gate('slow'))}).catch(() => undefined);
     while (!existsSync('${dir}/slow.starts')) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -152,6 +156,26 @@ test('cleaning up after a stop outlives restarts of the master', async () => {
   expect(build.steps.map(({ result }) => result)).toEqual(['cancelled', 'success']);
   expect(await farm.log(build.id, 'tidy')).toBe('tidied\n');
   expect(await readFile(join(farm.dir, 'tidy.starts'), 'utf8')).toBe('x\n');
+});
+
+test('what a stopped build gave up ends also when the master was restarted before the worker was back', async () => {
+  const request = await farm.force('given-up');
+  const pid = join(farm.dir, 'up');
+  const sleeper = await until('the step runs', async () => existsSync(pid) && (await readFile(pid, 'utf8')).trim());
+  await farm.stopWorker('w');
+  await farm.operator.stop(ADMIN, 'p/given-up#1', 'not needed');
+  await until('the step is given up', async () => {
+    const [step] = (await farm.operator.build(ADMIN, 'p/given-up#1')).steps;
+    return step?.state === 'finished';
+  });
+  await farm.stopMaster();
+  await farm.startMaster();
+  await farm.startWorker('w');
+  await until('its process is gone', () => !isAlive(sleeper));
+  await writeFile(join(farm.dir, 'go-up'), '');
+  await farm.watch(request);
+  const build = await farm.finished('p/given-up#1');
+  expect(build.steps.map(({ result }) => result)).toEqual(['cancelled', 'success']);
 });
 
 test('a build goes on over restarts of the master: what was done is not done again, and the code sees the same', async () => {
