@@ -15,11 +15,17 @@ type Side = 'worker' | 'master';
 /** Ways to hurt the line. Directions are named for the side that sends. */
 export interface MemoryFaults {
   cut(reason?: string): void;
-  /** Cuts when so many more bytes of that side have arrived; those that came before do arrive. */
+  /** Cuts as soon as so many more bytes of that side have arrived, be it in the middle of a frame. */
   cutAfter(side: Side, bytes: number): void;
+  /** That side alone hears of a cut; the other one writes into the void, as over a half-open connection. */
+  loseSight(side: Side): void;
   /** Nothing of that side arrives until it is let go on. */
   stall(side: Side): void;
   flow(side: Side): void;
+  /** What is under way on different channels overtakes each other from now on, as `random` draws; a channel keeps its order. */
+  shuffle(random: () => number): void;
+  /** Bytes of that side that have arrived. */
+  arrivedBytes(side: Side): number;
 }
 
 /**
@@ -57,6 +63,10 @@ class Line implements MemoryFaults {
     this.ends[side].cutAfterBytes = bytes;
   }
 
+  loseSight(side: Side): void {
+    this.ends[side].over('the line was lost sight of');
+  }
+
   stall(side: Side): void {
     this.ends[side].isStalled = true;
   }
@@ -65,22 +75,41 @@ class Line implements MemoryFaults {
     this.ends[side].isStalled = false;
     this.ends[side].schedule();
   }
+
+  shuffle(random: () => number): void {
+    for (const end of [this.ends.worker, this.ends.master]) end.random = random;
+  }
+
+  arrivedBytes(side: Side): number {
+    return this.ends[side].arrivedBytes;
+  }
 }
 
 /** Something on its way: bytes of a channel, or what happened to it. */
 interface Parcel {
   readonly bytes: Uint8Array | undefined;
-  readonly arrive: () => void;
+  readonly arrive: (bytes: Uint8Array) => void;
+  /** Whose order it keeps; without one it comes after all before it. */
+  readonly channel: MemoryChannel | undefined;
 }
+
+const NOTHING = new Uint8Array(0);
+/** Parcels that may overtake each other. */
+const LOOSE = 64;
 
 class MemoryCarrier implements Carrier {
   readonly peer: string;
   readonly closed: Promise<string>;
   other: MemoryCarrier | undefined;
   cutAfterBytes = Infinity;
+  arrivedBytes = 0;
   isStalled = false;
+  random: (() => number) | undefined;
   readonly #line: Line;
   readonly #parcels = new Fifo<Parcel>();
+  /** The first of them, when they may overtake each other. */
+  readonly #loose: Parcel[] = [];
+  #isOver = false;
   readonly #channels = new Set<MemoryChannel>();
   readonly #drain = new Signal();
   readonly #end = deferred<string>();
@@ -105,7 +134,7 @@ class MemoryCarrier implements Carrier {
 
   openChannel(subsystem: Subsystem): Promise<Channel> {
     const { other } = this;
-    if (this.#line.isCut || !other) return Promise.reject(new Error('the connection is over'));
+    if (this.#isOver || !other) return Promise.reject(new Error('the connection is over'));
     const mine = new MemoryChannel(subsystem, this);
     const theirs = new MemoryChannel(subsystem, other);
     mine.other = theirs;
@@ -113,10 +142,11 @@ class MemoryCarrier implements Carrier {
     this.#channels.add(mine);
     return new Promise((resolve, reject) => {
       void mine.closed.then(() => reject(new Error('the connection is over')));
-      this.post(undefined, () => {
+      const arrive = (): void => {
         other.#arrived(theirs);
         resolve(mine);
-      });
+      };
+      this.post({ bytes: undefined, arrive, channel: mine });
     });
   }
 
@@ -128,15 +158,17 @@ class MemoryCarrier implements Carrier {
   }
 
   destroy(reason: string): void {
-    this.#line.cut(reason);
+    if (!this.#isOver) this.#line.cut(reason);
   }
 
   end(reason: string): void {
-    this.post(undefined, () => this.#line.cut(reason));
+    this.post({ bytes: undefined, arrive: () => this.#line.cut(reason), channel: undefined });
   }
 
   over(reason: string): void {
+    this.#isOver = true;
     this.#parcels.clear();
+    this.#loose.length = 0;
     this.#queuedBytes = 0;
     for (const channel of this.#channels) channel.over();
     this.#end.resolve(reason);
@@ -146,10 +178,10 @@ class MemoryCarrier implements Carrier {
     this.#channels.delete(channel);
   }
 
-  post(bytes: Uint8Array | undefined, arrive: () => void): void {
-    if (this.#line.isCut) return;
-    this.#parcels.push({ bytes, arrive });
-    this.#queuedBytes += bytes?.byteLength ?? 0;
+  post(parcel: Parcel): void {
+    if (this.#isOver) return;
+    this.#parcels.push(parcel);
+    this.#queuedBytes += parcel.bytes?.byteLength ?? 0;
     this.schedule();
   }
 
@@ -163,26 +195,49 @@ class MemoryCarrier implements Carrier {
   }
 
   #arrived(channel: MemoryChannel): void {
+    if (this.#isOver) return;
     this.#channels.add(channel);
     if (this.#onChannel) this.#onChannel(channel);
     else this.#early.push(channel);
   }
 
   #deliver(): void {
-    for (let moved = 0; moved < TURN_BYTES && !this.isStalled && !this.#line.isCut;) {
-      const parcel = this.#parcels.peek();
+    for (let moved = 0; moved < TURN_BYTES && !this.isStalled && !this.#isOver;) {
+      const parcel = this.#next();
       if (!parcel) break;
-      const size = parcel.bytes?.byteLength ?? 0;
-      if (size > this.cutAfterBytes) return this.#line.cut();
-      this.cutAfterBytes -= size;
-      this.#parcels.shift();
+      const bytes = parcel.bytes ?? NOTHING;
+      const size = bytes.byteLength;
+      const passes = Math.min(size, this.cutAfterBytes);
+      const isLast = passes === this.cutAfterBytes;
+      this.cutAfterBytes -= passes;
       this.#queuedBytes -= size;
+      this.arrivedBytes += passes;
       moved += size + 1;
-      parcel.arrive();
+      if (passes > 0 || (size === 0 && !isLast)) parcel.arrive(bytes.subarray(0, passes));
+      if (isLast) return this.#line.cut();
     }
-    if (this.#line.isCut) return;
-    if (!this.isStalled && this.#parcels.peek()) this.schedule();
+    if (this.#isOver) return;
+    if (!this.isStalled && (this.#loose.length > 0 || this.#parcels.peek())) this.schedule();
     this.#drain.emit();
+  }
+
+  #next(): Parcel | undefined {
+    const { random } = this;
+    if (!random) return this.#loose.shift() ?? this.#parcels.shift();
+    const loose = this.#loose;
+    while (loose.length < LOOSE && (loose.length === 0 || loose.at(-1)?.channel)) {
+      const parcel = this.#parcels.shift();
+      if (!parcel) break;
+      loose.push(parcel);
+    }
+    const first = new Map<MemoryChannel | undefined, Parcel>();
+    for (const parcel of loose) {
+      if (!parcel.channel && first.size > 0) break;
+      if (!first.has(parcel.channel)) first.set(parcel.channel, parcel);
+    }
+    const drawn = Array.from(first.values())[Math.floor(random() * first.size)];
+    if (drawn) loose.splice(loose.indexOf(drawn), 1);
+    return drawn;
   }
 }
 
@@ -236,7 +291,7 @@ class MemoryChannel implements Channel {
   close(): void {
     if (this.#isOver) return;
     const { other } = this;
-    this.#carrier.post(undefined, () => other?.over());
+    this.#carrier.post({ bytes: undefined, arrive: () => other?.over(), channel: this });
     this.over();
   }
 
@@ -257,7 +312,7 @@ class MemoryChannel implements Channel {
       if (!bytes) return;
       this.#waitingBytes -= bytes.byteLength;
       this.#windowBytes -= bytes.byteLength;
-      this.#carrier.post(bytes, () => other.#arrive(bytes));
+      this.#carrier.post({ bytes, arrive: (arrived) => other.#arrive(arrived), channel: this });
     }
   }
 
@@ -272,7 +327,8 @@ class MemoryChannel implements Channel {
       const bytes = this.#unread.shift();
       if (!bytes) return;
       const { other } = this;
-      this.#carrier.post(undefined, () => other?.adjust(bytes.byteLength));
+      const arrive = (): void => other?.adjust(bytes.byteLength);
+      this.#carrier.post({ bytes: undefined, arrive, channel: this });
       this.#listener(bytes);
       // Whoever kept them has kept nothing.
       bytes.fill(0xee);

@@ -9,8 +9,10 @@ export interface FaultStream {
   flow(): void;
   /** Ends all connections abruptly. */
   cut(): void;
-  /** Cuts when so many more bytes have passed towards the port. */
-  cutAfter(bytes: number): void;
+  /** Cuts, once, as soon as so many more bytes have passed towards the port, or back. */
+  cutAfter(bytes: number, direction?: 'there' | 'back'): void;
+  /** Bytes that have passed. */
+  passed(direction: 'there' | 'back'): number;
   close(): Promise<void>;
 }
 
@@ -21,22 +23,27 @@ export interface FaultStream {
 export async function faultStream(targetPort: number, localAddress = '127.0.0.1'): Promise<FaultStream> {
   const sockets = new Set<Socket>();
   let isStalled = false;
-  let leftBytes = Infinity;
+  const left = { there: Infinity, back: Infinity };
+  const passed = { there: 0, back: 0 };
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
   };
   const server = createServer((near) => {
     const far = connect({ port: targetPort, host: '127.0.0.1', localAddress, noDelay: true });
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
+    for (const [from, to, direction] of [
+      [near, far, 'there'],
+      [far, near, 'back'],
     ] as const) {
       sockets.add(from);
       from.on('error', () => {});
       from.on('data', (bytes) => {
-        if (from === near) leftBytes -= bytes.length;
-        if (leftBytes < 0) return cut();
-        to.write(bytes);
+        const part = bytes.subarray(0, left[direction]);
+        passed[direction] += part.length;
+        left[direction] -= part.length;
+        if (left[direction] > 0) return void to.write(part);
+        left[direction] = Infinity;
+        from.pause();
+        to.write(part, cut);
       });
       from.on('end', () => to.end());
       from.on('close', () => {
@@ -58,9 +65,10 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
       for (const socket of sockets) socket.resume();
     },
     cut,
-    cutAfter(bytes) {
-      leftBytes = bytes;
+    cutAfter(bytes, direction = 'there') {
+      left[direction] = bytes;
     },
+    passed: (direction) => passed[direction],
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       cut();

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { FakeClock } from '../../../../src/base/fake-clock.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
+import type { Logger } from '../../../../src/base/logger.ts';
 import { LocalBus } from '../../../../src/bus/local-bus.ts';
 import type { CommandOrder } from '../../../../src/master/link/desk.ts';
 import { openWorkerDesk } from '../../../../src/master/link/worker-desk.ts';
@@ -17,6 +18,7 @@ import { TempStore, claimedBuild } from '../../../support/temp-store.ts';
 export class DeskBench {
   readonly clock = new FakeClock();
   readonly #temp: TempStore;
+  readonly #logger: Logger;
   readonly store: Store;
   readonly build: Build;
   readonly seat: Seat;
@@ -24,20 +26,21 @@ export class DeskBench {
   readonly stopping = new AbortController();
   #calls = 0;
 
-  private constructor(temp: TempStore, store: Store, build: Build, seat: Seat) {
+  private constructor(temp: TempStore, logger: Logger, store: Store, build: Build, seat: Seat) {
     this.#temp = temp;
+    this.#logger = logger;
     this.store = store;
     this.build = build;
     this.seat = seat;
     this.desk = this.#open();
   }
 
-  static async make(): Promise<DeskBench> {
+  static async make(logger: Logger = silentLogger): Promise<DeskBench> {
     const temp = await TempStore.make();
     const store = await temp.open();
     const build = await claimedBuild(store);
     const [seat] = await store.workers.seats('w');
-    return new DeskBench(temp, store, build, seat!);
+    return new DeskBench(temp, logger, store, build, seat!);
   }
 
   get dir(): string {
@@ -92,12 +95,12 @@ export class DeskBench {
   }
 
   #open(): OpenWorkerDesk {
-    const bus = new LocalBus(silentLogger);
+    const bus = new LocalBus(this.#logger);
     return openWorkerDesk({
       store: this.store,
       bus,
       clock: this.clock,
-      logger: silentLogger,
+      logger: this.#logger,
       masterId: 'master-1',
       filesDir: this.filesDir,
       creditPool: new CreditPool(),
