@@ -40,10 +40,12 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
         const part = bytes.subarray(0, left[direction]);
         passed[direction] += part.length;
         left[direction] -= part.length;
-        if (left[direction] > 0) return void to.write(part);
-        left[direction] = Infinity;
-        from.pause();
-        to.write(part, cut);
+        if (left[direction] > 0) to.write(part);
+        else {
+          left[direction] = Infinity;
+          from.pause();
+          to.write(part, cut);
+        }
       });
       from.on('end', () => to.end());
       from.on('close', () => {
