@@ -32,12 +32,17 @@ export interface CommandsOptions {
  */
 export class Commands {
   readonly #options: CommandsOptions;
+  /** Processes and transfers that are on their way to the disk. */
+  readonly #starting = new Set<Promise<void>>();
 
   constructor(options: CommandsOptions) {
     this.#options = options;
   }
 
+  /** Waits for what is being started: a master that is not told of a command takes it for one that never was. */
   async list(): Promise<readonly CommandState[]> {
+    // Whoever started it hears of a failure.
+    await Promise.allSettled(this.#starting);
     return [...(await this.#options.keeper.list()), ...this.#options.records.list().map(stateOf)];
   }
 
@@ -62,20 +67,15 @@ export class Commands {
    * is on disk. Rejects when that could not be done; `find` then tells whether it was started.
    */
   async start(command: string, held: HeldSession, spec: CommandSpec): Promise<void> {
-    const { records, keeper, clock } = this.#options;
-    const { session, fence } = held;
-    const record = { command, session, fence, spec: whatToKeep(spec), startedAtMs: clock.now() };
-    if (spec.kind === 'put' || spec.kind === 'get') return await records.put(record);
-    let process: KeeperSpec | undefined;
+    const starting = this.#start(command, held, spec);
+    // Not for these, which may take long and can be done twice.
+    if (spec.kind === 'mkdir' || spec.kind === 'remove') return await starting;
+    this.#starting.add(starting);
     try {
-      if (spec.kind === 'run') process = await this.#process(command, held, spec);
-      // Done again when a crash comes before the outcome is on disk: both can be.
-      else await this.#changeFolder(session, spec);
-    } catch (error) {
-      return await records.put({ ...record, outcome: this.#refused(record, errorText(error)) });
+      await starting;
+    } finally {
+      this.#starting.delete(starting);
     }
-    if (process) await keeper.start(process);
-    else await records.put({ ...record, outcome: this.#done(record) });
   }
 
   /** Carries out a put or get over a line; ends with its outcome on disk, or with the line's cut. */
@@ -112,6 +112,23 @@ export class Commands {
     const record = records.get(command);
     if (!record) await keeper.setFence(command, fence);
     else if (fence > record.fence) await records.put({ ...record, fence });
+  }
+
+  async #start(command: string, held: HeldSession, spec: CommandSpec): Promise<void> {
+    const { records, keeper, clock } = this.#options;
+    const { session, fence } = held;
+    const record = { command, session, fence, spec: whatToKeep(spec), startedAtMs: clock.now() };
+    if (spec.kind === 'put' || spec.kind === 'get') return await records.put(record);
+    let process: KeeperSpec | undefined;
+    try {
+      if (spec.kind === 'run') process = await this.#process(command, held, spec);
+      // Done again when a crash comes before the outcome is on disk: both can be.
+      else await this.#changeFolder(session, spec);
+    } catch (error) {
+      return await records.put({ ...record, outcome: this.#refused(record, errorText(error)) });
+    }
+    if (process) await keeper.start(process);
+    else await records.put({ ...record, outcome: this.#done(record) });
   }
 
   async #process(command: string, held: HeldSession, spec: CommandSpec): Promise<KeeperSpec> {

@@ -23,6 +23,7 @@ export class Attachment {
   /** Sessions that the master opened on this link: only they have a channel. */
   readonly #open = new Set<string>();
   #isAnswered = false;
+  #isClosed = false;
   /** To go on with when their session is open: command → offset, by session. */
   readonly #continued = new Map<string, Map<string, number>>();
 
@@ -45,6 +46,7 @@ export class Attachment {
 
   /** The link ended: stops sending. What is being carried out goes on. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#undo.dispose();
   }
 
@@ -170,6 +172,8 @@ export class Attachment {
     if (held && fence < held.fence) return this.#tellStale('command.start', session, fence);
     if (held && fence > held.fence) await commands.setFence(command, fence);
     if (!held) {
+      // The next link's inventory may have been told without it: its master decides anew.
+      if (this.#isClosed) return;
       try {
         await commands.start(command, raised, spec);
       } catch (error) {
