@@ -10,9 +10,9 @@ import { seededRandom } from '../../support/seeded-random.ts';
 import { ExchangeStand } from './exchange-stand.ts';
 
 /** Every so many bytes; `TRUNKLINE_CUT_STEP=1` cuts at each. */
-const STEP = Number(process.env['TRUNKLINE_CUT_STEP'] ?? 97);
+const STEP = Number(process.env['TRUNKLINE_CUT_STEP'] ?? 197);
 /** Positions over real SSH; the full count is 300. */
-const OVER_SSH = Number(process.env['TRUNKLINE_CUTS_OVER_SSH'] ?? 6);
+const OVER_SSH = Number(process.env['TRUNKLINE_CUTS_OVER_SSH'] ?? 4);
 const SEED = Number(process.env['TRUNKLINE_SEED'] ?? 20261121);
 /** Each exchange takes some 100 ms, on a machine that may be ten times busier. */
 const LIMIT_MS = 3_600_000;

@@ -55,7 +55,7 @@ export class ExchangeStand {
     const stand = new ExchangeStand(bench, dir, keeper, worker, errors);
     await mkdir(stand.#folder, { recursive: true });
     await writeFile(join(stand.#folder, 'output'), OUTPUT);
-    execFileSync('mkfifo', [join(stand.#folder, 'hold')]);
+    execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', join(stand.#folder, 'hold')]);
     return stand;
   }
 
