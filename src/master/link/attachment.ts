@@ -43,6 +43,8 @@ export class Attachment {
   #state: 'inventory' | 'ready' | 'ended' = 'inventory';
   /** The fence each session was opened with on this connection. */
   readonly #opened = new Map<string, number>();
+  /** What the worker was told to go on with before it was ready; it is forgotten afterwards if it ended meanwhile. */
+  #told: CommandPost[] = [];
   #frames = 0;
   #waitingBytes = 0;
   #answering: Promise<void> = Promise.resolve();
@@ -237,6 +239,7 @@ export class Attachment {
 
   #continue({ post, state, hasLostTail }: Continued): void {
     const { board } = this.#options;
+    this.#told.push(post);
     if (board.isForgotten(post.command)) return board.remove(post.command);
     this.#held(post);
     post.hasLostTail = hasLostTail;
@@ -273,7 +276,14 @@ export class Attachment {
     }
     for (const seat of board.openSeatsOf(hello.worker)) this.openSession(seat);
     for (const post of posts) this.advance(post);
+    for (const post of this.#told.splice(0)) if (board.isForgotten(post.command)) this.#forgetLate(post);
     onReady();
+  }
+
+  /** Its end was stored while the inventory was being answered: nobody could be told then. */
+  #forgetLate(post: CommandPost): void {
+    this.openSession(this.#options.board.seat(post.session));
+    this.forget(post);
   }
 
   /** For the compiler: the state may have changed during an await. */
