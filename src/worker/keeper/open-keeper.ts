@@ -75,7 +75,7 @@ class SpoolKeeper implements Keeper {
       program: options.program ?? keeperProgram(),
       logger,
       onProgress: (commands) => this.#onProgress(commands),
-      onLost: () => this.#inspect(),
+      onLost: () => this.#onLost(),
     });
   }
 
@@ -181,9 +181,17 @@ class SpoolKeeper implements Keeper {
     }
   }
 
-  #inspect(): void {
+  /** It may have died between an outcome and telling of it: then there is nothing to recover, but something to tell. */
+  #onLost(): void {
+    this.#inspect(() => this.#tellAll());
+  }
+
+  #inspect(then?: () => void): void {
     if (this.#isClosed) return;
-    this.#inspectNow().catch((error: unknown) => {
+    const inspected = this.#inspectNow().then(() => {
+      if (!this.#isClosed) then?.();
+    });
+    inspected.catch((error: unknown) => {
       if (this.#isClosed) return;
       if (!existsSync(this.#spool.dir)) {
         clearInterval(this.#inspector);
@@ -202,7 +210,11 @@ class SpoolKeeper implements Keeper {
 
   async #connect(): Promise<void> {
     // What was told while nobody listened is told again.
-    if (await this.#lines.connect()) this.#onProgress(this.#spool.list().map(({ command }) => command));
+    if (await this.#lines.connect()) this.#tellAll();
+  }
+
+  #tellAll(): void {
+    this.#onProgress(this.#spool.list().map(({ command }) => command));
   }
 
   /** Throws when the spool cannot be read; what it gives never rejects. */

@@ -64,6 +64,25 @@ test('when the keeper is killed the outcome is unknown, its processes are ended,
   expect(await keeper.find('c1')).toMatchObject({ outcome: { status: 'unknown' } });
 });
 
+test('an outcome that was the last deed of a killed keeper is told', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', 'echo begun; sleep 1000'));
+  await printed(keeper, 'c1', 'begun');
+  const pid = await spool.keeperPid('c1');
+  // Between writing the outcome and telling of it there are but microseconds.
+  process.kill(pid, 'SIGSTOP');
+  const told: string[] = [];
+  keeper.onProgress((command) => told.push(command));
+  const outcome = { status: 'exited', exitCode: 7, startedAtMs: 1, endedAtMs: 2 };
+  await writeFile(join(spool.dir, 'c1', 'outcome.new'), JSON.stringify({ outcome, outputEnd: 6 }));
+  await rename(join(spool.dir, 'c1', 'outcome.new'), join(spool.dir, 'c1', 'outcome.json'));
+  process.kill(pid, 'SIGKILL');
+  await until('it is told', () => told.includes('c1'));
+  expect(await keeper.find('c1')).toMatchObject({ outcome: { exitCode: 7 } });
+  for (const left of await spool.marked()) process.kill(left, 'SIGKILL');
+});
+
 test('when daemon and keeper are killed, the next daemon finds all ended', async () => {
   const spool = await SpoolFixture.make();
   const first = await spool.open();
