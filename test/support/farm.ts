@@ -34,8 +34,9 @@ export interface Daemon {
 export async function startDaemon(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  program = PROGRAM,
 ): Promise<Daemon> {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
@@ -124,11 +125,11 @@ export class Farm {
     await writeFile(join(this.masterDir, 'trunkline.config.ts'), text);
   }
 
-  async startMaster(env: Readonly<Record<string, string>> = {}): Promise<Daemon> {
+  async startMaster(env: Readonly<Record<string, string>> = {}, program?: string): Promise<Daemon> {
     const args = ['master', 'start', this.masterDir];
     // A restarted master must be found where its workers look for it.
     if (this.#port > 0) args.push('--listen', `127.0.0.1:${this.#port}`);
-    const daemon = await startDaemon(args, env);
+    const daemon = await startDaemon(args, env, program);
     this.#daemons.set('master', daemon);
     this.#port = Number(/:(\d+)\b/.exec(daemon.ready)?.[1]);
     if (!this.#port) throw new Error(`no port in "${daemon.ready}"`);
