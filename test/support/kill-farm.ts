@@ -69,18 +69,18 @@ export class KillFarm {
     at: Omit<KillOrder, 'id'>,
     again?: Omit<KillOrder, 'id'>,
   ): Promise<{ readonly build: BuildView; readonly isKilled: boolean }> {
+    await this.#revive();
     await this.#order(victim, at);
     const over = new AbortController();
     const revival = victim === 'worker' ? this.#reviveWorker(over.signal) : undefined;
     let build = await this.#force(name);
-    if (victim === 'master' && !existsSync(this.#file('master'))) {
+    const isKilled = !existsSync(this.#file(victim));
+    if (victim === 'master' && isKilled) {
       if (again) await this.#order('master', again);
       await this.#restartMaster();
       build = await this.#end(name);
-      if (!existsSync(this.#file('master'))) await this.#restartMaster();
     }
-    if (!build) throw new Error(`round ${name}: no build came of it`);
-    const isKilled = !existsSync(this.#file(victim));
+    if (!build) throw new Error(`round ${name}: no build came of it; the master says: ${this.#master?.stderr()}`);
     await rm(this.#file(victim), { force: true });
     over.abort();
     await revival;
@@ -137,6 +137,12 @@ export class KillFarm {
     });
   }
 
+  /** One that was killed when its build had ended already. */
+  async #revive(): Promise<void> {
+    if (isDead(this.#master)) await this.#startMaster();
+    if (isDead(this.#worker)) await this.#startWorker();
+  }
+
   async #restartMaster(): Promise<void> {
     await this.#master?.end('SIGKILL');
     try {
@@ -151,12 +157,9 @@ export class KillFarm {
   async #reviveWorker(over: AbortSignal): Promise<void> {
     const child = this.#worker?.process;
     if (!child) return;
-    if (child.exitCode === null && child.signalCode === null) {
-      await Promise.race([once(child, 'exit'), once(over, 'abort')]);
-    }
-    if (child.exitCode === null && child.signalCode === null) return;
-    if (child.signalCode !== 'SIGKILL') throw new Error(`the worker ended by itself: ${this.#worker?.stderr()}`);
-    await this.#startWorker();
+    if (!isDead(this.#worker)) await Promise.race([once(child, 'exit'), once(over, 'abort')]);
+    if (isDead(this.#worker)) await this.#startWorker();
+    else if (!over.aborted) throw new Error(`the worker ended by itself: ${this.#worker?.stderr()}`);
   }
 
   /** Undefined when the master did not live to tell. */
@@ -168,22 +171,28 @@ export class KillFarm {
 
   /** What a person would do whose call was cut off: look whether there is a build, ask again only if there is none. */
   async #end(round: string): Promise<BuildView> {
-    const find = async (): Promise<BuildView | undefined> => {
-      const build = (await this.farm.list()).find((one) => isOf(one, round));
-      return build?.state === 'finished' ? build : undefined;
-    };
     return await until(`the build of round ${round} is finished`, async () => {
-      const { text } = await this.farm.ssh(['status', '--json']);
-      if (text === '') {
-        if (existsSync(this.#file('master'))) throw new Error(`no status of the master: ${this.#master?.stderr()}`);
-        await this.#restartMaster();
-        return undefined;
-      }
-      const { waiting, running } = JSON.parse(text) as StatusView;
-      if (waiting.length > 0 || running.length > 0) return undefined;
-      return (await find()) ?? (await this.#force(round));
+      const status = await this.#ask<StatusView>('status');
+      if (!status || status.waiting.length > 0 || status.running.length > 0) return undefined;
+      const builds = await this.#ask<readonly BuildView[]>('builds');
+      if (!builds) return undefined;
+      return builds.find((one) => isOf(one, round)) ?? (await this.#force(round));
     });
   }
+
+  /** Undefined when the master was killed once more: then it is started again. */
+  async #ask<T>(verb: string): Promise<T | undefined> {
+    const { text, stderr } = await this.farm.ssh([verb, '--json']);
+    if (text !== '') return JSON.parse(text) as T;
+    if (existsSync(this.#file('master')))
+      throw new Error(`${verb}: ${stderr}; the master says: ${this.#master?.stderr()}`);
+    await this.#restartMaster();
+    return undefined;
+  }
+}
+
+function isDead(daemon: Daemon | undefined): boolean {
+  return daemon?.process.signalCode === 'SIGKILL';
 }
 
 function isOf(build: BuildView, round: string): boolean {

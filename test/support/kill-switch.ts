@@ -41,7 +41,7 @@ export class KillSwitch {
 
   #strike(order: KillOrder, n: number, phase: KillOrder['phase']): void {
     if (order.n !== n || order.phase !== phase) return;
-    rmSync(this.#file);
+    rmSync(this.#file, { force: true });
     process.kill(process.pid, 'SIGKILL');
   }
 }
