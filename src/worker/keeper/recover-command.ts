@@ -1,12 +1,15 @@
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Outcome } from '../../protocol/messages.ts';
-import { exitFile, FILES, outputRange, processFile, readLooseRecord } from './command-files.ts';
+import { exitFile, FILES, outputRange, processFile, readLooseRecord, segmentName } from './command-files.ts';
 import type { Claim } from './command-files.ts';
 import { cookieOf } from './cookie.ts';
 import { endTree } from './end-tree.ts';
 import { bootId, isAlive } from './process-table.ts';
 import { TreeScan } from './tree-scan.ts';
 import { writeOutcome } from './write-outcome.ts';
+
+const LOSS_MARK = '[trunkline: the keeper of this command was killed: the end of its output may be missing]\n';
 
 /**
  * Writes the outcome of a command whose keeper is dead, after its processes were ended: how its main process ended, if the
@@ -27,6 +30,8 @@ export async function recoverCommand(
     left = await endTree(new TreeScan({ cookie: cookieOf(spoolDir, claim.command), ...leader }));
   }
   const exit = readLooseRecord(dir, FILES.exit, exitFile);
+  // Without an exit status the outcome itself says that nothing is known.
+  if (exit) await markLoss(dir, claim.segmentBytes);
   const { end } = outputRange(dir, claim.segmentBytes);
   await writeOutcome(dir, { ...outcomeOf(claim, exit, main?.startedAtMs, nowMs), message: why() }, end, warn);
 
@@ -36,6 +41,23 @@ export async function recoverCommand(
       : 'the machine was restarted while it ran';
     const rest = exit ? 'the end of its output may be missing' : 'whether it did its work is not known';
     return `${cause}; ${rest}${left.length > 0 ? `; could not be ended: ${left.slice(0, 20).join(', ')}` : ''}`;
+  }
+}
+
+/** A log that may lack its end says so, once, also if whoever wrote that was killed before the outcome was written. */
+async function markLoss(dir: string, segmentBytes: number): Promise<void> {
+  const { end } = outputRange(dir, segmentBytes);
+  const file = await open(join(dir, segmentName(Math.floor(end / segmentBytes))), 'a+', 0o600);
+  try {
+    const last = Buffer.alloc(LOSS_MARK.length);
+    const { size } = await file.stat();
+    const { bytesRead } = await file.read(last, 0, last.length, Math.max(0, size - last.length));
+    const tail = last.toString('latin1', 0, bytesRead);
+    if (tail === LOSS_MARK) return;
+    await file.writeFile(tail === '' || tail.endsWith('\n') ? LOSS_MARK : `\n${LOSS_MARK}`);
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -110,6 +110,11 @@ test('a keeper killed while it waits for the end of the output leaves the exit s
   const held = await finished(keeper, 'c1');
   expect(held.outcome).toMatchObject({ status: 'exited', exitCode: 6 });
   expect(held.outcome!.message).toContain('end of its output');
+  // The log itself says so, for whoever reads no more than that.
+  expect((await readAll(keeper, 'c1')).toString()).toMatch(
+    /^begun\n\[trunkline: .*end of its output may be missing\]\n$/,
+  );
+  expect(held.outputEnd).toBe((await readAll(keeper, 'c1')).length);
   expect(await spool.marked()).toEqual([]);
 });
 
