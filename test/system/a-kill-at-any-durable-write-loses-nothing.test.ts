@@ -78,7 +78,10 @@ async function check(
   }
   expect(build.result, told).toBe('success');
   expect(starts, told).toEqual(COMMANDS);
-  expect(sha256(await kills.storedLog(build)), told).toBe(sha256(await kills.truth(name)));
+  const log = await kills.storedLog(build);
+  // A keeper that died between the end of a command and the end of its output: then the log says that it may lack its end.
+  const isCut = victim === 'keeper' && log.toString('latin1').endsWith('the end of its output may be missing]\n');
+  if (!isCut) expect(sha256(log), told).toBe(sha256(await kills.truth(name)));
   expect(await kills.uploaded(name), told).toBe(`of round ${name}`);
   expect(build.properties, told).toContainEqual(expect.objectContaining({ name: 'sum', value: 36 }));
 }
