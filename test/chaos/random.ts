@@ -1,19 +1,13 @@
 import { createHash } from 'node:crypto';
+import { seeded } from '../support/seed.ts';
 
 /** Chance that comes again with its seed: one stream for each purpose, so that one does not shift another. */
 export class Random {
-  #state: number;
+  /** From 0 to below 1. */
+  readonly next: () => number;
 
   constructor(seed: number, purpose: string) {
-    this.#state = createHash('sha256').update(`${seed} ${purpose}`).digest().readUInt32LE(0);
-  }
-
-  /** From 0 to below 1 (mulberry32). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    this.next = seeded(createHash('sha256').update(`${seed} ${purpose}`).digest().readUInt32LE(0));
   }
 
   between(low: number, high: number): number {

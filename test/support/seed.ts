@@ -1,5 +1,5 @@
-/** From the environment, so that what failed can be run again; another one each time otherwise. */
-export const SEED = Number(process.env['TRUNKLINE_SEED'] ?? Date.now() % 1_000_000_007);
+/** Of all seeded tests: the same each time, so that a failure comes again; `TRUNKLINE_SEED=N` makes another choice. */
+export const SEED = Number(process.env['TRUNKLINE_SEED'] ?? 20_261_121);
 
 /** Numbers in [0, 1) that follow from a seed (mulberry32). */
 export function seeded(seed: number): () => number {

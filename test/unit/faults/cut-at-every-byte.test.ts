@@ -6,14 +6,13 @@ import { memoryCarriers } from '../../../src/transport/memory-carrier.ts';
 import { connectSsh } from '../../../src/transport/ssh-client.ts';
 import { listenSsh } from '../../../src/transport/ssh-server.ts';
 import { faultStream } from '../../support/fault-stream.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { SEED, seeded } from '../../support/seed.ts';
 import { ExchangeStand } from './exchange-stand.ts';
 
 /** Every so many bytes; `TRUNKLINE_CUT_STEP=1` cuts at each. */
 const STEP = Number(process.env['TRUNKLINE_CUT_STEP'] ?? 197);
 /** Positions over real SSH; the full count is 300. */
 const OVER_SSH = Number(process.env['TRUNKLINE_CUTS_OVER_SSH'] ?? 4);
-const SEED = Number(process.env['TRUNKLINE_SEED'] ?? 20261121);
 /** Each exchange takes some 100 ms, on a machine that may be ten times busier. */
 const LIMIT_MS = 3_600_000;
 
@@ -53,7 +52,7 @@ test(
   'an exchange over SSH that is cut anywhere is done all the same, once and whole',
   { timeout: LIMIT_MS },
   async () => {
-    const random = seededRandom(SEED);
+    const random = seeded(SEED);
     const [host, key] = [makeKeyPair('host'), makeKeyPair('w')];
     const server = await listenSsh({
       host: '127.0.0.1',

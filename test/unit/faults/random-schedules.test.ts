@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { SEED } from '../../support/seed.ts';
 import { Schedule } from './schedule.ts';
 
 /** The full count is 2000. `TRUNKLINE_SEED` is the first one's seed, so that a failed one can be run alone. */
 const SCHEDULES = Number(process.env['TRUNKLINE_SCHEDULES'] ?? 25);
-const SEED = Number(process.env['TRUNKLINE_SEED'] ?? 20261121);
 
 test(
   'whatever befalls the line and both daemons, commands run once and no byte is lost',

@@ -13,7 +13,7 @@ import type { Carrier } from '../../../src/transport/carrier.ts';
 import { memoryCarriers } from '../../../src/transport/memory-carrier.ts';
 import type { MemoryFaults } from '../../../src/transport/memory-carrier.ts';
 import { ErrorLog } from '../../support/error-log.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { seeded } from '../../support/seed.ts';
 import { TempStore, buildSet } from '../../support/temp-store.ts';
 import { WorkerSide } from '../../support/worker-side.ts';
 import { SimKeeper } from './sim-keeper.ts';
@@ -62,10 +62,10 @@ export class Schedule {
   #builds: Promise<unknown> = Promise.resolve();
 
   private constructor(seed: number, temp: TempStore, store: Store) {
-    this.#random = seededRandom(seed);
+    this.#random = seeded(seed);
     this.#temp = temp;
     this.#store = store;
-    this.#keeper = new SimKeeper(seededRandom(seed + 1), (command) => this.#task(command).content);
+    this.#keeper = new SimKeeper(seeded(seed + 1), (command) => this.#task(command).content);
   }
 
   /** Runs it; resolves to what is wrong at the end. */
@@ -217,7 +217,7 @@ export class Schedule {
     const { worker, master, faults } = memoryCarriers();
     this.#lines.add(faults);
     void worker.closed.then(() => master.closed).then(() => this.#lines.delete(faults));
-    if (this.#chance(0.5)) faults.shuffle(seededRandom(this.#below(2 ** 32)));
+    if (this.#chance(0.5)) faults.shuffle(seeded(this.#below(2 ** 32)));
     if (!this.#isCalm && this.#chance(0.5)) this.#cutSoon(faults);
     this.#desk?.accept('w', master);
     return worker;
