@@ -10,6 +10,8 @@ const path = text(4_096);
 const fence = integer(1);
 const offset = integer();
 const timeMs = integer();
+/** So long the worker may be out of the master's sight; then it ends the command. */
+const leaseMs = integer(1);
 const sha256 = matching(/^[0-9a-f]{64}$/, 64);
 
 /** How a command ended. `ended` says that we ended it, and why. */
@@ -74,6 +76,8 @@ const commandVerdict = object({
   /** continue: the owner's new fence, and the offset up to which the master holds the log. */
   fence: optional(fence),
   from: optional(offset),
+  /** continue: its lease from now on; absent: it has none any more. */
+  leaseMs: optional(leaseMs),
 });
 export type CommandVerdict = Checked<typeof commandVerdict>;
 
@@ -143,6 +147,10 @@ export const MESSAGES = {
       last: flag,
     }),
   },
+  /** Until the next inventory is answered, every command that has a lease has at least this one. */
+  lease: { from: 'master', lane: 'control', fields: object({ n: integer(1), leaseMs }) },
+  /** It is on the worker's disk, and so are the verdicts that were given before it. */
+  'lease.held': { from: 'worker', lane: 'control', fields: object({ n: integer(1) }) },
   // control: life
   ping: {
     from: 'both',
@@ -181,7 +189,13 @@ export const MESSAGES = {
   'command.start': {
     from: 'master',
     lane: 'control',
-    fields: object({ command: id, fence, spec: commandSpec, logMaxBytes: optional(integer()) }),
+    fields: object({
+      command: id,
+      fence,
+      spec: commandSpec,
+      logMaxBytes: optional(integer()),
+      leaseMs: optional(leaseMs),
+    }),
   },
   'command.started': { from: 'worker', lane: 'control', fields: object({ command: id, fence }) },
   'command.interrupt': {
