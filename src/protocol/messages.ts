@@ -22,6 +22,10 @@ export const outcome = object({
   signal: optional(text(16)),
   ended: optional(oneOf('silence', 'total', 'interrupt', 'deadline', 'forgotten')),
   message: optional(line),
+  /** held: other processes kept the output open, and it was cut. lost: its end may be missing. */
+  cut: optional(oneOf('held', 'lost')),
+  /** Output that is no process's, but the worker's own line about the cut. */
+  markBytes: optional(integer(1)),
   startedAtMs: timeMs,
   endedAtMs: timeMs,
   /** Answers of file operations and facts: size, sha256, … */

@@ -21,6 +21,15 @@ export function runAnswer(outcome: Outcome, captured: string | undefined): StepA
   return { ok: answer };
 }
 
+/** The step asked for output whose end may be missing: how the command ended is known, but not what it said. */
+export function captureLost({ status, exitCode, signal, cut, message }: Outcome): StepAnswer | undefined {
+  if (status === 'unknown' || cut !== 'lost') return undefined;
+  const how = status === 'signalled' ? `was ended by ${signal ?? 'a signal'}` : `exited with ${exitCode ?? '?'}`;
+  return exception(
+    `the command ${how}, but its output, which the step asked for, is incomplete: ${message ?? 'the worker lost its end'}`,
+  );
+}
+
 /** What the step's function is told of a file operation. */
 export function fileAnswer(kind: string, path: string, outcome: Outcome): StepAnswer {
   const { status, message, facts } = outcome;

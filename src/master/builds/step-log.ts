@@ -3,9 +3,9 @@ import type { LogStore } from '../../store/store.ts';
 /** More of an output than this is not handed to a step's function, however much it asks for. */
 const CAPTURE_MAX_BYTES = 1024 * 1024;
 
-/** The last bytes of a stored log, as text; a character that the cut halved is left out. */
-export async function readTail(logs: LogStore, logId: number, wantedBytes: number): Promise<string> {
-  const length = (await logs.find(logId))?.length ?? 0;
+/** The last bytes of a stored log before a mark of so many, as text; a character that the cut halved is left out. */
+export async function readTail(logs: LogStore, logId: number, wantedBytes: number, markBytes = 0): Promise<string> {
+  const length = Math.max(0, ((await logs.find(logId))?.length ?? 0) - markBytes);
   const from = Math.max(0, length - Math.min(wantedBytes, CAPTURE_MAX_BYTES));
   const pieces: Uint8Array[] = [];
   for await (const piece of logs.read(logId, from, length)) pieces.push(Uint8Array.from(piece));

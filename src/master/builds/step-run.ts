@@ -11,7 +11,7 @@ import type { Seat } from '../../model/worker.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 import type { Store } from '../../store/store.ts';
 import type { WorkerDesk } from '../link/desk.ts';
-import { fileAnswer, runAnswer } from './answer-of.ts';
+import { captureLost, fileAnswer, runAnswer } from './answer-of.ts';
 import { Journal, commandId } from './journal.ts';
 import type { Performed } from './journal.ts';
 import { readTail, writeLine } from './step-log.ts';
@@ -245,8 +245,10 @@ export class StepRun {
       await writeLine(store.logs, log.id, message, clock.now());
     }
     const { capture } = call.args;
-    const captured = log && capture !== undefined ? await readTail(store.logs, log.id, capture) : undefined;
-    const answer = this.#cancelled(outcome) ?? runAnswer(outcome, captured);
+    const isWanted = log && capture !== undefined && outcome.cut !== 'lost';
+    const captured = isWanted ? await readTail(store.logs, log.id, capture, outcome.markBytes) : undefined;
+    const lost = capture === undefined ? undefined : captureLost(outcome);
+    const answer = this.#cancelled(outcome) ?? lost ?? runAnswer(outcome, captured);
     return { answer, ...(also && { also }) };
   }
 

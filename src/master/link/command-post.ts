@@ -75,7 +75,11 @@ export class CommandPost {
   /** The first outcome stays. */
   finish(outcome: Outcome, outputEnd: number): void {
     if (this.#finished) return;
-    this.#finished = { outcome, outputEnd: outputEnd + this.#markLostTail(outcome, outputEnd) };
+    const further = this.#markLostTail(outcome, outputEnd);
+    this.#finished = {
+      outcome: further > 0 ? { ...outcome, cut: 'lost' } : outcome,
+      outputEnd: outputEnd + further,
+    };
     this.#settle();
   }
 
@@ -83,8 +87,10 @@ export class CommandPost {
   giveUpOutput(nowMs: number): void {
     if (!this.#finished) return;
     const offset = this.intake.storedEnd;
-    const length = this.#finished.outputEnd - offset;
+    const { outcome, outputEnd } = this.#finished;
+    const length = outputEnd - offset;
     if (length <= 0) return;
+    this.#finished = { outcome: { ...outcome, cut: 'lost' }, outputEnd };
     this.intake.offer({ offset, length, atMs: nowMs, lines: 0, codec: 'hole', body: new Uint8Array(0), wireBytes: 0 });
   }
 

@@ -29,6 +29,7 @@ export class OutputReader {
   #isPaused = false;
   #isClosed = false;
   #hasEnded = false;
+  #markBytes = 0;
 
   constructor(options: OutputReaderOptions) {
     this.#options = options;
@@ -51,6 +52,11 @@ export class OutputReader {
     return this.#hasEnded;
   }
 
+  /** Length of the mark of `cut`; 0 when all was read. */
+  get markBytes(): number {
+    return this.#markBytes;
+  }
+
   /** Goes on if there is room again. */
   look(): void {
     if (!this.#isPaused) return;
@@ -68,7 +74,9 @@ export class OutputReader {
   /** Reads no more, and ends the output with a mark; who still writes is told so by the system (EPIPE). */
   cut(mark: string): void {
     if (this.#isClosed) return;
-    this.#store(Buffer.from(this.#isAtLineStart ? mark : `\n${mark}`));
+    const bytes = Buffer.from(this.#isAtLineStart ? mark : `\n${mark}`);
+    this.#markBytes = bytes.length;
+    this.#store(bytes);
     // A disk that does not take the mark holds the end up until it does.
     if (this.#unwritten) this.#isPaused = true;
     this.#socket.destroy();

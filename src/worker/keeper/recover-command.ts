@@ -69,7 +69,6 @@ function outcomeOf(
 ): Outcome {
   if (!exit) return { status: 'unknown', startedAtMs: startedAtMs ?? claim.atMs, endedAtMs: nowMs };
   const times = { startedAtMs: exit.startedAtMs, endedAtMs: exit.endedAtMs };
-  return exit.signal === undefined
-    ? { status: 'exited', exitCode: exit.exitCode ?? 0, ...times }
-    : { status: 'signalled', signal: exit.signal, ...times };
+  const how = exit.signal === undefined ? { exitCode: exit.exitCode ?? 0 } : { signal: exit.signal };
+  return { status: exit.signal === undefined ? 'exited' : 'signalled', ...how, cut: 'lost', ...times };
 }

@@ -218,6 +218,7 @@ export class RunningCommand {
       ...(this.#exit ? this.#result() : { status: 'unknown' as const }),
       ...(this.#ended ? { ended: this.#ended } : {}),
       ...(this.#note ? { message: this.#note } : {}),
+      ...(this.#reader.markBytes > 0 ? { cut: 'held' as const, markBytes: this.#reader.markBytes } : {}),
       startedAtMs,
       endedAtMs: this.#exit?.atMs ?? Date.now(),
     };

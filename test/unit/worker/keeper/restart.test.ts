@@ -108,7 +108,7 @@ test('a keeper killed while it waits for the end of the output leaves the exit s
   await until('the exit is noted', () => existsSync(join(spool.dir, 'c1', 'exit.json')));
   process.kill(await spool.keeperPid('c1'), 'SIGKILL');
   const held = await finished(keeper, 'c1');
-  expect(held.outcome).toMatchObject({ status: 'exited', exitCode: 6 });
+  expect(held.outcome).toMatchObject({ status: 'exited', exitCode: 6, cut: 'lost' });
   expect(held.outcome!.message).toContain('end of its output');
   // The log itself says so, for whoever reads no more than that.
   expect((await readAll(keeper, 'c1')).toString()).toMatch(
