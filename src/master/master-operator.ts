@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { UserMistake } from '../base/errors.ts';
 import type { Bus } from '../bus/bus.ts';
+import type { Build } from '../model/build.ts';
 import type { JsonObject } from '../model/json.ts';
 import { NAME_RULE, isName } from '../model/names.ts';
 import type { PublicKey } from '../model/principal.ts';
@@ -143,7 +144,7 @@ export class MasterOperator implements Operator {
       if (request !== undefined) return await this.#cancelRequest(request, why);
       const build = await findBuild(store, name);
       if (build.state === 'finished') {
-        throw new OperatorError('conflict', `build ${shown(name)} is finished (${build.result ?? 'no result'})`);
+        throw new OperatorError('conflict', `build ${shown(name)} is finished ${await this.#ending(build)}`);
       }
       await builds.stop(build.id, why);
     });
@@ -158,11 +159,23 @@ export class MasterOperator implements Operator {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       const now = await store.requests.find(id);
-      if (now?.buildId === undefined && now?.result === undefined) throw error;
-      const became = now.buildId === undefined ? 'has ended' : `is build ${now.buildId} now: stop that`;
+      if (!now || now.state === 'pending') throw error;
+      const became = now.state === 'finished' ? 'has ended' : `is build ${now.buildId} now: stop that`;
       throw new OperatorError('conflict', `request ${id} ${became}`, { cause: error });
     }
     bus.publish('requests', id);
+  }
+
+  /** Whoever wants a build stopped that was retried means the one in its place. */
+  async #ending(build: Build): Promise<string> {
+    const result = `(${build.result ?? 'no result'})`;
+    const request = build.result === 'retry' && (await this.#parts.store.requests.find(build.requestId));
+    if (!request || request.state === 'finished') return result;
+    const next =
+      request.state === 'pending'
+        ? `waits again: stop request:${request.id}`
+        : `is build ${request.buildId} now: stop that`;
+    return `${result}, but its request ${next}`;
   }
 
   async addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void> {

@@ -1,22 +1,26 @@
 import type { ConfigShape } from '../config/shape.ts';
 import type { Build } from '../model/build.ts';
-import type { BuildRequest } from '../model/build-request.ts';
 import type { WorkerRecord } from '../model/worker.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, WaitingRequest } from '../store/store.ts';
 import type { BuildView, RequestView, StepView, WorkerView } from './operator.ts';
 
 /** A build with all that people see of it. */
 export async function buildView(store: Store, build: Build): Promise<BuildView> {
-  const [steps, logs, properties] = await Promise.all([
+  const [steps, logs, properties, builds] = await Promise.all([
     store.builds.steps(build.id),
     store.logs.list(build.id),
     store.builds.properties(build.id),
+    store.builds.ofRequest(build.requestId),
   ]);
+  const nth = builds.indexOf(build.id);
   return {
     id: build.id,
     project: build.project,
     builder: build.builder,
     number: build.number,
+    request: build.requestId,
+    retryOf: builds[nth - 1] ?? null,
+    retriedAs: builds[nth + 1] ?? null,
     state: build.state,
     result: build.result ?? null,
     summary: build.summary ?? null,
@@ -42,9 +46,9 @@ export async function buildView(store: Store, build: Build): Promise<BuildView> 
   };
 }
 
-export function requestView(request: BuildRequest, waitsFor: string): RequestView {
-  const { id, project, builder, owner, submittedAtMs } = request;
-  return { id, project, builder, owner, submittedAtMs, waitsFor };
+export function requestView(request: WaitingRequest, waitsFor: string): RequestView {
+  const { id, project, builder, owner, submittedAtMs, buildId } = request;
+  return { id, project, builder, owner, submittedAtMs, retryOf: buildId ?? null, waitsFor };
 }
 
 /** The workers of the configuration and those that were ever here, by name. */

@@ -15,7 +15,7 @@ export interface WatchSources {
 
 const SLOW_MS = 5_000;
 
-/** What becomes of a request, each change once; ends after its build, or its end without one. */
+/** What becomes of a request, each change once, from build to build while it is retried; ends with the request. */
 export async function* watchRequest(
   sources: WatchSources,
   requestId: number,
@@ -29,31 +29,43 @@ export async function* watchRequest(
     .on(bus, 'builds', (key) => key === buildId)
     .until(signal);
   try {
-    let told = '';
-    let isFirst = true;
+    const first = await store.requests.find(requestId);
+    if (!first) throw new OperatorError('not-found', `there is no request ${requestId}`);
+    if (first.state === 'pending') {
+      const reason = (await sources.reasons()).get(requestId);
+      yield { kind: 'queued', request: requestView(first, reason ?? 'it is being started') };
+    }
+    let toldBuild = '';
+    let toldReason = '';
+    // Builds in their order, so that one that came and went between two looks is told, too.
+    let at = Math.max(0, (await store.builds.ofRequest(requestId)).length - 1);
     while (!signal.aborted) {
+      // Read before its builds: a request that is finished here gets none any more.
       const request = await store.requests.find(requestId);
-      if (!request) throw new OperatorError('not-found', `there is no request ${requestId}`);
-      ({ buildId } = request);
+      const ids = await store.builds.ofRequest(requestId);
+      buildId = ids[at];
       const build = buildId === undefined ? undefined : await store.builds.find(buildId);
       if (build) {
         const view = await buildView(store, build);
         const text = JSON.stringify(view);
-        if (text !== told) yield { kind: 'build', build: view };
-        told = text;
-        if (build.state === 'finished') return;
-      } else {
-        if (request.result !== undefined) return;
-        const reason = (await sources.reasons()).get(requestId);
-        if (isFirst) yield { kind: 'queued', request: requestView(request, reason ?? 'it is being started') };
-        else if (reason !== undefined && reason !== told) yield { kind: 'waits', reason };
-        told = isFirst ? '' : (reason ?? told);
-        if (isFirst) {
-          isFirst = false;
+        if (text !== toldBuild) yield { kind: 'build', build: view };
+        toldBuild = text;
+        if (build.state === 'finished') {
+          if (build.result !== 'retry') return;
+          at += 1;
+          toldReason = '';
           continue;
         }
+      } else {
+        if (request?.state === 'finished') {
+          // With `retry` its last build said so: there were too many.
+          if (request.result !== 'retry') yield { kind: 'ended' };
+          return;
+        }
+        const reason = (await sources.reasons()).get(requestId);
+        if (reason !== undefined && reason !== toldReason) yield { kind: 'waits', reason };
+        toldReason = reason ?? toldReason;
       }
-      isFirst = false;
       await wake.next();
     }
   } finally {

@@ -27,6 +27,12 @@ export interface BuildView {
   readonly project: string;
   readonly builder: string;
   readonly number: number;
+  /** The request it was made for. */
+  readonly request: number;
+  /** Its request had an earlier build, whose result was `retry`. */
+  readonly retryOf: number | null;
+  /** Its result was `retry`, and this build was made in its place. */
+  readonly retriedAs: number | null;
   readonly state: 'running' | 'finished';
   readonly result: Result | null;
   readonly summary: string | null;
@@ -74,6 +80,8 @@ export interface RequestView {
   readonly builder: string;
   readonly owner: string;
   readonly submittedAtMs: number;
+  /** Its newest build, whose result was `retry`; null when it has had none. */
+  readonly retryOf: number | null;
   /** Why it waits, for a person. */
   readonly waitsFor: string;
 }
@@ -89,7 +97,9 @@ export interface StatusView {
 export type ForceProgress =
   | { readonly kind: 'queued'; readonly request: RequestView }
   | { readonly kind: 'waits'; readonly reason: string }
-  | { readonly kind: 'build'; readonly build: BuildView };
+  | { readonly kind: 'build'; readonly build: BuildView }
+  /** It was taken out of the queue: no build of it is to come. */
+  | { readonly kind: 'ended' };
 
 /**
  * The verbs that people may use, each with the role it needs; the front door, and later the web, only translate. Each throws
@@ -122,7 +132,7 @@ export interface Operator {
       readonly reason?: string;
     },
   ): Promise<RequestView>;
-  /** Reader. What becomes of a request: each change once, ends after a finished build (or the request's end without one). */
+  /** Reader. What becomes of a request: each change once, from build to build while it is retried, to its end. */
   watch(asker: Asker, requestId: number, signal: AbortSignal): AsyncIterable<ForceProgress>;
   /** Developer. Stops a build (or a waiting request by `request:ID`). */
   stop(asker: Asker, name: string, reason: string): Promise<void>;

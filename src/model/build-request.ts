@@ -15,3 +15,6 @@ export interface BuildRequest {
   readonly properties: JsonObject;
   readonly submittedAtMs: number;
 }
+
+/** A request with more builds than this is not retried any more: whatever is lost each time, it is not by chance. */
+export const MAX_BUILDS_OF_A_REQUEST = 10;

@@ -12,6 +12,8 @@ export interface WorkerRecord {
   readonly isConnected: boolean;
   /** Since when it is connected, or not. */
   readonly sinceMs?: number;
+  /** It was told to hold its commands for so long out of sight, until it comes back. */
+  readonly leaseMs?: number;
 }
 
 /** A builder's seat on a worker: seat 0 works in folder `PROJECT/BUILDER`, seat n in `PROJECT/BUILDER-n`. */

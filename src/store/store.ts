@@ -54,9 +54,11 @@ export interface WorkerStore {
    * all started commands of the worker's running builds that nobody has seen count, in the same transaction, as seen by the
    * old install: it may have started them, so the new one must not.
    */
-  attach(worker: Omit<WorkerRecord, 'epoch' | 'isConnected' | 'sinceMs'>, atMs: number): Promise<number>;
+  attach(worker: Omit<WorkerRecord, 'epoch' | 'isConnected' | 'sinceMs' | 'leaseMs'>, atMs: number): Promise<number>;
   /** Marks it gone, unless a newer epoch is there. */
   detach(name: string, epoch: number, atMs: number): Promise<void>;
+  /** Notes before it is told that the worker may hold its commands for so long out of sight; undefined: for no more than its builds say. */
+  setLease(name: string, leaseMs: number | undefined): Promise<void>;
   /** At start of a master nobody is connected. */
   detachAll(atMs: number): Promise<void>;
   seats(worker?: string): Promise<readonly Seat[]>;
@@ -86,12 +88,25 @@ export interface Claim {
   readonly atMs: number;
 }
 
+export interface WaitingRequest extends BuildRequest {
+  /** Its newest build: that of a waiting request was retried. */
+  readonly buildId?: number;
+}
+
+/** A request with what became of it. */
+export interface KnownRequest extends WaitingRequest {
+  /** claimed: its newest build runs. */
+  readonly state: 'pending' | 'claimed' | 'finished';
+  /** Of a finished one. */
+  readonly result?: Result;
+}
+
 export interface RequestStore {
   /** One build set with a request per builder, in one transaction; resolves to the requests. */
   add(set: NewBuildSet): Promise<readonly BuildRequest[]>;
   /** All that wait, oldest first. */
-  pending(): Promise<readonly BuildRequest[]>;
-  find(id: number): Promise<(BuildRequest & { readonly buildId?: number; readonly result?: Result }) | undefined>;
+  pending(): Promise<readonly WaitingRequest[]>;
+  find(id: number): Promise<KnownRequest | undefined>;
   /**
    * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties
    * (those of the build set with source `request`, then the claim's), and its seat (lowest free one of that builder on that
@@ -119,7 +134,13 @@ export interface BuildStore {
   running(): Promise<readonly Build[]>;
   /** Notes that someone wants it stopped; the first reason stays. */
   requestStop(id: number, reason: string): Promise<void>;
-  /** Ends the build, its request, and frees its seat, in one transaction. Does nothing when it has ended already. */
+  /** Ids of all builds of a request, oldest first: each but the last was retried. */
+  ofRequest(requestId: number): Promise<readonly number[]>;
+  /**
+   * Ends the build, its request, and frees its seat, in one transaction. Does nothing when it has ended already. With result
+   * `retry` the request waits again, with its age and priority, unless it has had `MAX_BUILDS_OF_A_REQUEST` builds; a build
+   * that was to be stopped is `cancelled` instead, with the reason for it.
+   */
   finish(id: number, result: Result, summary: string | undefined, atMs: number): Promise<void>;
   steps(id: number): Promise<readonly Step[]>;
   startStep(id: number, index: number, atMs: number): Promise<void>;

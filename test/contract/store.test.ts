@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/store/store.ts';
+import { MAX_BUILDS_OF_A_REQUEST } from '../../src/model/build-request.ts';
 import { chunkOf, hole, readAll } from '../support/log-chunks.ts';
 import { buildSet, claimedBuild, emptyLog, TempStore } from '../support/temp-store.ts';
 
@@ -76,6 +77,16 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       expect(await store.workers.find('hurd')).toBeUndefined();
     });
 
+    it('remembers a longer lease through connections, until it is taken back', async () => {
+      await store.workers.attach(sid, 1);
+      await store.workers.setLease('sid', 7_200_000);
+      await store.workers.attach({ ...sid, processId: 'p2' }, 2);
+      expect(await store.workers.find('sid')).toMatchObject({ epoch: 2, leaseMs: 7_200_000 });
+      await store.workers.setLease('sid', undefined);
+      expect(await store.workers.find('sid')).not.toHaveProperty('leaseMs');
+      await expect(store.workers.setLease('hurd', 1)).rejects.toMatchObject({ code: 'not-found' });
+    });
+
     it('marks what the old install may have started when another one comes', async () => {
       await store.workers.attach({ ...sid, name: 'w' }, 1);
       await emptyLog(store, 'unseen');
@@ -110,7 +121,7 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       expect(added.map((request) => request.builder)).toEqual(['b', 'c']);
       expect(added[0]).toMatchObject({ source, properties: { a: [1] }, owner: 'anna', submittedAtMs: 1_000 });
       expect(await store.requests.pending()).toEqual([...added, later]);
-      expect(await store.requests.find(added[0]!.id)).toEqual(added[0]);
+      expect(await store.requests.find(added[0]!.id)).toEqual({ ...added[0], state: 'pending' });
       expect(await store.requests.find(4711)).toBeUndefined();
     });
 
@@ -199,6 +210,46 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       await store.workers.removeSeat(build.session);
       expect(await store.workers.seats()).toEqual([]);
       await expect(store.builds.finish(4711, 'success', undefined, 6)).rejects.toMatchObject({ code: 'not-found' });
+    });
+
+    it('puts the request of a retried build back where it was in the queue, in the same commit', async () => {
+      const build = await claimedBuild(store);
+      const [younger] = await store.requests.add({ ...buildSet('b'), atMs: 9_000 });
+      const before = await store.requests.find(build.requestId);
+      await store.builds.finish(build.id, 'retry', 'worker w was lost', 5);
+      expect(await store.builds.find(build.id)).toMatchObject({ result: 'retry', summary: 'worker w was lost' });
+      expect(await store.requests.find(build.requestId)).toEqual({ ...before, state: 'pending' });
+      const { state: _state, ...waiting } = before!;
+      expect(await store.requests.pending()).toEqual([waiting, younger]);
+      expect((await store.workers.seats())[0]).not.toHaveProperty('buildId');
+      const again = await store.requests.claim(claimOf(build.requestId, 'v'));
+      expect(again).toMatchObject({ requestId: build.requestId, number: 2, worker: 'v', source: build.source });
+      expect(await store.requests.find(build.requestId)).toMatchObject({ state: 'claimed', buildId: again.id });
+      expect(await store.builds.ofRequest(build.requestId)).toEqual([build.id, again.id]);
+      await store.builds.finish(again.id, 'success', undefined, 6);
+      expect(await store.requests.find(build.requestId)).toMatchObject({ state: 'finished', result: 'success' });
+      expect(await store.requests.pending()).toEqual([younger]);
+    });
+
+    it('retries no build that someone wants stopped', async () => {
+      const build = await claimedBuild(store);
+      await store.builds.requestStop(build.id, 'enough');
+      await store.builds.finish(build.id, 'retry', 'worker w was lost', 5);
+      expect(await store.builds.find(build.id)).toMatchObject({ result: 'cancelled', summary: 'enough' });
+      expect(await store.requests.find(build.requestId)).toMatchObject({ state: 'finished', result: 'cancelled' });
+    });
+
+    it('retries a request so often, and no more', async () => {
+      const [request] = await store.requests.add(buildSet('b'));
+      for (let n = 1; n <= MAX_BUILDS_OF_A_REQUEST; n++) {
+        const build = await store.requests.claim(claimOf(request!.id));
+        await store.builds.finish(build.id, 'retry', n > 1 ? 'lost' : undefined, n);
+      }
+      const builds = await store.builds.ofRequest(request!.id);
+      expect(builds).toHaveLength(MAX_BUILDS_OF_A_REQUEST);
+      expect(await store.requests.find(request!.id)).toMatchObject({ state: 'finished', result: 'retry' });
+      expect(await store.builds.find(builds.at(-2)!)).toMatchObject({ result: 'retry', summary: 'lost' });
+      expect((await store.builds.find(builds.at(-1)!))?.summary).toContain('lost; not retried again');
     });
 
     it('keeps a seat that a build sits in', async () => {

@@ -37,6 +37,13 @@ export function stepLine(step: StepView, nowMs: number): string {
   return `${outcomeOf(step).padEnd(9)} ${plain(step.name)}${took}${summary}`;
 }
 
+function retries({ id, retryOf, retriedAs }: BuildView): string[] {
+  return [
+    ...(retryOf === null ? [] : [`retry   build ${retryOf} was retried as build ${id}`]),
+    ...(retriedAs === null ? [] : [`retry   build ${id} was retried as build ${retriedAs}`]),
+  ];
+}
+
 /** The whole of one build, for people. */
 export function buildPage(build: BuildView, nowMs: number): string {
   const end = build.finishedAtMs ?? nowMs;
@@ -46,6 +53,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
     `source  ${sourceOf(build)}`,
     `asked   by ${build.owner}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, took ${howLong(end - build.startedAtMs)}`,
+    ...retries(build),
   ].map(plain);
   const steps = build.steps.map((step) => {
     const logs = step.logs.map((log) => `${plain(log.name)} ${log.length} bytes${log.isComplete ? '' : ' so far'}`);

@@ -1,7 +1,7 @@
 import { EXIT_STATUS } from '../../model/result.ts';
 import type { BuildView, RequestView } from '../../master/operator.ts';
 import { readArguments } from '../arguments.ts';
-import { buildName, outcomeOf, stepLine } from '../show/build.ts';
+import { buildName, stepLine } from '../show/build.ts';
 import { plain } from '../../base/plain.ts';
 import { howLong } from '../show/time.ts';
 import { EX_UNAVAILABLE, UsageError } from '../verb.ts';
@@ -66,28 +66,33 @@ async function wait(context: VerbContext, request: RequestView, isJson: boolean)
   for await (const progress of context.operator.watch(context.asker, request.id, context.signal)) {
     if (progress.kind === 'queued') await say(`request ${progress.request.id} is queued`);
     else if (progress.kind === 'waits') await say(`request ${request.id}: ${plain(progress.reason)}`);
+    else if (progress.kind === 'ended') last = undefined;
     else {
       for (const line of news(last, progress.build, context.clock.now())) await say(line);
       last = progress.build;
     }
   }
   if (!last?.result) {
-    await say(`request ${request.id} ended without a build`);
+    await say(`request ${request.id} was taken out of the queue`);
     return EX_UNAVAILABLE;
   }
-  const took = howLong((last.finishedAtMs ?? context.clock.now()) - last.startedAtMs);
-  const summary = last.summary ? ` (${plain(last.summary)})` : '';
-  await say(`build ${last.id}  ${plain(buildName(last))}: ${outcomeOf(last)} after ${took}${summary}`);
   if (isJson) await context.write(`${JSON.stringify(last)}\n`);
   return EXIT_STATUS[last.result];
 }
 
-/** The lines that tell one view of a build from the view before. */
-function news(before: BuildView | undefined, now: BuildView, nowMs: number): string[] {
-  const lines = before ? [] : [`build ${now.id}  ${plain(buildName(now))} runs on ${plain(now.worker)}`];
+/** The lines that tell one view of a build from the view before, of it or of the build that it was retried for. */
+function news(last: BuildView | undefined, now: BuildView, nowMs: number): string[] {
+  const before = last?.id === now.id ? last : undefined;
+  const name = `build ${now.id}  ${plain(buildName(now))}`;
+  const lines = before ? [] : [`${name} runs on ${plain(now.worker)}`];
+  if (!before && now.retryOf !== null) lines.unshift(`build ${now.retryOf} was retried as build ${now.id}`);
   now.steps.forEach((step, index) => {
     if (step.state !== 'pending' && step.state !== (before?.steps[index]?.state ?? 'pending'))
       lines.push(`  ${stepLine(step, nowMs)}`);
   });
+  if (now.result !== null) {
+    const took = howLong((now.finishedAtMs ?? nowMs) - now.startedAtMs);
+    lines.push(`${name}: ${now.result} after ${took}${now.summary ? ` (${plain(now.summary)})` : ''}`);
+  }
   return lines;
 }

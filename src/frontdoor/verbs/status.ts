@@ -1,4 +1,4 @@
-import type { WorkerView } from '../../master/operator.ts';
+import type { RequestView, WorkerView } from '../../master/operator.ts';
 import { readArguments } from '../arguments.ts';
 import { buildTable } from '../show/build.ts';
 import { plain } from '../../base/plain.ts';
@@ -30,13 +30,17 @@ export const status: Verb = {
         `${request.project}/${request.builder}`,
         request.owner,
         howLong(now - request.submittedAtMs),
-        request.waitsFor,
+        waitsFor(request),
       ]);
       await write(`\nwaiting\n${table(['REQUEST', 'BUILDER', 'ASKED BY', 'FOR', 'WHY'], rows)}`);
     }
     return 0;
   },
 };
+
+function waitsFor({ retryOf, waitsFor }: RequestView): string {
+  return retryOf === null ? waitsFor : `build ${retryOf} is retried: ${waitsFor}`;
+}
 
 function awayLine(worker: WorkerView, nowMs: number): string {
   const how = worker.sinceMs === null ? 'never seen' : `for ${howLong(nowMs - worker.sinceMs)}`;

@@ -1,7 +1,7 @@
 import type { BuildRequest } from '../../model/build-request.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Result } from '../../model/result.ts';
-import type { RequestStore } from '../store.ts';
+import type { KnownRequest, RequestStore } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
 import { claimRequest, noLongerPending } from './claim-request.ts';
@@ -9,9 +9,9 @@ import type { Context } from './context.ts';
 import { fromJson, orNull, present } from './row.ts';
 
 const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder, s.priority, s.reason, s.owner, s.properties,
-    s.submitted_at_ms AS submittedAtMs, p.repository, p.branch, p.revision, r.result, b.id AS buildId
-  FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id
-    LEFT JOIN builds b ON b.request_id = r.id`;
+    s.submitted_at_ms AS submittedAtMs, p.repository, p.branch, p.revision, r.state, r.result,
+    (SELECT max(b.id) FROM builds b WHERE b.request_id = r.id) AS buildId
+  FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id`;
 const PENDING = `${SELECT} WHERE r.state = 'pending' ORDER BY r.id`;
 const FIND = `${SELECT} WHERE r.id = ?`;
 const ADD_SOURCE = 'INSERT INTO source_stamps (repository, branch, revision) VALUES (?, ?, ?) RETURNING id';
@@ -34,6 +34,7 @@ interface Row {
   readonly repository: string | null;
   readonly branch: string | null;
   readonly revision: string | null;
+  readonly state: KnownRequest['state'];
   readonly result: Result | null;
   readonly buildId: number | null;
 }
@@ -72,11 +73,11 @@ export function requestStore({ reader, writer }: Context): RequestStore {
     },
     async pending() {
       const rows = await reader.all<Row>(PENDING);
-      return rows.map(toRequest);
+      return rows.map((row) => ({ ...toRequest(row), ...present({ buildId: row.buildId }) }));
     },
     async find(id) {
       const row = await reader.get<Row>(FIND, id);
-      return row && { ...toRequest(row), ...present({ buildId: row.buildId, result: row.result }) };
+      return row && { ...toRequest(row), state: row.state, ...present({ buildId: row.buildId, result: row.result }) };
     },
     claim: (claim) => writer.write((transaction) => claimRequest(transaction, claim)),
     async cancel(id, reason, atMs) {
@@ -95,6 +96,6 @@ async function idOf(transaction: Transaction, sql: string, ...values: readonly (
 }
 
 function toRequest(row: Row): BuildRequest {
-  const { repository, branch, revision, properties, result: _result, buildId: _buildId, ...rest } = row;
+  const { repository, branch, revision, properties, state: _state, result: _result, buildId: _buildId, ...rest } = row;
   return { ...rest, source: present({ repository, branch, revision }), properties: fromJson(properties) as JsonObject };
 }

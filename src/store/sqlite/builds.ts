@@ -1,6 +1,8 @@
 import type { Build, Property, Step } from '../../model/build.ts';
+import { MAX_BUILDS_OF_A_REQUEST } from '../../model/build-request.ts';
 import type { BuildFilter, BuildStore } from '../store.ts';
 import { StoreError } from '../store.ts';
+import type { Transaction } from './batch-writer.ts';
 import type { Context } from './context.ts';
 import type { SqlValue } from './connection.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
@@ -16,10 +18,13 @@ const FIND_BY_NUMBER = `${SELECT} WHERE b.project = ? AND b.builder = ? AND b.nu
 const RUNNING = `${SELECT} WHERE b.state = 'running' ORDER BY b.id`;
 const LIST_MOST = 1_000;
 const REQUEST_STOP = 'UPDATE builds SET stop_reason = coalesce(stop_reason, ?) WHERE id = ?';
-const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, finished_at_ms = ?
-  WHERE id = ? AND state = 'running' RETURNING request_id AS requestId`;
+const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? ORDER BY id';
+const RUNNING_ONE = `SELECT stop_reason AS stopReason, request_id AS requestId FROM builds WHERE id = ? AND state = 'running'`;
+const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, finished_at_ms = ? WHERE id = ?`;
 const EXISTS = 'SELECT 1 FROM builds WHERE id = ?';
 const FINISH_REQUEST = `UPDATE build_requests SET state = 'finished', result = ?, finished_at_ms = ? WHERE id = ?`;
+const COUNT_OF_REQUEST = 'SELECT count(*) AS n FROM builds WHERE request_id = ?';
+const REQUEUE = `UPDATE build_requests SET state = 'pending' WHERE id = ?`;
 const FREE_SEAT = 'UPDATE seats SET build_id = NULL WHERE build_id = ?';
 const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result, summary, started_at_ms AS startedAtMs,
     finished_at_ms AS finishedAtMs FROM steps WHERE build_id = ? ORDER BY step`;
@@ -31,6 +36,10 @@ const PROPERTIES = 'SELECT name, value, source FROM properties WHERE build_id = 
 const SET_PROPERTY = `INSERT INTO properties (build_id, name, value, source) VALUES (?, ?, ?, ?)
   ON CONFLICT (build_id, name) DO UPDATE SET value = excluded.value, source = excluded.source`;
 
+interface RunningRow {
+  readonly stopReason: string | null;
+  readonly requestId: number;
+}
 type Row = Nullable<Omit<Build, 'source'>> & Nullable<Required<Build['source']>>;
 
 export function buildStore({ reader, writer }: Context): BuildStore {
@@ -52,6 +61,10 @@ export function buildStore({ reader, writer }: Context): BuildStore {
       const rows = await reader.all<Row>(RUNNING);
       return rows.map(toBuild);
     },
+    async ofRequest(requestId) {
+      const rows = await reader.all<{ id: number }>(OF_REQUEST, requestId);
+      return rows.map(({ id }) => id);
+    },
     async requestStop(id, reason) {
       await writer.write(async (transaction) => {
         mustBeOne(await transaction.run(REQUEST_STOP, reason, id), `build ${id}`);
@@ -59,12 +72,22 @@ export function buildStore({ reader, writer }: Context): BuildStore {
     },
     async finish(id, result, summary, atMs) {
       await writer.write(async (transaction) => {
-        const build = await transaction.returning<{ requestId: number }>(FINISH, result, orNull(summary), atMs, id);
+        const build = await transaction.get<RunningRow>(RUNNING_ONE, id);
         if (!build) {
           if (await transaction.get(EXISTS, id)) return;
           throw new StoreError('not-found', `there is no build ${id}`);
         }
-        await transaction.run(FINISH_REQUEST, result, atMs, build.requestId);
+        // Someone may have wanted its end since the build made up its mind.
+        const isStopped = result === 'retry' && build.stopReason !== null;
+        const ended = isStopped ? 'cancelled' : result;
+        const told = isStopped ? build.stopReason : orNull(summary);
+        if (ended === 'retry' && (await mayBeRetried(transaction, build.requestId))) {
+          await transaction.run(FINISH, ended, told, atMs, id);
+          await transaction.run(REQUEUE, build.requestId);
+        } else {
+          await transaction.run(FINISH, ended, ended === 'retry' ? givenUp(told) : told, atMs, id);
+          await transaction.run(FINISH_REQUEST, ended, atMs, build.requestId);
+        }
         await transaction.run(FREE_SEAT, id);
       });
     },
@@ -94,6 +117,16 @@ export function buildStore({ reader, writer }: Context): BuildStore {
       });
     },
   };
+}
+
+async function mayBeRetried(transaction: Transaction, requestId: number): Promise<boolean> {
+  const count = await transaction.get<{ n: number }>(COUNT_OF_REQUEST, requestId);
+  return (count?.n ?? 0) < MAX_BUILDS_OF_A_REQUEST;
+}
+
+function givenUp(summary: string | null): string {
+  const after = `not retried again: the request has had ${MAX_BUILDS_OF_A_REQUEST} builds`;
+  return summary === null ? after : `${summary}; ${after}`;
 }
 
 /** One text for each set of filters in use, so that it stays prepared. */

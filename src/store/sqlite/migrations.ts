@@ -171,4 +171,19 @@ const first: Migration = (schema) =>
       table.text('detail');
     });
 
-export const MIGRATIONS: readonly Migration[] = [first];
+/**
+ * A request that is retried has several builds; a worker may hold its commands out of sight for longer than their builds say:
+ * those known so far for ever, until they come as a version that keeps leases.
+ */
+const second: Migration = (schema) =>
+  schema
+    .alterTable('builds', (table) => {
+      table.dropUnique(['request_id']);
+      table.index(['request_id']);
+    })
+    .alterTable('workers', (table) => {
+      table.bigInteger('lease_ms');
+    })
+    .raw(`UPDATE workers SET lease_ms = ${Number.MAX_SAFE_INTEGER}`);
+
+export const MIGRATIONS: readonly Migration[] = [first, second];

@@ -6,7 +6,7 @@ import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 
 const COLUMNS = `name, install_id AS installId, boot_id AS bootId, process_id AS processId, host, version, facts, epoch,
-  is_connected AS isConnected, since_ms AS sinceMs`;
+  is_connected AS isConnected, since_ms AS sinceMs, lease_ms AS leaseMs`;
 const LIST = `SELECT ${COLUMNS} FROM workers ORDER BY name`;
 const FIND = `SELECT ${COLUMNS} FROM workers WHERE name = ?`;
 const ATTACH = `INSERT INTO workers (name, install_id, boot_id, process_id, host, version, facts, epoch, is_connected, since_ms)
@@ -19,6 +19,7 @@ const INSTALL = 'SELECT install_id AS installId FROM workers WHERE name = ?';
 const MARK_UNSEEN = `UPDATE commands SET seen_by = ? WHERE state = 'started' AND seen_by IS NULL
   AND build_id IN (SELECT id FROM builds WHERE state = 'running' AND worker = ?)`;
 const DETACH = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE name = ? AND epoch = ? AND is_connected = 1';
+const SET_LEASE = 'UPDATE workers SET lease_ms = ? WHERE name = ?';
 const DETACH_ALL = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE is_connected = 1';
 const SEAT_COLUMNS = 'session, worker, project, builder, seat, directory, fence, build_id AS buildId';
 const SEATS = `SELECT ${SEAT_COLUMNS} FROM seats ORDER BY worker, project, builder, seat`;
@@ -63,6 +64,11 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
     },
     async detach(name, epoch, atMs) {
       await writer.write((transaction) => transaction.run(DETACH, atMs, name, epoch));
+    },
+    async setLease(name, leaseMs) {
+      await writer.write(async (transaction) => {
+        mustBeOne(await transaction.run(SET_LEASE, orNull(leaseMs), name), `worker ${name}`);
+      });
     },
     async detachAll(atMs) {
       await writer.write((transaction) => transaction.run(DETACH_ALL, atMs));

@@ -64,6 +64,30 @@ it('takes all new steps of the schema or none', async () => {
   await connection.close();
 });
 
+it('keeps what a database of the first schema holds, and can then retry its builds', async () => {
+  const connection = await Connection.open(temp.file, 'readwrite', 5_000);
+  await migrate(connection, temp.file, MIGRATIONS.slice(0, 1));
+  const rows = [
+    `INSERT INTO workers (name, facts, epoch, is_connected) VALUES ('w', '{}', 3, 0)`,
+    'INSERT INTO source_stamps (id) VALUES (1)',
+    `INSERT INTO build_sets VALUES (1, 1, 'because', 'anna', '{}', 0, 1000)`,
+    `INSERT INTO build_requests (id, build_set_id, project, builder, state) VALUES (4, 1, 'p', 'b', 'claimed')`,
+    `INSERT INTO builds (id, uid, number, request_id, project, builder, worker, session, fence, config_hash, state, started_at_ms)
+      VALUES (7, 'U', 1, 4, 'p', 'b', 'w', 'S', 1, 'c0ffee', 'running', 2000)`,
+    `INSERT INTO seats VALUES ('S', 'w', 'p', 'b', 0, 'p/b', 1, 7)`,
+    `INSERT INTO steps (build_id, step, name, state) VALUES (7, 0, 'make', 'running')`,
+  ];
+  for (const row of rows) await connection.run(row);
+  await connection.close();
+  const store = await temp.open();
+  expect(await store.builds.running()).toMatchObject([{ id: 7, uid: 'U', requestId: 4, owner: 'anna' }]);
+  expect(await store.workers.find('w')).toMatchObject({ epoch: 3, leaseMs: Number.MAX_SAFE_INTEGER });
+  expect(await store.builds.steps(7)).toMatchObject([{ name: 'make', state: 'running' }]);
+  await store.builds.finish(7, 'retry', 'worker w was lost', 3_000);
+  const claim = { requestId: 4, worker: 'v', configHash: 'c0ffee', stepNames: ['make'], properties: [], atMs: 4_000 };
+  expect(await store.requests.claim(claim)).toMatchObject({ requestId: 4, number: 2, worker: 'v' });
+});
+
 it('refuses the database of another program', async () => {
   await sql('CREATE TABLE theirs (x)');
   expect((await refusal()).code).toBe('damaged');
