@@ -63,6 +63,11 @@ export class CommandHost {
     return started;
   }
 
+  /** Resolves when all starts that are under way have come to their end. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#starting.values());
+  }
+
   /** Obeys the command's `end.json`. */
   end(command: string): void {
     this.#running.get(command)?.lookForOrder();

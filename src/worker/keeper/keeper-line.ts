@@ -56,7 +56,7 @@ export class KeeperLine {
     const socket = createConnection(path);
     await once(socket, 'connect');
     const line = new KeeperLine(path, version, socket, onProgress);
-    line.#keeper = (await line.#ask({ order: 'hello', version: KEEPER_VERSION })).keeper;
+    line.#keeper = (await line.#ask({ order: 'hello', version: KEEPER_VERSION, daemon: process.pid })).keeper;
     return line;
   }
 

@@ -16,6 +16,8 @@ export interface KeeperLinesOptions extends StartOptions {
 
 /** A socket is there a moment before its keeper listens. */
 const YOUNG_MS = 60_000;
+/** One that takes longer for its hello is told of: SIGSTOP, or a machine that is far too busy. */
+const ANSWER_MS = 10_000;
 
 /** The daemon's connections to the keepers of its spool; makes a keeper when there is none. */
 export class KeeperLines {
@@ -35,12 +37,19 @@ export class KeeperLines {
     for (const { path, version } of listSockets(this.#options.socketDir)) {
       // One that is being started is connected to by who starts it.
       if (known.has(path) || this.#starting || this.#isClosed) continue;
+      const warning = setTimeout(() => {
+        const message =
+          'a keeper has not answered for long and is waited for, as it knows what was started: is it stopped?';
+        this.#options.logger.warn(message, { path });
+      }, ANSWER_MS);
       try {
         this.#add(await KeeperLine.open(path, version, this.#options.onProgress));
         hasFound = true;
       } catch (error) {
         this.#options.logger.debug('a keeper does not answer', { path, error: errorText(error) });
         await removeOld(path);
+      } finally {
+        clearTimeout(warning);
       }
     }
     return hasFound;

@@ -28,6 +28,7 @@ const IDLE_MS = 2_000;
 export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
   const { spoolDir, socketPath, limits, warn } = options;
   const sockets = new Set<Socket>();
+  const daemons = new Map<Socket, number>();
   const tell = (report: Report): void => {
     for (const socket of sockets) sendLine(socket, report);
   };
@@ -42,11 +43,22 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
   let lastVisitMs = performance.now() + FIRST_VISIT_MS - IDLE_MS;
   let isOutdated = false;
 
-  const obey = async (order: Order): Promise<void> => {
+  /**
+   * A daemon that was killed may have left an order in its socket. The next one must not look at the spool before that is
+   * carried out: it would tell the master of a command that never was, and the command would come to life behind its back.
+   */
+  const settleOthers = async (daemon: number): Promise<void> => {
+    const others = Array.from(daemons).filter(([, pid]) => pid !== daemon);
+    await Promise.all(others.map(([socket]) => closed(socket)));
+    await host.settled();
+  };
+  const obey = async (socket: Socket, order: Order): Promise<void> => {
     switch (order.order) {
       case 'hello':
         if (order.version !== KEEPER_VERSION) isOutdated = true;
-        return;
+        if (order.daemon === undefined) return;
+        daemons.set(socket, order.daemon);
+        return await settleOthers(order.daemon);
       case 'start':
         return host.start(order.spec);
       case 'end':
@@ -57,7 +69,7 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
   };
   const answer = async (socket: Socket, order: Order): Promise<void> => {
     try {
-      await obey(order);
+      await obey(socket, order);
       const keeper = order.order === 'hello' ? { keeper: identityOf(process.pid) } : {};
       sendLine(socket, { id: order.id, ...keeper });
     } catch (error) {
@@ -71,6 +83,7 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       sockets.delete(socket);
+      daemons.delete(socket);
       lastVisitMs = performance.now();
     });
     readLines(socket, (value) => void answer(socket, value as Order));
@@ -97,4 +110,12 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
   server.close();
   for (const socket of sockets) socket.destroy();
   await host.close();
+}
+
+/** Whatever it ends with: what came before the end has been handed on by then. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
 }

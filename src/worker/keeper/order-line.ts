@@ -10,7 +10,8 @@ const LONGEST_LINE_BYTES = 16 * 1024 * 1024;
 
 /** What a daemon asks of a keeper: one JSON text a line. Bytes of stdin are base64. */
 export type Order =
-  | { readonly id: number; readonly order: 'hello'; readonly version: number }
+  /** Answered when all that other daemons, given by their pid, have ordered is done: only one works on a spool at a time. */
+  | { readonly id: number; readonly order: 'hello'; readonly version: number; readonly daemon?: number }
   | { readonly id: number; readonly order: 'start'; readonly spec: WireSpec }
   /** `end.json` of this command is there. */
   | { readonly id: number; readonly order: 'end'; readonly command: string }
