@@ -191,18 +191,27 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
   });
 
   describe('builds', () => {
+    it('has no end before its beginning, when the clock was put back in between', async () => {
+      const build = await claimedBuild(store);
+      await store.builds.startStep(build.id, 0, 3_000);
+      await store.builds.finishStep(build.id, 0, 'success', undefined, 20);
+      await store.builds.finish(build.id, 'success', undefined, 21);
+      expect((await store.builds.steps(build.id))[0]).toMatchObject({ startedAtMs: 3_000, finishedAtMs: 3_000 });
+      expect(await store.builds.find(build.id)).toMatchObject({ startedAtMs: 2_000, finishedAtMs: 2_000 });
+    });
+
     it('finishes build, request and seat together, once', async () => {
       const build = await claimedBuild(store);
       await store.builds.requestStop(build.id, 'enough');
       await store.builds.requestStop(build.id, 'really');
-      await store.builds.finish(build.id, 'cancelled', 'stopped: enough', 5);
-      await store.builds.finish(build.id, 'success', undefined, 6);
+      await store.builds.finish(build.id, 'cancelled', 'stopped: enough', 2_005);
+      await store.builds.finish(build.id, 'success', undefined, 2_006);
       expect(await store.builds.find(build.id)).toMatchObject({
         state: 'finished',
         result: 'cancelled',
         summary: 'stopped: enough',
         stopReason: 'enough',
-        finishedAtMs: 5,
+        finishedAtMs: 2_005,
       });
       expect(await store.requests.find(build.requestId)).toMatchObject({ result: 'cancelled', buildId: build.id });
       expect((await store.workers.seats())[0]).not.toHaveProperty('buildId');

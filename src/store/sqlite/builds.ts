@@ -20,7 +20,9 @@ const LIST_MOST = 1_000;
 const REQUEST_STOP = 'UPDATE builds SET stop_reason = coalesce(stop_reason, ?) WHERE id = ?';
 const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? ORDER BY id';
 const RUNNING_ONE = `SELECT stop_reason AS stopReason, request_id AS requestId FROM builds WHERE id = ? AND state = 'running'`;
-const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, finished_at_ms = ? WHERE id = ?`;
+/** No end before its beginning, also when the wall clock was put back in between. */
+const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, finished_at_ms = max(started_at_ms, ?)
+  WHERE id = ?`;
 const EXISTS = 'SELECT 1 FROM builds WHERE id = ?';
 const FINISH_REQUEST = `UPDATE build_requests SET state = 'finished', result = ?, finished_at_ms = ? WHERE id = ?`;
 const COUNT_OF_REQUEST = 'SELECT count(*) AS n FROM builds WHERE request_id = ?';
@@ -30,7 +32,7 @@ const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result,
     finished_at_ms AS finishedAtMs FROM steps WHERE build_id = ? ORDER BY step`;
 const START_STEP = `UPDATE steps SET state = 'running', started_at_ms = coalesce(started_at_ms, ?)
   WHERE build_id = ? AND step = ?`;
-const FINISH_STEP = `UPDATE steps SET state = 'finished', result = ?, summary = ?, finished_at_ms = ?
+const FINISH_STEP = `UPDATE steps SET state = 'finished', result = ?, summary = ?, finished_at_ms = max(coalesce(started_at_ms, 0), ?)
   WHERE build_id = ? AND step = ?`;
 const PROPERTIES = 'SELECT name, value, source FROM properties WHERE build_id = ? ORDER BY name';
 const SET_PROPERTY = `INSERT INTO properties (build_id, name, value, source) VALUES (?, ?, ?, ?)

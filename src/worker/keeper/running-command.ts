@@ -29,6 +29,7 @@ export interface RunningCommandOptions {
   readonly cookie: string;
   readonly child: ChildProcess;
   readonly leader: ProcessIdentity;
+  /** Wall clock; the end is told as this and the time it took, so that a step of the clock does not show. */
   readonly startedAtMs: number;
   readonly readEnd: number;
   readonly silenceMs?: number;
@@ -62,7 +63,8 @@ export class RunningCommand {
   #note: string | undefined;
   #isTreeEnded = false;
   #isFinishing = false;
-  #lastOutputMs = performance.now();
+  readonly #startedMs = performance.now();
+  #lastOutputMs = this.#startedMs;
   #silenceTimer: NodeJS.Timeout | undefined;
   #totalTimer: NodeJS.Timeout | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
@@ -146,7 +148,7 @@ export class RunningCommand {
   }
 
   #onExit(code: number | null, signal: string | null): void {
-    this.#exit = { code, signal, atMs: Date.now() };
+    this.#exit = { code, signal, atMs: this.#nowMs() };
     this.#endAtExit = this.#writer.end;
     clearTimeout(this.#silenceTimer);
     clearTimeout(this.#totalTimer);
@@ -181,20 +183,26 @@ export class RunningCommand {
     }, this.#options.limits.drainMs);
   }
 
-  #watchSilence(): void {
+  #watchSilence(isSure = false): void {
     const { silenceMs } = this.#options;
-    if (silenceMs === undefined) return;
+    if (silenceMs === undefined || this.#exit) return;
     if (this.#reader.isPaused) this.#lastOutputMs = performance.now();
     const leftMs = this.#lastOutputMs + silenceMs - performance.now();
-    if (leftMs <= 0) this.end('silence');
-    else this.#silenceTimer = setTimeout(() => this.#watchSilence(), timerMs(Math.ceil(leftMs)));
+    if (leftMs > 0) this.#silenceTimer = setTimeout(() => this.#watchSilence(), timerMs(Math.ceil(leftMs)));
+    else if (isSure) this.end('silence');
+    // This keeper may have been stopped, and its pipe be full of what was written meanwhile: that is read first.
+    else setImmediate(() => setImmediate(() => this.#watchSilence(true)));
+  }
+
+  #nowMs(): number {
+    return this.#options.startedAtMs + Math.round(performance.now() - this.#startedMs);
   }
 
   /** Should the keeper be killed while it waits for the output's end, the result is not lost. */
   #recordExit(): void {
     this.#isExitRecorded = true;
     const { dir, startedAtMs } = this.#options;
-    const record = { ...this.#result(), startedAtMs, endedAtMs: this.#exit?.atMs ?? Date.now() };
+    const record = { ...this.#result(), startedAtMs, endedAtMs: this.#exit?.atMs ?? this.#nowMs() };
     try {
       writeLooseRecord(dir, FILES.exit, record);
     } catch (error) {
@@ -220,7 +228,7 @@ export class RunningCommand {
       ...(this.#note ? { message: this.#note } : {}),
       ...(this.#reader.markBytes > 0 ? { cut: 'held' as const, markBytes: this.#reader.markBytes } : {}),
       startedAtMs,
-      endedAtMs: this.#exit?.atMs ?? Date.now(),
+      endedAtMs: this.#exit?.atMs ?? this.#nowMs(),
     };
     await this.#writer.close().catch((error: unknown) => warn(`the output may not be durable: ${errorText(error)}`));
     await writeOutcome(dir, outcome, this.#writer.end, warn);

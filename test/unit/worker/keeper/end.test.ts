@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { finished, printed, readAll, SpoolFixture, until } from './spool-fixture.ts';
 
@@ -117,4 +118,21 @@ test('forgotten while it runs, it is killed without waiting for its grace, and i
   expect(await keeper.list()).toEqual([]);
   expect(existsSync(join(spool.dir, 'c1'))).toBe(false);
   expect(await spool.marked()).toEqual([]);
+});
+
+test('a keeper that was stopped for longer than a command may be silent reads what it wrote meanwhile', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  const script = 'while [ ! -e go ]; do echo again; sleep 0.05; done; echo over';
+  await keeper.start(spool.shell('c1', script, { silenceMs: 1_000 }));
+  await printed(keeper, 'c1', 'again');
+  const pid = await spool.keeperPid('c1');
+  process.kill(pid, 'SIGSTOP');
+  await sleep(2_000);
+  process.kill(pid, 'SIGCONT');
+  const { outputEnd } = (await keeper.find('c1'))!;
+  await until('it is read on', async () => (await keeper.find('c1'))!.outputEnd > outputEnd);
+  await writeFile(join(spool.work, 'go'), '');
+  expect((await finished(keeper, 'c1')).outcome).toMatchObject({ status: 'exited', exitCode: 0 });
+  expect((await readAll(keeper, 'c1')).toString()).toMatch(/^(again\n)+over\n$/);
 });
