@@ -20,7 +20,6 @@ import { listenSsh } from '../transport/ssh-server.ts';
 import { Builds } from './builds/builds.ts';
 import { Configs } from './configs.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
-import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import type { ControlAnswers } from './control.ts';
 import { masterPaths, readHostKey, readListen } from './master-dir.ts';
 import type { Listen, MasterPaths } from './master-dir.ts';
@@ -58,6 +57,7 @@ export interface Master {
 const CONSOLE: Asker = { name: 'console', role: 'operator' };
 /** Lets a goodbye go out before the connection of a removed worker is cut. */
 const GOODBYE_MS = 300;
+const GONE = 'its key is not admitted any more';
 
 /**
  * Puts the master together, from the ground up, and takes it apart in the opposite order. Rejects with a one-line
@@ -138,6 +138,7 @@ async function openParts(
     masterId: await store.masterId(),
     creditPool: new CreditPool(),
     ...(heartbeatMs !== undefined && { heartbeatMs }),
+    isAdmitted: (worker) => people.isAdmitted(worker),
   });
   const builds = new Builds({
     store,
@@ -148,6 +149,7 @@ async function openParts(
     codeHost,
     folders: { dir: options.dir, filesDir },
     configOf: (hash) => configs.get(hash),
+    isAdmitted: (worker) => people.isAdmitted(worker),
   });
   const distributor = new Distributor({
     store,
@@ -181,7 +183,16 @@ async function openParts(
   undo.add(() => desk.close('the master stops; it will be back'));
   undo.add(() => builds.close());
   undo.add(() => distributor.close());
-  undo.add(people.onRemoved((name) => removePrincipal(name, desk, ssh, clock)));
+  undo.add(
+    people.onRemoved((name) => {
+      const cut = (): void => void ssh.closeConnectionsOf(name, GONE);
+      // Only one of its keys went: it may come back with another, and what it runs is not touched.
+      if (people.isAdmitted(name)) return cut();
+      if (desk.dismiss(name, GONE)) clock.after(GOODBYE_MS, cut);
+      else cut();
+      builds.revoked(name);
+    }),
+  );
 
   await builds.adopt();
   distributor.open();
@@ -202,18 +213,4 @@ async function openMasterStore(paths: MasterPaths, options: MasterOptions, undo:
   });
   undo.add(() => store.close());
   return store;
-}
-
-/** A key or a name is gone: a worker is told so, then every connection of that name is cut. */
-function removePrincipal(
-  name: string,
-  desk: OpenWorkerDesk,
-  ssh: { closeConnectionsOf(name: string, reason: string): number },
-  clock: Clock,
-): void {
-  const reason = 'its key is not admitted any more';
-  const cut = (): void => void ssh.closeConnectionsOf(name, reason);
-  if (!desk.connected().has(name)) return cut();
-  desk.dismiss(name, reason);
-  clock.after(GOODBYE_MS, cut);
 }

@@ -18,7 +18,7 @@ export const PROTOCOL_CODES = {
   'unknown-worker': 'the name is not among the workers of the configuration',
   'duplicate-worker': 'another worker of this name is connected and answers',
   replaced: 'a newer connection of the same worker takes over',
-  revoked: 'the key or the name was withdrawn',
+  revoked: 'the name was withdrawn: the worker ends all that it runs',
   overloaded: 'there is no room now: come back later',
   stopping: 'the sender stops and will be back',
   drain: 'go to another master, or come back after the time named',

@@ -23,7 +23,8 @@ import { Commands } from './commands/commands.ts';
 import { FileRecords } from './files/file-record.ts';
 import { openKeeper } from './keeper/open-keeper.ts';
 import { Attachment } from './link/attachment.ts';
-import { connectToMaster, explain, needsPerson } from './link/connect.ts';
+import { connectToMaster, explain, isRevoked, needsPerson } from './link/connect.ts';
+import { endAllCommands } from './link/end-all.ts';
 import { KeyedQueue } from './link/keyed-queue.ts';
 import { keepConnected } from './link/link-loop.ts';
 import type { WorkerParts } from './link/worker-parts.ts';
@@ -237,6 +238,9 @@ class Daemon implements Worker {
     try {
       const opened = await openWorkerLink(carrier, { hello, clock, logger, vitals: () => this.#vitals() });
       return opened.link;
+    } catch (error) {
+      if (isRevoked(error)) await this.#endAll();
+      throw error;
     } finally {
       this.#stopping.signal.removeEventListener('abort', giveUp);
     }
@@ -269,6 +273,11 @@ class Daemon implements Worker {
       this.#options.logger.info(`connected to ${link.peer}`);
       this.#become({ link: 'connected', peer: link.peer });
       const end = await link.closed;
+      if (isRevoked(end)) {
+        // First: what is still to be started is not.
+        await attachment.close();
+        await this.#endAll();
+      }
       return { end, wasGood: attachment.isAnswered };
     } finally {
       this.#link = undefined;
@@ -291,6 +300,14 @@ class Daemon implements Worker {
     }
     if (this.#failure) this.#closed.reject(this.#failure);
     else this.#closed.resolve();
+  }
+
+  async #endAll(): Promise<void> {
+    const { parts, dir, logger } = this.#options;
+    const count = await endAllCommands(parts);
+    logger.warn(
+      `the master has revoked this worker: ending ${count} commands; to let it in again: worker add ${dir.name}`,
+    );
   }
 
   #goodbye(): void {

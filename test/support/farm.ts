@@ -140,9 +140,18 @@ export class Farm {
     return join(this.dir, name);
   }
 
+  /** The fingerprint of the master's host key. */
+  async hostKey(): Promise<string> {
+    return (await runOk('ssh-keygen', ['-lf', join(this.masterDir, 'host_key.pub')])).split(' ')[1] ?? '';
+  }
+
+  /** The line of a worker's public key. */
+  workerKey(name: string): Promise<string> {
+    return readFile(join(this.workerDir(name), 'key.pub'), 'utf8');
+  }
+
   /** `worker init`, with the master's host key pinned, and `worker add` over ssh. It may be told another port: a relay's. */
   async addWorker(name: string, masterPort = this.#port): Promise<void> {
-    const fingerprint = (await runOk('ssh-keygen', ['-lf', join(this.masterDir, 'host_key.pub')])).split(' ')[1] ?? '';
     const made = await trunkline([
       'worker',
       'init',
@@ -152,7 +161,7 @@ export class Farm {
       '--master',
       `127.0.0.1:${masterPort}`,
       '--host-key',
-      fingerprint,
+      await this.hostKey(),
     ]);
     if (made.status !== 0) throw new Error(`worker init failed: ${made.stderr}`);
     const key = made.text.split('\n').find((line) => line.startsWith('ssh-ed25519 '));

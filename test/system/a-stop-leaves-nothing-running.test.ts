@@ -1,7 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Farm } from '../support/farm.ts';
+import { markedProcesses } from '../support/marked.ts';
 import { until } from '../support/until.ts';
 
 let farm: Farm;
@@ -35,15 +35,8 @@ export default defineMaster({
 afterAll(() => farm.close());
 
 /** Processes that carry the step's mark in their environment. */
-async function marked(): Promise<string[]> {
-  const found: string[] = [];
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    // A process may end while it is looked at.
-    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-    if (environment.includes(`MARK=${farm.dir}/mark`)) found.push(pid);
-  }
-  return found;
+function marked(): Promise<readonly string[]> {
+  return markedProcesses(`MARK=${farm.dir}/mark`);
 }
 
 test('children that ignore TERM, in sessions of their own, are gone after a stop', async () => {

@@ -5,6 +5,7 @@ import type { Build, Step } from '../../model/build.ts';
 import { halts, joinResults, worse } from '../../model/result.ts';
 import type { Result, StepRules } from '../../model/result.ts';
 import type { Seat } from '../../model/worker.ts';
+import type { ForcedEnd } from './forced-end.ts';
 import { initialProperties, propertiesBefore } from './initial-properties.ts';
 import { StepRun, isUnfinishedOnWorker } from './step-run.ts';
 import type { BuildTools } from './step-run.ts';
@@ -30,12 +31,14 @@ export interface BuildRunOptions {
  *
  * `running` → (`stop`) → `stopping`: the step under way is interrupted, steps that always run may still clean up
  * → `finished`, in the store. A second stop, a worker that stays away, or the limit for cleaning up ends also those.
+ * `endNow` ends it from any of them without its worker: that one is not to work for this master any more, or is lost.
  * `detach`: the master stops; the build stays `running` in the store and is adopted at the next start.
  */
 export class BuildRun {
   readonly #options: BuildRunOptions;
   #current: { readonly run: StepRun; readonly rules: StepRules } | undefined;
-  #stopReason: string | undefined;
+  /** Why its steps are not gone on with. */
+  #forced: ForcedEnd | undefined;
   /** Nothing more is run, not even what always runs. */
   #isCutShort = false;
   #isDetached = false;
@@ -49,7 +52,8 @@ export class BuildRun {
 
   constructor(options: BuildRunOptions) {
     this.#options = options;
-    this.#stopReason = options.build.stopReason;
+    const { stopReason } = options.build;
+    if (stopReason !== undefined) this.#forced = stopped(stopReason);
   }
 
   /** Resolves true when the build is finished in the store, false when it was detached. Rejects when the store failed. */
@@ -59,7 +63,7 @@ export class BuildRun {
       if (worker === build.worker) this.#onWorkerChange();
     });
     try {
-      if (this.#stopReason !== undefined) this.#onStopping();
+      if (this.#forced) this.#onStopping(this.#forced);
       const { result, summary } = await this.#runSteps();
       this.#writeEnd();
       await this.#written;
@@ -76,9 +80,16 @@ export class BuildRun {
 
   /** The reason is in the store already. */
   stop(reason: string): void {
-    if (this.#stopReason !== undefined) this.#isCutShort = true;
-    this.#stopReason ??= reason;
-    this.#onStopping();
+    if (this.#forced) this.#isCutShort = true;
+    this.#forced ??= stopped(reason);
+    this.#onStopping(this.#forced);
+  }
+
+  /** Ends it now: its worker is not asked and not waited for. One that is stopping already ends as stopped. */
+  endNow(end: ForcedEnd): void {
+    this.#forced ??= end;
+    this.#isCutShort = true;
+    this.#current?.run.endNow(this.#forced);
   }
 
   detach(): void {
@@ -86,21 +97,20 @@ export class BuildRun {
     this.#current?.run.detach();
   }
 
-  #onStopping(): void {
-    const reason = this.#stopReason ?? '';
+  #onStopping(end: ForcedEnd): void {
     const { clock } = this.#options.tools;
-    this.#cancelLimit ??= clock.after(CLEANUP_LIMIT_MS, () => this.#cutShort(reason));
+    this.#cancelLimit ??= clock.after(CLEANUP_LIMIT_MS, () => this.#cutShort(end));
     this.#onWorkerChange();
-    this.#interruptCurrent(reason);
+    this.#interruptCurrent(end);
   }
 
-  #cutShort(reason: string): void {
+  #cutShort(end: ForcedEnd): void {
     this.#isCutShort = true;
-    this.#interruptCurrent(reason);
+    this.#interruptCurrent(end);
   }
 
-  #interruptCurrent(reason: string): void {
-    if (this.#current && (this.#isCutShort || !this.#current.rules.alwaysRun)) this.#current.run.interrupt(reason);
+  #interruptCurrent(end: ForcedEnd): void {
+    if (this.#current && (this.#isCutShort || !this.#current.rules.alwaysRun)) this.#current.run.interrupt(end);
   }
 
   /**
@@ -109,15 +119,15 @@ export class BuildRun {
    */
   #onWorkerChange(): void {
     const { tools, build, builder } = this.#options;
-    const reason = this.#stopReason;
-    if (reason === undefined) return;
+    const end = this.#forced;
+    if (!end) return;
     if (tools.desk.connected().has(build.worker)) {
       this.#cancelReturn?.();
       this.#cancelReturn = undefined;
     } else if (builder?.steps.slice(this.#at).some(({ rules }) => rules.alwaysRun)) {
-      this.#interruptCurrent(reason);
-      this.#cancelReturn ??= tools.clock.after(RETURN_LIMIT_MS, () => this.#cutShort(reason));
-    } else this.#cutShort(reason);
+      this.#interruptCurrent(end);
+      this.#cancelReturn ??= tools.clock.after(RETURN_LIMIT_MS, () => this.#cutShort(end));
+    } else this.#cutShort(end);
   }
 
   async #runSteps(): Promise<{ readonly result: Result; readonly summary: string | undefined }> {
@@ -139,7 +149,7 @@ export class BuildRun {
       let result = stored?.result;
       let told = stored?.summary;
       if (stored?.state !== 'finished' || result === undefined) {
-        const mayRun = rules.alwaysRun ? !this.#isCutShort : !isHalted && this.#stopReason === undefined;
+        const mayRun = rules.alwaysRun ? !this.#isCutShort : !isHalted && !this.#forced;
         if (this.#isDetached) break;
         if (!mayRun && stored?.state !== 'running') continue;
         const report = await this.#runStep(index, shape, stored, context);
@@ -152,7 +162,7 @@ export class BuildRun {
       isHalted ||= halts(result, rules);
     }
     const joined = joinResults(ended);
-    if (this.#stopReason !== undefined) return { result: worse(joined, 'cancelled'), summary: this.#stopReason };
+    if (this.#forced) return { result: worse(joined, this.#forced.result), summary: this.#forced.summary };
     return { result: joined, summary };
   }
 
@@ -168,9 +178,7 @@ export class BuildRun {
     const { tools, build } = this.#options;
     const { id, project, builder } = build;
     const { result, summary } =
-      this.#stopReason === undefined
-        ? failed(`builder ${project}/${builder} is not in the configuration of this build`)
-        : { result: 'cancelled' as const, summary: this.#stopReason };
+      this.#forced ?? failed(`builder ${project}/${builder} is not in the configuration of this build`);
     const { steps, records } = await this.#readContext();
     for (const record of records) if (record.state === 'started') tools.desk.forget(record.id);
     const { store, clock } = tools;
@@ -234,7 +242,7 @@ export class BuildRun {
     });
     this.#current = { run, rules: shape.rules };
     if (this.#isDetached) run.detach();
-    if (this.#stopReason !== undefined && (this.#isCutShort || !shape.rules.alwaysRun)) run.interrupt(this.#stopReason);
+    if (this.#forced) this.#interruptCurrent(this.#forced);
     const report = await run.run().finally(cancelBegin);
     this.#current = undefined;
     begin();
@@ -276,6 +284,10 @@ interface StepContext {
   readonly initial: ReturnType<typeof initialProperties>;
   /** Set by steps that ran in this run of the master. */
   readonly written: Map<string, BuildFacts['properties'][string]>;
+}
+
+function stopped(reason: string): ForcedEnd {
+  return { result: 'cancelled', summary: reason };
 }
 
 function failed(summary: string): { readonly result: Result; readonly summary: string } {

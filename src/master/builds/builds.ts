@@ -4,12 +4,21 @@ import type { Bus } from '../../bus/bus.ts';
 import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
 import type { Build } from '../../model/build.ts';
 import { BuildRun } from './build-run.ts';
+import { workerRevoked } from './forced-end.ts';
 import type { BuildTools } from './step-run.ts';
 
 export interface BuildsOptions extends BuildTools {
   readonly bus: Bus;
   /** The configuration a build keeps. */
   readonly configOf: (hash: string) => Promise<ConfigShape>;
+  /** False for a worker whose name was withdrawn: no build goes on there. */
+  readonly isAdmitted: (worker: string) => boolean;
+}
+
+interface Entry {
+  readonly worker: string;
+  run: BuildRun | undefined;
+  readonly stops: string[];
 }
 
 /** A build whose store or configuration failed is taken up again after so long. */
@@ -18,7 +27,7 @@ const TRY_AGAIN_MS = 30_000;
 /** All running builds of this master. */
 export class Builds {
   readonly #options: BuildsOptions;
-  readonly #running = new Map<number, { run: BuildRun | undefined; readonly stops: string[] }>();
+  readonly #running = new Map<number, Entry>();
   readonly #underWay = new Set<Promise<void>>();
   /** Builds that are tried again later. */
   readonly #retries = new Map<number, Cancel>();
@@ -36,7 +45,7 @@ export class Builds {
   /** Runs a build that the store has as running. */
   start(build: Build): void {
     if (this.#isClosed || this.#running.has(build.id)) return;
-    this.#running.set(build.id, { run: undefined, stops: [] });
+    this.#running.set(build.id, { worker: build.worker, run: undefined, stops: [] });
     const underWay = this.#run(build).finally(() => this.#underWay.delete(underWay));
     this.#underWay.add(underWay);
   }
@@ -51,6 +60,12 @@ export class Builds {
     // One that could not go on is to end now, not at its next try.
     if (this.#retries.has(id)) this.#startAgain(id);
     bus.publish('builds', id);
+  }
+
+  /** The worker was withdrawn, which the store says already: its builds end now, wherever it is. */
+  revoked(worker: string): void {
+    for (const entry of this.#running.values()) if (entry.worker === worker) entry.run?.endNow(workerRevoked(worker));
+    for (const id of this.#retries.keys()) this.#startAgain(id);
   }
 
   /** Lets go of all of them: they go on at their workers, and are adopted at the next start. */
@@ -76,6 +91,7 @@ export class Builds {
       if (entry) {
         entry.run = run;
         for (const reason of entry.stops) run.stop(reason);
+        if (!this.#options.isAdmitted(build.worker)) run.endNow(workerRevoked(build.worker));
       }
       if (this.#isClosed) return;
       publish();
@@ -93,14 +109,14 @@ export class Builds {
     }
   }
 
-  /** Undefined when it cannot be loaded for a build that is to be stopped: that one ends without it. */
+  /** Undefined when it cannot be loaded for a build that is to end: that one does so without it. */
   async #configOf(build: Build): Promise<ConfigShape | undefined> {
     try {
       return await this.#options.configOf(build.configHash);
     } catch (error) {
       const isStopped = build.stopReason !== undefined || this.#running.get(build.id)?.stops.length;
-      if (!isStopped) throw error;
-      this.#options.logger.warn('a stopped build ends without its configuration', {
+      if (!isStopped && this.#options.isAdmitted(build.worker)) throw error;
+      this.#options.logger.warn('a build that is to end does so without its configuration', {
         build: build.id,
         error: errorText(error),
       });

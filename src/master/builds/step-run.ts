@@ -12,6 +12,7 @@ import type { Outcome } from '../../protocol/messages.ts';
 import type { Store } from '../../store/store.ts';
 import type { WorkerDesk } from '../link/desk.ts';
 import { captureLost, fileAnswer, runAnswer } from './answer-of.ts';
+import type { ForcedEnd } from './forced-end.ts';
 import { Journal, commandId } from './journal.ts';
 import type { Performed } from './journal.ts';
 import { readTail, writeLine } from './step-log.ts';
@@ -48,6 +49,8 @@ type Fresh = { readonly log: Log | undefined } | undefined;
 /** Time that a worker has, beyond the command's own kill delay, to tell that an interrupted command has ended. */
 const STOP_LIMIT_MS = 90_000;
 const KILL_AFTER_MS = 10_000;
+/** For the branches that a step has left behind. */
+const OVER: ForcedEnd = { result: 'cancelled', summary: 'its step has ended' };
 /** Record and log of what the step's code threw. */
 const DETAIL = 'exception';
 
@@ -55,7 +58,7 @@ const DETAIL = 'exception';
  * One run of one step: its function in the thread of user code, its calls in the journal, its commands on the worker.
  *
  * `running` → (`interrupt`) → `interrupted`: what runs on the worker is told to end, and no new call is begun
- * → (`abandon`, or the worker does not answer in time) → `abandoned`: nothing is waited for any more.
+ * → (`endNow`, or the worker does not answer in time) → `abandoned`: nothing is waited for any more.
  * `detach` leaves from any of them: the master stops, and what runs goes on without it.
  */
 export class StepRun {
@@ -69,7 +72,7 @@ export class StepRun {
   readonly #waits = new AbortController();
   /** Aborts the function. */
   readonly #function = new AbortController();
-  #stopReason: string | undefined;
+  #forced: ForcedEnd | undefined;
   /** The function has returned. */
   #isOver = false;
   #isDetached = false;
@@ -110,28 +113,35 @@ export class StepRun {
         );
     this.#isOver = true;
     // Branches may have been left behind by one that failed: the step is not over while they run.
-    if (!this.#isDetached && !this.#failure) this.#interruptAll(this.#endReason() ?? '');
+    if (!this.#isDetached && !this.#failure) this.#interruptAll(this.#end()?.summary ?? '');
     await this.#journal.settled();
     this.#cancelLimit?.();
     this.#journal.close();
     if (this.#isDetached) return undefined;
     if (this.#failure) throw this.#failure;
     for (const command of this.#inherited) tools.desk.forget(command);
-    if (this.#stopReason !== undefined) return { result: 'cancelled', summary: this.#stopReason };
+    if (this.#forced) return this.#forced;
     if (report.detail !== undefined) await this.#writeDetail(report.detail);
     return report;
   }
 
-  /** Ends it in bounded time, as cancelled. */
-  interrupt(reason: string): void {
-    this.#stopReason ??= reason;
-    if (!this.#options.tools.desk.connected().has(this.#options.build.worker)) return this.abandon();
-    if (this.#commands.size === 0 && this.#inherited.size === 0) this.#function.abort(new Error(reason));
-    this.#interruptAll(reason);
+  /** Ends it in bounded time, with this result. */
+  interrupt(end: ForcedEnd): void {
+    this.#forced ??= end;
+    if (!this.#options.tools.desk.connected().has(this.#options.build.worker)) return this.#abandon();
+    const { summary } = this.#forced;
+    if (this.#commands.size === 0 && this.#inherited.size === 0) this.#function.abort(new Error(summary));
+    this.#interruptAll(summary);
+  }
+
+  /** Ends it now, with this result: its worker is not waited for. */
+  endNow(end: ForcedEnd): void {
+    this.#forced ??= end;
+    this.#abandon();
   }
 
   /** The worker is away or silent: nothing of it is waited for. Its commands are forgotten when it comes back. */
-  abandon(): void {
+  #abandon(): void {
     const { desk } = this.#options.tools;
     const abandoned = [...this.#commands.keys()];
     this.#waits.abort(new Error('the worker is not waited for'));
@@ -146,9 +156,9 @@ export class StepRun {
     this.#function.abort(new Error('the master stops'));
   }
 
-  /** Why nothing new is begun on the worker. */
-  #endReason(): string | undefined {
-    return this.#stopReason ?? (this.#isOver ? 'its step has ended' : undefined);
+  /** With what nothing new is begun on the worker. */
+  #end(): ForcedEnd | undefined {
+    return this.#forced ?? (this.#isOver ? OVER : undefined);
   }
 
   /** What an exception of the configuration's code printed becomes a log of the step. */
@@ -172,13 +182,13 @@ export class StepRun {
       killAfterMs = Math.max(killAfterMs, known.killAfterMs);
     }
     if (this.#commands.size > 0 || this.#inherited.size > 0) {
-      this.#cancelLimit ??= clock.after(STOP_LIMIT_MS + killAfterMs, () => this.abandon());
+      this.#cancelLimit ??= clock.after(STOP_LIMIT_MS + killAfterMs, () => this.#abandon());
     }
   }
 
   async #answer(call: StepCall, attempt: number): Promise<StepAnswer> {
     // What was begun before the stop is answered as ever, so that the function comes to where it was.
-    if (this.#stopReason !== undefined && !this.#journal.has(call.key)) return cancelled(this.#stopReason);
+    if (this.#forced && !this.#journal.has(call.key)) return { end: this.#forced };
     try {
       return await this.#dispatch(call, attempt);
     } catch (error) {
@@ -259,8 +269,7 @@ export class StepRun {
   }
 
   #cancelled(outcome: Outcome): StepAnswer | undefined {
-    if (this.#stopReason === undefined || outcome.ended !== 'interrupt') return undefined;
-    return cancelled(this.#stopReason);
+    return this.#forced && outcome.ended === 'interrupt' ? { end: this.#forced } : undefined;
   }
 
   /** Has a command done. An answer instead of an outcome: it cannot even be asked of a worker. */
@@ -273,8 +282,8 @@ export class StepRun {
     const { tools, seat } = this.#options;
     // Let go of while its record was made: that is left as it is, for the next run of this step.
     if (this.#isDetached || this.#failure) this.#waits.signal.throwIfAborted();
-    const endReason = this.#endReason();
-    if (endReason !== undefined && fresh) return cancelled(endReason);
+    const end = this.#end();
+    if (end && fresh) return { end };
     let command;
     try {
       command = await workerCommand(call, id, tools.folders);
@@ -291,8 +300,8 @@ export class StepRun {
         { command: id, seat, spec, ...(logId !== undefined && { logId }), ...(file !== undefined && { file }) },
         this.#waits.signal,
       );
-      const reason = this.#endReason();
-      if (reason !== undefined) this.#interruptAll(reason);
+      const endNow = this.#end();
+      if (endNow) this.#interruptAll(endNow.summary);
       return await done;
     } finally {
       this.#commands.delete(id);
@@ -314,8 +323,4 @@ const ON_WORKER: readonly string[] = ['run', 'mkdir', 'remove', 'put', 'get'];
 
 export function isUnfinishedOnWorker(record: CommandRecord): boolean {
   return record.state === 'started' && ON_WORKER.includes(record.kind);
-}
-
-function cancelled(reason: string): StepAnswer {
-  return { end: { result: 'cancelled', summary: reason } };
 }

@@ -23,6 +23,8 @@ export interface ReceptionOptions {
   readonly filesDir: string;
   readonly creditPool: CreditPool;
   readonly heartbeatMs?: number;
+  /** Whether a name that has logged in is still a worker's. */
+  readonly isAdmitted?: (worker: string) => boolean;
   readonly board: CommandBoard;
   /** What must be done before the first worker is let in. */
   readonly prepared: Promise<void>;
@@ -88,9 +90,14 @@ export class Reception {
     return this.#doors.get(worker)?.owner?.link?.vitals();
   }
 
-  dismiss(worker: string, message: string): void {
-    const owner = this.#doors.get(worker)?.owner;
-    if (owner) this.#sayGoodbye(owner, { code: 'revoked', message: message.slice(0, 1_000) });
+  /** Nothing of the worker counts from here on. True when there is one to be told. */
+  dismiss(worker: string, message: string): boolean {
+    const door = this.#doors.get(worker);
+    if (!door?.owner) return false;
+    const { owner } = door;
+    this.#leave(door, owner);
+    this.#sayGoodbye(owner, revoked(message));
+    return true;
   }
 
   accept(name: string, carrier: Carrier): void {
@@ -161,8 +168,11 @@ export class Reception {
   ): Promise<Owner | { readonly goodbye: Fields<'goodbye'> }> {
     const { store, clock, logger, prepared } = this.#options;
     await prepared;
-    const goodbye =
-      this.#goodbye ?? (await door.rule.judge(door.owner, { hello, peer: carrier.peer })) ?? this.#goodbye;
+    const refused = (): Fields<'goodbye'> | undefined => {
+      const isAdmitted = this.#options.isAdmitted?.(hello.worker) ?? true;
+      return this.#goodbye ?? (isAdmitted ? undefined : revoked('it was withdrawn while it came'));
+    };
+    const goodbye = refused() ?? (await door.rule.judge(door.owner, { hello, peer: carrier.peer })) ?? refused();
     if (goodbye) {
       logger.warn('a worker was refused', {
         worker: hello.worker,
@@ -245,4 +255,8 @@ export class Reception {
     this.#doors.set(name, door);
     return door;
   }
+}
+
+function revoked(message: string): Fields<'goodbye'> {
+  return { code: 'revoked', message: message.slice(0, 1_000) };
 }

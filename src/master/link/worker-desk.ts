@@ -29,6 +29,8 @@ export interface WorkerDeskOptions {
   /** Shared by all links of this master. */
   readonly creditPool: CreditPool;
   readonly heartbeatMs?: number;
+  /** Whether a name that has logged in is still a worker's; all are when not given. */
+  readonly isAdmitted?: (worker: string) => boolean;
 }
 
 export interface OpenWorkerDesk extends WorkerDesk {
@@ -36,8 +38,8 @@ export interface OpenWorkerDesk extends WorkerDesk {
   accept(name: string, carrier: Carrier): void;
   /** What the worker told of itself last; undefined when it is not connected. */
   vitals(worker: string): Vitals | undefined;
-  /** Ends the worker's connection: its key or name was withdrawn. */
-  dismiss(worker: string, message: string): void;
+  /** Ends the worker's connection: its key or name was withdrawn. True when there is one to be told. */
+  dismiss(worker: string, message: string): boolean;
 }
 
 export function openWorkerDesk(options: WorkerDeskOptions): OpenWorkerDesk {
@@ -79,8 +81,8 @@ class Desk implements OpenWorkerDesk {
     return this.#reception.vitals(worker);
   }
 
-  dismiss(worker: string, message: string): void {
-    this.#reception.dismiss(worker, message);
+  dismiss(worker: string, message: string): boolean {
+    return this.#reception.dismiss(worker, message);
   }
 
   onChange(listener: (worker: string) => void): Cancel {

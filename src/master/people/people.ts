@@ -29,6 +29,8 @@ export interface People {
     name: string,
     key: { readonly type: string; readonly blob: string | Uint8Array },
   ): Principal | { readonly refused: string };
+  /** Whether the name is a worker's that was not withdrawn, whatever its keys are worth now. */
+  isAdmitted(worker: string): boolean;
   /** A principal, or one of its keys, is gone: its connections have to end. */
   onRemoved(listener: (name: string) => void): Cancel;
   list(): readonly Principal[];
@@ -109,6 +111,11 @@ class KeyedPeople implements People {
     if (!isKnown)
       return { refused: `the key is none of the ${principal.keys.length} keys of ${principal.role} ${name}` };
     return principal;
+  }
+
+  isAdmitted(worker: string): boolean {
+    const principal = this.#principals.get(worker);
+    return principal?.role === 'worker' && principal.revokedAtMs === undefined;
   }
 
   onRemoved(listener: (name: string) => void): Cancel {

@@ -2,6 +2,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Carrier } from '../../transport/carrier.ts';
 import { LinkRefused } from '../../transport/link-refused.ts';
+import type { LinkEnd } from '../../transport/link.ts';
 import { SshConnectError, connectSsh } from '../../transport/ssh-client.ts';
 import type { WorkerDir } from '../worker-dir.ts';
 
@@ -18,10 +19,21 @@ export async function connectToMaster(dir: WorkerDir, privateKey: string, clock:
   throw telling;
 }
 
-/** True when trying again soon is of no use: somebody has to do something. */
-export function needsPerson(error: unknown): boolean {
-  if (error instanceof SshConnectError) return error.code === 'host-key-mismatch' || error.code === 'refused-login';
-  return error instanceof LinkRefused && NEED_PERSON.has(error.code);
+/** Of a failed try, or of a link's end: true when trying again soon is of no use, because somebody has to do something. */
+export function needsPerson(why: unknown): boolean {
+  if (why instanceof SshConnectError) return why.code === 'host-key-mismatch' || why.code === 'refused-login';
+  return NEED_PERSON.has(goodbyeCode(why) ?? '');
+}
+
+/** The master has said that it wants nothing more of this worker. */
+export function isRevoked(why: unknown): boolean {
+  return goodbyeCode(why) === 'revoked';
+}
+
+function goodbyeCode(why: unknown): string | undefined {
+  if (why instanceof LinkRefused) return why.code;
+  const end = why as Partial<LinkEnd> | undefined;
+  return end?.cause === 'goodbye' ? end.code : undefined;
 }
 
 const NEED_PERSON: ReadonlySet<string> = new Set([

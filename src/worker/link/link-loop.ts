@@ -19,8 +19,8 @@ export interface LinkLoopOptions {
   readonly open: () => Promise<Link>;
   /** Works with the link; resolves when the link has ended and nothing uses it any more. A good link was of use. */
   readonly serve: (link: Link) => Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }>;
-  /** True when a person has to act before another try can go well. */
-  readonly needsPerson: (error: unknown) => boolean;
+  /** Of an error of `open`, or a link's end: true when a person has to act before another try can go well. */
+  readonly needsPerson: (why: unknown) => boolean;
   readonly explain: (error: unknown) => string;
   readonly onWaiting: (waitMs: number) => void;
   readonly clock: Clock;
@@ -35,6 +35,7 @@ export async function keepConnected(options: LinkLoopOptions): Promise<void> {
   const random = options.random ?? Math.random;
   const soon = new Backoff({ ...RETRY, random });
   const slowly = new Backoff({ ...SLOW_RETRY, random });
+  const pace = (why: unknown): Backoff => (options.needsPerson(why) ? slowly : soon);
   let told: { readonly text: string; readonly atMs: number } | undefined;
 
   const tell = (text: string): void => {
@@ -53,13 +54,13 @@ export async function keepConnected(options: LinkLoopOptions): Promise<void> {
         soon.reset();
         slowly.reset();
       }
-      waitMs = retryAfter(end.retryAfterMs, random) ?? soon.next();
+      waitMs = retryAfter(end.retryAfterMs, random) ?? pace(end).next();
       if (!signal.aborted) logger.info(`disconnected from ${link.peer}: ${end.message}`, { cause: end.cause });
     } catch (error) {
       if (signal.aborted) return;
       tell(options.explain(error));
       const asked = error instanceof LinkRefused ? retryAfter(error.retryAfterMs, random) : undefined;
-      waitMs = asked ?? (options.needsPerson(error) ? slowly : soon).next();
+      waitMs = asked ?? pace(error).next();
     }
     if (signal.aborted) return;
     onWaiting(waitMs);
