@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LongBuild } from '../support/long-build.ts';
+import { figuresOf } from '../support/process-figures.ts';
+import { until } from '../support/until.ts';
+
+/** `TRUNKLINE_FREEZE_SECONDS=90` is twice the time after which a silent peer is dead by default. */
+const FREEZE_SECONDS = Number(process.env['TRUNKLINE_FREEZE_SECONDS'] ?? 4);
+const HOUR = 3_600_000;
+/** A freeze is longer than the command may be silent: that time is not held against it. */
+const STEP_OPTIONS = `{ timeout: '${Math.max(1, FREEZE_SECONDS - 2)}s' }`;
+
+let build: LongBuild;
+beforeAll(async () => {
+  build = await LongBuild.create({ bytesPerSecond: 200_000, stepOptions: STEP_OPTIONS });
+  await build.begin();
+});
+afterAll(() => build.close());
+
+const VICTIMS = [['master'], ['worker'], ['keeper'], ['master', 'worker'], ['master', 'worker', 'keeper']] as const;
+
+async function pidOf(victim: (typeof VICTIMS)[number][number]): Promise<number> {
+  if (victim === 'keeper') return await build.keeperPid();
+  return (victim === 'master' ? build.master : build.worker).process.pid ?? 0;
+}
+
+/** Of both ends of the line, when the worker is here: a connection that was left behind would be one more. */
+async function descriptors(): Promise<readonly number[]> {
+  const figures = await Promise.all([pidOf('master').then(figuresOf), pidOf('worker').then(figuresOf)]);
+  return figures.map((one) => one.descriptors);
+}
+
+test(
+  `SIGSTOP for ${FREEZE_SECONDS} s of the master, the worker daemon, the keeper, and of some at once, in one build`,
+  async () => {
+    await build.storesMore();
+    const calm = await descriptors();
+    for (const victims of VICTIMS) {
+      const pids = await Promise.all(victims.map(pidOf));
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      await sleep(FREEZE_SECONDS * 1_000);
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+      await build.storesMore();
+      const { text } = await build.farm.ssh(['workers', '--json']);
+      expect(JSON.parse(text), victims.join()).toMatchObject([{ name: 'w', state: 'connected' }]);
+      expect((await build.farm.view(build.id)).state, victims.join()).toBe('running');
+      // Connections that were given up while nobody could see it are let go of.
+      await until(`one line is left after a freeze of ${victims.join()}`, async () => {
+        const now = await descriptors();
+        return now.every((count, index) => count <= (calm[index] ?? 0));
+      });
+    }
+    await build.endsWell();
+  },
+  HOUR,
+);
