@@ -1,3 +1,5 @@
+import { uptime } from 'node:os';
+
 /** What can be cancelled: a timer, a subscription. Calling it twice does nothing more. */
 export type Cancel = () => void;
 
@@ -10,6 +12,8 @@ export interface Clock {
   now(): number;
   /** Never goes back; its zero means nothing. For measuring and for deadlines inside one process. */
   monotonic(): number;
+  /** Since the machine's start, its sleep included, in whole milliseconds. For time that counts whatever stands still meanwhile. */
+  sinceBoot(): number;
   /** Calls `fn` once after `delayMs`. The timer does not keep the process alive. */
   after(delayMs: number, fn: () => void): Cancel;
 }
@@ -20,6 +24,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  sinceBoot: () => Math.round(uptime() * 1_000),
   after(delayMs, fn) {
     const timer = setTimeout(fn, Math.min(Math.max(0, delayMs), LONGEST_TIMER_MS));
     timer.unref();

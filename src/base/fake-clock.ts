@@ -10,6 +10,7 @@ interface Timer {
 export class FakeClock implements Clock {
   #wall: number;
   #elapsed = 0;
+  #asleepMs = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
 
@@ -24,6 +25,10 @@ export class FakeClock implements Clock {
 
   monotonic(): number {
     return this.#elapsed;
+  }
+
+  sinceBoot(): number {
+    return Math.floor(this.#elapsed + this.#asleepMs);
   }
 
   after(delayMs: number, fn: () => void): Cancel {
@@ -50,6 +55,12 @@ export class FakeClock implements Clock {
 
   /** Steps the wall clock alone, as an administrator or NTP does. */
   stepWall(ms: number): void {
+    this.#wall += ms;
+  }
+
+  /** The machine sleeps: no timer runs, yet the time passes. */
+  sleep(ms: number): void {
+    this.#asleepMs += ms;
     this.#wall += ms;
   }
 

@@ -153,7 +153,7 @@ export const MESSAGES = {
   },
   /** Until the next inventory is answered, every command that has a lease has at least this one. */
   lease: { from: 'master', lane: 'control', fields: object({ n: integer(1), leaseMs }) },
-  /** It is on the worker's disk, and so are the verdicts that were given before it. */
+  /** It is on the worker's disk, and so are the verdicts `continue` that were given before it. */
   'lease.held': { from: 'worker', lane: 'control', fields: object({ n: integer(1) }) },
   // control: life
   ping: {

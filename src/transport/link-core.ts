@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Moment } from '../base/moment.ts';
 import { Signal } from '../base/signal.ts';
 import { encode } from '../protocol/codec.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -26,6 +27,8 @@ export interface LinkCoreOptions {
   readonly pingFields: () => Omit<Fields<'ping'>, 'n'>;
   /** Messages of the link itself: true when it was one. Throws a ProtocolError for one that may not be. */
   readonly own: (message: Message, wireBytes: number) => boolean;
+  /** The peer answered a ping that was sent at that moment. */
+  readonly answered?: ((sentAt: Moment) => void) | undefined;
   /** Frames went out: there may be room. */
   readonly wrote: () => void;
 }
@@ -192,9 +195,11 @@ export class LinkCore {
   }
 
   #answered(n: number): void {
-    const roundTripMs = this.#liveness.answered(n);
-    const { logger } = this.#options;
-    if (roundTripMs !== undefined) logger.debug('the peer answered a ping', { peer: this.peer, roundTripMs });
+    const ping = this.#liveness.answered(n);
+    if (!ping) return;
+    const { roundTripMs, sentAt } = ping;
+    this.#options.logger.debug('the peer answered a ping', { peer: this.peer, roundTripMs });
+    this.#options.answered?.(sentAt);
   }
 
   #isLink(message: Message): boolean {

@@ -1,4 +1,6 @@
 import type { Cancel, Clock } from '../base/clock.ts';
+import { momentOf } from '../base/moment.ts';
+import type { Moment } from '../base/moment.ts';
 
 export interface LivenessOptions {
   readonly clock: Clock;
@@ -15,6 +17,12 @@ const LAG_MS = 500;
 /** Pings whose answers are waited for; a peer that never answers costs no more. */
 const MOST_PINGS = 100;
 
+export interface AnsweredPing {
+  readonly roundTripMs: number;
+  /** When it was queued. */
+  readonly sentAt: Moment;
+}
+
 /** Pings the peer and calls it dead when no byte at all came for long. */
 export class Liveness {
   readonly #options: LivenessOptions;
@@ -22,7 +30,7 @@ export class Liveness {
   #lookedAtMs: number;
   #n = 0;
   /** When each ping was sent that is not answered yet, by its number. */
-  readonly #sentAtMs = new Map<number, number>();
+  readonly #sent = new Map<number, { readonly atMs: number; readonly at: Moment }>();
   #cancelPing: Cancel;
   #cancelLook: Cancel;
 
@@ -40,16 +48,17 @@ export class Liveness {
 
   pingNow(): void {
     const n = ++this.#n;
-    this.#sentAtMs.set(n, this.#options.clock.monotonic());
-    this.#sentAtMs.delete(n - MOST_PINGS);
+    const { clock } = this.#options;
+    this.#sent.set(n, { atMs: clock.monotonic(), at: momentOf(clock) });
+    this.#sent.delete(n - MOST_PINGS);
     this.#options.ping(n);
   }
 
-  /** Ping `n` was answered: milliseconds since it was queued; undefined for an answer to nothing. */
-  answered(n: number): number | undefined {
-    const sentAtMs = this.#sentAtMs.get(n);
-    this.#sentAtMs.delete(n);
-    return sentAtMs === undefined ? undefined : this.#options.clock.monotonic() - sentAtMs;
+  /** Ping `n` was answered; undefined for an answer to nothing. */
+  answered(n: number): AnsweredPing | undefined {
+    const sent = this.#sent.get(n);
+    this.#sent.delete(n);
+    return sent && { roundTripMs: this.#options.clock.monotonic() - sent.atMs, sentAt: sent.at };
   }
 
   stop(): void {

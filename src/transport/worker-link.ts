@@ -2,6 +2,8 @@ import { systemClock } from '../base/clock.ts';
 import type { Cancel, Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { momentOf } from '../base/moment.ts';
+import type { Moment } from '../base/moment.ts';
 import { Signal } from '../base/signal.ts';
 import { CreditAccount } from '../protocol/credit.ts';
 import { encode } from '../protocol/codec.ts';
@@ -24,6 +26,8 @@ export interface WorkerLinkOptions {
   readonly useMux?: boolean;
   /** Told with each ping. */
   readonly vitals?: () => Vitals;
+  /** The master has answered what was sent at that moment: the hello, then each ping. */
+  readonly seen?: (sentAt: Moment) => void;
   readonly helloTimeoutMs?: number;
 }
 
@@ -36,12 +40,14 @@ export async function openWorkerLink(
   options: WorkerLinkOptions,
 ): Promise<{ readonly link: Link; readonly welcome: Fields<'welcome'> }> {
   const clock = options.clock ?? systemClock;
+  const greetedAt = momentOf(clock);
   const { control, welcome } = await greetMaster(carrier, {
     hello: options.hello,
     clock,
     subsystem: options.useMux ? 'trunkline-mux' : 'trunkline-control',
     timeoutMs: options.helloTimeoutMs ?? LIMITS.helloTimeoutMs,
   });
+  options.seen?.(greetedAt);
   const link = new WorkerLink(carrier, control, welcome, { ...options, clock });
   return { link, welcome };
 }
@@ -94,6 +100,7 @@ class WorkerLink implements Link {
       deadMs: welcome.deadMs,
       pingFields: options.vitals ?? (() => ({})),
       own: (message) => this.#own(message),
+      answered: options.seen,
       wrote: () => this.#tellRoom(),
     });
     this.peer = this.#core.peer;

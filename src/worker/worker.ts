@@ -154,7 +154,7 @@ async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOptions): 
     installId: dir.installId,
     bootId: await readBootId(),
     processId: ulid(clock.now()),
-    capabilities: ['files'],
+    capabilities: ['files', 'lease'],
     host: (facts['hostname'] ?? 'unknown').slice(0, MAX_LINE),
     facts,
   };
@@ -229,14 +229,20 @@ class Daemon implements Worker {
   }
 
   async #connect(): Promise<Link> {
-    const { dir, privateKey, clock, logger, hello, connect } = this.#options;
+    const { dir, parts, privateKey, clock, logger, hello, connect } = this.#options;
     this.#become({ link: 'connecting' });
     const carrier = await this.#unlessStopped(connect ? connect() : connectToMaster(dir, privateKey, clock));
     const giveUp = (): void => carrier.destroy('the worker stops');
     this.#stopping.signal.addEventListener('abort', giveUp);
     this.#lookAtDisk();
     try {
-      const opened = await openWorkerLink(carrier, { hello, clock, logger, vitals: () => this.#vitals() });
+      const opened = await openWorkerLink(carrier, {
+        hello,
+        clock,
+        logger,
+        vitals: () => this.#vitals(),
+        seen: (sentAt) => parts.keeper.seen(sentAt),
+      });
       return opened.link;
     } catch (error) {
       if (isRevoked(error)) await this.#endAll();

@@ -66,8 +66,8 @@ export class Commands {
    * Starts a command that `find` does not know. Resolves when it runs, ended at once, or waits for its transfer: in each case it
    * is on disk. Rejects when that could not be done; `find` then tells whether it was started.
    */
-  async start(command: string, held: HeldSession, spec: CommandSpec): Promise<void> {
-    const starting = this.#start(command, held, spec);
+  async start(command: string, held: HeldSession, spec: CommandSpec, leaseMs?: number): Promise<void> {
+    const starting = this.#start(command, held, spec, leaseMs);
     // Not for these, which may take long and can be done twice.
     if (spec.kind === 'mkdir' || spec.kind === 'remove') return await starting;
     this.#starting.add(starting);
@@ -114,7 +114,13 @@ export class Commands {
     else if (fence > record.fence) await records.put({ ...record, fence });
   }
 
-  async #start(command: string, held: HeldSession, spec: CommandSpec): Promise<void> {
+  /** undefined: none any more. File operations have none: without the master they do nothing for long. */
+  async setLease(command: string, leaseMs: number | undefined): Promise<void> {
+    const { records, keeper } = this.#options;
+    if (!records.get(command)) await keeper.setLease(command, leaseMs);
+  }
+
+  async #start(command: string, held: HeldSession, spec: CommandSpec, leaseMs: number | undefined): Promise<void> {
     const { records, keeper, clock } = this.#options;
     const { session, fence } = held;
     const record = { command, session, fence, spec: whatToKeep(spec), startedAtMs: clock.now() };
@@ -127,7 +133,7 @@ export class Commands {
     } catch (error) {
       return await records.put({ ...record, outcome: this.#refused(record, errorText(error)) });
     }
-    if (process) await keeper.start(process);
+    if (process) await keeper.start(leaseMs === undefined ? process : { ...process, leaseMs });
     else await records.put({ ...record, outcome: this.#done(record) });
   }
 

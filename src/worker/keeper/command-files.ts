@@ -11,6 +11,7 @@ import type { Checked, Checker } from '../../protocol/schema.ts';
  *
  * claim.json     what was asked for, and by which keeper; never changed
  * fence.json     the fence, if it was raised since
+ * lease.json     the lease, if it was changed since
  * process.json   the main process
  * end.json       the order to end it, should the keeper not be within reach of its socket
  * exit.json      how the main process ended, while its output is still being read
@@ -20,6 +21,7 @@ import type { Checked, Checker } from '../../protocol/schema.ts';
 export const FILES = {
   claim: 'claim.json',
   fence: 'fence.json',
+  lease: 'lease.json',
   process: 'process.json',
   end: 'end.json',
   exit: 'exit.json',
@@ -35,6 +37,7 @@ export const claimFile = object({
   keeper: identity,
   segmentBytes: integer(1),
   atMs: integer(),
+  leaseMs: optional(integer(1)),
 });
 export type Claim = Checked<typeof claimFile>;
 

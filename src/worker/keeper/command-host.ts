@@ -3,7 +3,10 @@ import { closeSync, existsSync, mkdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFolder, writeNewFile } from '../../base/atomic-file.ts';
+import { systemClock } from '../../base/clock.ts';
 import { errorCode, errorText } from '../../base/errors.ts';
+import { momentOf } from '../../base/moment.ts';
+import type { Outcome } from '../../protocol/messages.ts';
 import { FILES, writeLooseRecord } from './command-files.ts';
 import type { Claim } from './command-files.ts';
 import { cookieOf, withCookie } from './cookie.ts';
@@ -11,6 +14,7 @@ import { FifoPool } from './fifo-pool.ts';
 import { Gate } from './gate.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { launchProcess } from './launch-process.ts';
+import { LeaseWatch } from './lease-watch.ts';
 import type { WireSpec } from './order-line.ts';
 import { identityOf } from './process-table.ts';
 import { RunningCommand } from './running-command.ts';
@@ -38,11 +42,13 @@ export class CommandHost {
   readonly #self = identityOf(process.pid);
   readonly #starting = new Map<string, Promise<void>>();
   readonly #running = new Map<string, RunningCommand>();
+  readonly #leases: LeaseWatch;
 
   constructor(options: CommandHostOptions) {
     this.#options = options;
     this.#fifos = new FifoPool(options.spoolDir, `.pipe-${process.pid}`);
     this.#gauge = new SpoolGauge(options.spoolDir, options.limits, () => this.#usage());
+    this.#leases = new LeaseWatch(options.spoolDir, () => momentOf(systemClock), options.warn);
   }
 
   get isIdle(): boolean {
@@ -83,6 +89,12 @@ export class CommandHost {
 
   lookForOrders(): void {
     for (const running of this.#running.values()) running.lookForOrder();
+    this.#leases.read();
+  }
+
+  /** Ends whom the master has not seen for longer than their lease. */
+  endUnseen(): void {
+    for (const { command, message } of this.#leases.listOverdue()) this.#running.get(command)?.end('deadline', message);
   }
 
   /** The spool is gone: nobody will ever ask for these. */
@@ -103,7 +115,20 @@ export class CommandHost {
   async #start(spec: WireSpec): Promise<void> {
     const dir = join(this.#options.spoolDir, spec.command);
     if (existsSync(dir)) return;
-    if (await this.#claim(dir, spec)) await this.#launch(dir, spec);
+    const claimedAt = momentOf(systemClock);
+    if (!(await this.#claim(dir, spec))) return;
+    this.#leases.add(spec, claimedAt);
+    // The order may have lain in a buffer while the daemon stood still: by now the work may have begun elsewhere.
+    const late = this.#leases.overdue(spec.command);
+    if (late) await this.#refuse(dir, spec.command, { message: late.message, ended: 'deadline' });
+    else await this.#launch(dir, spec);
+  }
+
+  async #refuse(dir: string, command: string, why: Pick<Outcome, 'message' | 'ended'>): Promise<void> {
+    this.#leases.delete(command);
+    const now = Date.now();
+    await writeOutcome(dir, { status: 'refused', ...why, startedAtMs: now, endedAtMs: now }, 0, this.#options.warn);
+    this.#options.onProgress(command, true);
   }
 
   /**
@@ -120,6 +145,7 @@ export class CommandHost {
       keeper: this.#self,
       segmentBytes: limits.segmentBytes,
       atMs: Date.now(),
+      ...(spec.leaseMs === undefined ? {} : { leaseMs: spec.leaseMs }),
     };
     mkdirSync(made, { mode: 0o700 });
     try {
@@ -160,11 +186,7 @@ export class CommandHost {
       readEnd = -1;
     }
     if ('refused' in launched) {
-      const message = launched.refused.slice(0, LONGEST_MESSAGE);
-      const outcome = { status: 'refused', message, startedAtMs, endedAtMs: Date.now() } as const;
-      await writeOutcome(dir, outcome, 0, warn);
-      onProgress(spec.command, true);
-      return;
+      return await this.#refuse(dir, spec.command, { message: launched.refused.slice(0, LONGEST_MESSAGE) });
     }
     const leader = identityOf(launched.pid);
     const running = new RunningCommand({
@@ -182,6 +204,7 @@ export class CommandHost {
       onOutput: () => onProgress(spec.command, false),
       onFinished: () => {
         this.#running.delete(spec.command);
+        this.#leases.delete(spec.command);
         onProgress(spec.command, true);
       },
       warn: (message) => warn(`${spec.command}: ${message}`),

@@ -97,6 +97,7 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
     const timer = setInterval(() => {
       host.lookAfterRoom();
       if (++ticks % ORDER_TICKS === 0) host.lookForOrders();
+      host.endUnseen();
       const now = statSync(spoolDir, { throwIfNoEntry: false });
       const isGone = now?.ino !== spool.ino || now.dev !== spool.dev;
       if (isGone) host.endAll();

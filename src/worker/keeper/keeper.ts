@@ -1,4 +1,5 @@
 import type { Cancel } from '../../base/clock.ts';
+import type { Moment } from '../../base/moment.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 
 /** A process to run, all decided: absolute folder, whole environment. */
@@ -14,6 +15,8 @@ export interface KeeperSpec {
   readonly silenceMs?: number;
   readonly totalMs?: number;
   readonly killAfterMs: number;
+  /** Ended when the worker was out of the master's sight for so long, see `seen`; refused when that is so already. */
+  readonly leaseMs?: number;
 }
 
 /** What the keeper's files say of a command. */
@@ -47,6 +50,14 @@ export interface Keeper {
   find(command: string): Promise<HeldCommand | undefined>;
   /** Raises a held command's fence, on disk. */
   setFence(command: string, fence: number): Promise<void>;
+  /** Changes a running command's lease; undefined: it has none any more. Holds also when the daemon dies. */
+  setLease(command: string, leaseMs: number | undefined): Promise<void>;
+  /** No lease is shorter than this one from now on, also after a restart. Resolves when it is on disk. */
+  raiseLeastLease(leaseMs: number): Promise<void>;
+  /** Each lease is as long as it is again. */
+  dropLeastLease(): Promise<void>;
+  /** The master has answered what was sent at that moment: all leases count from there. */
+  seen(sentAt: Moment): void;
   /** Up to `maxBytes` of output from `offset`; fewer at a segment's end, none when there is none yet. A copy. */
   read(command: string, offset: number, maxBytes: number): Promise<Uint8Array>;
   /** Output below `offset` is stored by the master: whole segments below are deleted, and room is made for more. */

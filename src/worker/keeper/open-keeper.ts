@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cancel, Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Moment } from '../../base/moment.ts';
 import { Signal } from '../../base/signal.ts';
 import type { Claim } from './command-files.ts';
 import { Gate } from './gate.ts';
@@ -13,9 +14,11 @@ import type { KeeperLimits } from './keeper-limits.ts';
 import { KeeperGone } from './keeper-line.ts';
 import { KeeperLines } from './keeper-lines.ts';
 import { socketFolder } from './keeper-socket.ts';
+import { dropLeastLease, raiseLeastLease } from './lease-files.ts';
 import { toWire } from './order-line.ts';
 import { isAlive } from './process-table.ts';
 import { recoverCommand } from './recover-command.ts';
+import { writeSight } from './sight.ts';
 import { Spool } from './spool.ts';
 import { keeperProgram } from './start-keeper-process.ts';
 
@@ -127,6 +130,28 @@ class SpoolKeeper implements Keeper {
 
   setFence(command: string, fence: number): Promise<void> {
     return this.#spool.setFence(command, fence);
+  }
+
+  async setLease(command: string, leaseMs: number | undefined): Promise<void> {
+    this.#spool.setLease(command, leaseMs);
+  }
+
+  raiseLeastLease(leaseMs: number): Promise<void> {
+    return raiseLeastLease(this.#spool.dir, leaseMs);
+  }
+
+  dropLeastLease(): Promise<void> {
+    return dropLeastLease(this.#spool.dir);
+  }
+
+  seen(sentAt: Moment): void {
+    try {
+      writeSight(this.#spool.dir, sentAt);
+    } catch (error) {
+      this.#logger.error('commands may be ended as out of sight: the keeper cannot be told that the master sees us', {
+        error: errorText(error),
+      });
+    }
   }
 
   read(command: string, offset: number, maxBytes: number): Promise<Uint8Array> {

@@ -3,7 +3,7 @@ import type { KeeperSpec } from './keeper.ts';
 import type { ProcessIdentity } from './process-table.ts';
 
 /** Raised when the socket's lines or the files change; keepers of all versions then run beside each other. */
-export const KEEPER_VERSION = 1;
+export const KEEPER_VERSION = 2;
 
 /** A start carries an environment and 64 KiB of stdin at most: see the limits of `command.start`. */
 const LONGEST_LINE_BYTES = 16 * 1024 * 1024;

@@ -18,6 +18,8 @@ import { writeOutcome } from './write-outcome.ts';
 const LAST_BYTES = 1024 * 1024;
 /** From KILL of the main process to the system's word that it ended. */
 const REAP_BOUND_MS = 10_000;
+/** From TERM to KILL at most, for who is out of the master's sight: it counts on the end. */
+const DEADLINE_KILL_MS = 10_000;
 
 const CUT_MARK =
   '[trunkline: the output ends here: other processes still hold it open, what they write from now on is lost]\n';
@@ -47,7 +49,7 @@ export interface RunningCommandOptions {
  * A process and its output, until its outcome is on disk.
  *
  *   running --main process exits--> draining --end of output, or `drainMs`--> finishing --outcome.json--> finished
- *   running | draining --silence, total, end.json--> ending (TERM, KILL, nobody left) --> draining
+ *   running | draining --silence, total, deadline, end.json--> ending (TERM, KILL, nobody left) --> draining
  */
 export class RunningCommand {
   readonly #options: RunningCommandOptions;
@@ -60,7 +62,8 @@ export class RunningCommand {
   #isExitRecorded = false;
   #ending: Promise<void> | undefined;
   #ended: Ended | undefined;
-  #note: string | undefined;
+  /** For the outcome's message. */
+  readonly #notes: string[] = [];
   #isTreeEnded = false;
   #isFinishing = false;
   readonly #startedMs = performance.now();
@@ -68,6 +71,7 @@ export class RunningCommand {
   #silenceTimer: NodeJS.Timeout | undefined;
   #totalTimer: NodeJS.Timeout | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
+  #hurryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: RunningCommandOptions) {
     this.#options = options;
@@ -121,14 +125,18 @@ export class RunningCommand {
     }
   }
 
-  /** Ends all its processes. `forgotten` gives them no time. */
-  end(ended: Ended): void {
+  /** Ends all its processes, and tells why in the outcome. `forgotten` gives them no time, `deadline` little. */
+  end(ended: Ended, why?: string): void {
     if (ended === 'forgotten') this.#hurry.abort();
+    if (ended === 'deadline') this.#hurryTimer ??= setTimeout(() => this.#hurry.abort(), DEADLINE_KILL_MS);
     if (this.#ending || this.#isFinishing) return;
-    if (!this.#exit) this.#ended = ended;
+    if (!this.#exit) {
+      this.#ended = ended;
+      if (why !== undefined) this.#notes.push(why);
+    }
     this.#ending = this.#endTree().catch((error: unknown) => {
       this.#options.warn(`ending the processes failed: ${errorText(error)}`);
-      this.#note = `ending its processes failed: ${errorText(error)}`;
+      this.#notes.push(`ending its processes failed: ${errorText(error)}`);
       this.#isTreeEnded = true;
       this.#drainAtOnce();
     });
@@ -139,7 +147,7 @@ export class RunningCommand {
     const scan = new TreeScan({ cookie, leader });
     if (killAfterMs > 0 && !this.#hurry.signal.aborted) await askTreeToEnd(scan, killAfterMs, this.#hurry.signal);
     const left = await endTree(scan);
-    if (left.length > 0) this.#note = `these processes could not be ended: ${left.slice(0, 20).join(', ')}`;
+    if (left.length > 0) this.#notes.push(`these processes could not be ended: ${left.slice(0, 20).join(', ')}`);
     const bound = new AbortController();
     await Promise.race([this.#exited.promise, sleep(REAP_BOUND_MS, undefined, { signal: bound.signal }).catch(ignore)]);
     bound.abort();
@@ -217,6 +225,7 @@ export class RunningCommand {
     clearTimeout(this.#drainTimer);
     clearTimeout(this.#silenceTimer);
     clearTimeout(this.#totalTimer);
+    clearTimeout(this.#hurryTimer);
     void this.#finish();
   }
 
@@ -225,7 +234,7 @@ export class RunningCommand {
     const outcome = {
       ...(this.#exit ? this.#result() : { status: 'unknown' as const }),
       ...(this.#ended ? { ended: this.#ended } : {}),
-      ...(this.#note ? { message: this.#note } : {}),
+      ...(this.#notes.length > 0 ? { message: this.#notes.join('; ') } : {}),
       ...(this.#reader.markBytes > 0 ? { cut: 'held' as const, markBytes: this.#reader.markBytes } : {}),
       startedAtMs,
       endedAtMs: this.#exit?.atMs ?? this.#nowMs(),

@@ -19,6 +19,7 @@ import {
 import type { Claim } from './command-files.ts';
 import { Gate } from './gate.ts';
 import type { HeldCommand } from './keeper.ts';
+import { readLease, writeLease } from './lease-files.ts';
 import { signalProcess } from './process-table.ts';
 
 /** A daemon with a thousand commands is to live with 256 descriptors. */
@@ -27,6 +28,7 @@ const FILES_AT_ONCE = 32;
 interface Entry {
   readonly claim: Claim;
   fence: number;
+  leaseMs: number | undefined;
   finished: { readonly outcome: Outcome; readonly outputEnd: number } | undefined;
   /** As of the last look. */
   bytes: number;
@@ -136,6 +138,13 @@ export class Spool {
     entry.fence = fence;
   }
 
+  setLease(command: string, leaseMs: number | undefined): void {
+    const entry = this.#load(command);
+    if (!entry || entry.finished || entry.leaseMs === leaseMs) return;
+    writeLease(join(this.dir, command), leaseMs);
+    entry.leaseMs = leaseMs;
+  }
+
   async orderEnd(command: string, isForgotten: boolean, reason: string): Promise<void> {
     const record = JSON.stringify({ isForgotten, reason: reason.slice(0, 1_000) });
     await this.#gate.pass(() => writeFileAtomic(join(this.dir, command, FILES.end), record));
@@ -176,6 +185,7 @@ export class Spool {
     const entry: Entry = {
       claim,
       fence: readRecord(dir, FILES.fence, fenceFile)?.fence ?? claim.fence,
+      leaseMs: readLease(dir, claim),
       finished: readRecord(dir, FILES.outcome, outcomeFile),
       bytes: 0,
     };

@@ -23,6 +23,9 @@ export class Attachment {
   /** Sessions that the master opened on this link: only they have a channel. */
   readonly #open = new Set<string>();
   #isAnswered = false;
+  /** Resolves when all verdicts `continue` that came are carried out. */
+  #judged: Promise<unknown> = Promise.resolve();
+  #hasLostLease = false;
   #isClosed = false;
   /** To go on with when their session is open: command → offset, by session. */
   readonly #continued = new Map<string, Map<string, number>>();
@@ -71,51 +74,86 @@ export class Attachment {
         return this.#link.close({ code: 'flow-violation', message: 'more of a file was sent than its window allows' });
       case 'inventory.answer':
         return this.#onAnswer(message.fields);
+      case 'lease':
+        return this.#orderLeast(message.fields);
       case 'session.open':
-        return this.#order(`session ${session}`, () => this.#openSession(session, message.fields));
+        return void this.#order(`session ${session}`, () => this.#openSession(session, message.fields));
       case 'session.close':
-        return this.#order(`session ${session}`, () => this.#closeSession(session, message.fields));
+        return void this.#order(`session ${session}`, () => this.#closeSession(session, message.fields));
       case 'command.start':
-        return this.#order(
+        return void this.#order(
           `command ${message.fields.command}`,
           () => this.#startCommand(session, copied(message.fields)),
           `session ${session}`,
         );
       case 'command.interrupt':
-        return this.#order(`command ${message.fields.command}`, () => this.#interrupt(session, message.fields));
+        return void this.#order(`command ${message.fields.command}`, () => this.#interrupt(session, message.fields));
       case 'command.forget':
-        return this.#order(`command ${message.fields.command}`, () => this.#forget(message.fields.command));
+        return void this.#order(`command ${message.fields.command}`, () => this.#forget(message.fields.command));
       default:
         // The link's own, and what a newer master may say that we need not hear.
         return undefined;
     }
   }
 
-  #order(key: string, task: () => Promise<void>, after?: string): void {
+  /** Resolves when it is carried out, or has failed. */
+  async #order(key: string, task: () => Promise<void>, after?: string): Promise<void> {
     if (this.#parts.orders.size >= MAX_WAITING_ORDERS) {
       return this.#link.close({ code: 'flow-violation', message: `${MAX_WAITING_ORDERS} orders wait already` });
     }
-    this.#parts.orders.push(key, task, after);
+    await this.#parts.orders.push(key, task, after);
   }
 
   #onAnswer(answer: Fields<'inventory.answer'>): void {
     this.#isAnswered ||= answer.last;
     for (const { session, verdict } of answer.sessions) {
       if (verdict === 'keep') continue;
-      this.#order(`session ${session}`, () => this.#parts.sessions.remove(session));
+      void this.#order(`session ${session}`, () => this.#parts.sessions.remove(session));
     }
+    const { keeper } = this.#parts;
     for (const verdict of answer.commands) {
-      this.#order(`command ${verdict.command}`, () =>
-        verdict.verdict === 'forget' ? this.#forget(verdict.command) : this.#continue(verdict),
-      );
+      const { command } = verdict;
+      if (verdict.verdict === 'forget') void this.#order(`command ${command}`, () => this.#forget(command));
+      else this.#judged = Promise.all([this.#judged, this.#order(`command ${command}`, () => this.#continue(verdict))]);
+    }
+    if (answer.last) this.#orderLeases(() => keeper.dropLeastLease());
+  }
+
+  #orderLeast({ n, leaseMs }: Fields<'lease'>): void {
+    this.#orderLeases(async () => {
+      await this.#parts.keeper.raiseLeastLease(leaseMs);
+      this.#send('lease.held', '', { n });
+    });
+  }
+
+  /** After the verdicts that came before: the master counts on them when it hears of this. */
+  #orderLeases(task: () => Promise<void>): void {
+    const judged = this.#judged;
+    void this.#order('leases', async () => {
+      await judged;
+      if (!this.#hasLostLease) await this.#orEnd(task);
+    });
+  }
+
+  /** What cannot be written ends the link: the master must not take a lease for held that is not. */
+  async #orEnd(task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      this.#hasLostLease = true;
+      this.#link.close({ code: 'internal', message: shortText(`a lease could not be written: ${errorText(error)}`) });
+      throw error;
     }
   }
 
-  async #continue({ command, fence, from }: CommandVerdict): Promise<void> {
+  async #continue({ command, fence, from, leaseMs }: CommandVerdict): Promise<void> {
     const held = await this.#parts.commands.find(command);
     if (!held) return;
     if (fence !== undefined && fence < held.fence) return this.#tellStale('inventory.answer', held.session, fence);
-    if (fence !== undefined && fence > held.fence) await this.#parts.commands.setFence(command, fence);
+    await this.#orEnd(async () => {
+      if (fence !== undefined && fence > held.fence) await this.#parts.commands.setFence(command, fence);
+      await this.#parts.commands.setLease(command, leaseMs);
+    });
     const offsets = this.#continued.get(held.session) ?? new Map<string, number>();
     offsets.set(command, from ?? held.outputStart);
     this.#continued.set(held.session, offsets);
@@ -161,7 +199,7 @@ export class Attachment {
 
   async #startCommand(session: string, fields: Fields<'command.start'>): Promise<void> {
     const { sessions, commands } = this.#parts;
-    const { command, fence, spec } = fields;
+    const { command, fence, spec, leaseMs } = fields;
     const seat = sessions.get(session);
     if (seat && fence < seat.fence) return this.#tellStale('command.start', session, fence);
     if (!seat || !this.#open.has(session))
@@ -175,7 +213,7 @@ export class Attachment {
       // The next link's inventory may have been told without it: its master decides anew.
       if (this.#isClosed) return;
       try {
-        await commands.start(command, raised, spec);
+        await commands.start(command, raised, spec, leaseMs);
       } catch (error) {
         this.#parts.logger.error(`a command could not be started: ${errorText(error)}`, { command });
         held = await commands.find(command);

@@ -6,6 +6,6 @@ import type { WorkerParts } from './worker-parts.ts';
  */
 export async function endAllCommands({ commands, orders }: WorkerParts): Promise<number> {
   const held = await commands.list();
-  for (const { command } of held) orders.push(`command ${command}`, () => commands.forget(command));
+  for (const { command } of held) void orders.push(`command ${command}`, () => commands.forget(command));
   return held.length;
 }

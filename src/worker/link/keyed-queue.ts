@@ -13,8 +13,8 @@ export class KeyedQueue {
     return this.#waiting;
   }
 
-  /** Runs `task` after what was there for `key` and for `after`. */
-  push(key: string, task: () => Promise<void>, after?: string): void {
+  /** Runs `task` after what was there for `key` and for `after`. Resolves when it has ended, also when it failed. */
+  push(key: string, task: () => Promise<void>, after?: string): Promise<void> {
     const before = [key, after ?? key].map((name) => this.#tails.get(name) ?? Promise.resolve());
     this.#waiting++;
     const tail = Promise.all(before)
@@ -25,6 +25,7 @@ export class KeyedQueue {
         if (this.#tails.get(key) === tail) this.#tails.delete(key);
       });
     this.#tails.set(key, tail);
+    return tail;
   }
 
   /** Resolves when all that was pushed so far has ended. */

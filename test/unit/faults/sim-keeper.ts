@@ -97,6 +97,21 @@ export class SimKeeper implements Keeper {
     if (process) process.fence = Math.max(process.fence, fence);
   }
 
+  // Leases are about time that passes while nobody looks: real keepers are tested for that, here nothing ends by itself.
+  async setLease(): Promise<void> {
+    await this.#pause();
+  }
+
+  async raiseLeastLease(): Promise<void> {
+    await this.#pause();
+  }
+
+  async dropLeastLease(): Promise<void> {
+    await this.#pause();
+  }
+
+  seen(): void {}
+
   async read(command: string, offset: number, maxBytes: number): Promise<Uint8Array> {
     await this.#pause();
     const process = this.#processes.get(command);

@@ -43,8 +43,8 @@ describe('liveness', () => {
     clock.advance(30);
     liveness.pingNow();
     clock.advance(20);
-    expect(liveness.answered(1)).toBe(50);
-    expect(liveness.answered(2)).toBe(20);
+    expect(liveness.answered(1)?.roundTripMs).toBe(50);
+    expect(liveness.answered(2)?.roundTripMs).toBe(20);
     expect([liveness.answered(2), liveness.answered(99)]).toEqual([undefined, undefined]);
     for (let n = 0; n < 200; n++) liveness.pingNow();
     expect(liveness.answered(3)).toBeUndefined();
@@ -57,6 +57,7 @@ describe('liveness', () => {
     const clock = {
       now: () => nowMs,
       monotonic: () => nowMs,
+      sinceBoot: () => nowMs,
       after: (_ms: number, fn: () => void) => (timers.push(fn), () => {}),
     };
     const liveness = new Liveness({

@@ -27,6 +27,8 @@ export interface Ordered {
   readonly command: string;
   readonly session: string;
   readonly spec: CommandSpec;
+  /** Told with the start and with the verdict. */
+  leaseMs: number | undefined;
   readonly stored: Buffer[];
   storedEnd: number;
   wantedAt: number | undefined;
@@ -54,6 +56,10 @@ export class ScriptedMaster {
   chunksToLose = 0;
   /** It does not answer `file.push`. */
   isDeaf = false;
+  /** Between pings; the protocol's if not set. */
+  heartbeatMs: number | undefined;
+  /** Sent right behind the answer to the next inventory. */
+  behindAnswer: Fields<'lease'> | undefined;
   /** Called with each new line, to hurt it from the beginning. */
   onLine: (faults: MemoryFaults) => void = () => undefined;
   #isSettled = false;
@@ -77,11 +83,18 @@ export class ScriptedMaster {
     if (this.#isSettled) this.#openSeat(session);
   }
 
-  order(command: string, session: string, spec: CommandSpec, body: Buffer = Buffer.alloc(0)): Ordered {
+  order(
+    command: string,
+    session: string,
+    spec: CommandSpec,
+    body: Buffer = Buffer.alloc(0),
+    leaseMs?: number,
+  ): Ordered {
     const ordered: Ordered = {
       command,
       session,
       spec,
+      leaseMs,
       stored: [],
       storedEnd: 0,
       wantedAt: undefined,
@@ -96,8 +109,14 @@ export class ScriptedMaster {
     return ordered;
   }
 
-  run(command: string, session: string, shell: string, more: Partial<CommandSpec> = {}): Ordered {
-    return this.order(command, session, { kind: 'run', shell, ...more });
+  run(
+    command: string,
+    session: string,
+    shell: string,
+    more: Partial<CommandSpec> & { readonly leaseMs?: number } = {},
+  ): Ordered {
+    const { leaseMs, ...spec } = more;
+    return this.order(command, session, { kind: 'run', shell, ...spec }, undefined, leaseMs);
   }
 
   put(command: string, session: string, path: string, body: Buffer): Ordered {
@@ -137,6 +156,7 @@ export class ScriptedMaster {
         clock: systemClock,
         logger: silentLogger,
         principalName: this.#name,
+        ...(this.heartbeatMs === undefined ? {} : { heartbeatMs: this.heartbeatMs }),
         admit: async () => await Promise.resolve({ epoch: this.lines, masterId: 'master' }),
       });
       this.link = link;
@@ -165,9 +185,9 @@ export class ScriptedMaster {
     this.link?.send('session.open', session, { fence, project: 'p', builder: 'b', directory });
   }
 
-  #start({ command, session, spec }: Ordered): void {
+  #start({ command, session, spec, leaseMs }: Ordered): void {
     const fence = this.seats.get(session)?.fence ?? 1;
-    this.link?.send('command.start', session, { command, fence, spec });
+    this.link?.send('command.start', session, { command, fence, spec, ...(leaseMs === undefined ? {} : { leaseMs }) });
   }
 }
 
@@ -252,9 +272,11 @@ class Session {
       };
       const review = reviewCommand(stored, state);
       if (review.action === 'raise-fence') throw new Error('the worker has seen a later fence');
-      return review.verdict;
+      return known?.leaseMs === undefined ? review.verdict : { ...review.verdict, leaseMs: known.leaseMs };
     });
     this.#link.send('inventory.answer', '', { sessions: [], commands: verdicts, last: true });
+    if (this.#master.behindAnswer) this.#link.send('lease', '', this.#master.behindAnswer);
+    this.#master.behindAnswer = undefined;
     this.#onSettled();
   }
 

@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { elapsedMs } from '../../base/moment.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Moment } from '../../base/moment.ts';
+import type { Claim } from './command-files.ts';
+import { readLease, readLeastLease } from './lease-files.ts';
+import { readSight } from './sight.ts';
+
+interface Watched {
+  readonly claim: Pick<Claim, 'leaseMs'>;
+  readonly claimedAt: Moment;
+  leaseMs: number | undefined;
+}
+
+/** A command whose lease is over. */
+export interface Overdue {
+  readonly command: string;
+  /** For people. */
+  readonly message: string;
+}
+
+/**
+ * Tells which of a keeper's commands have been out of the master's sight for longer than their lease. The daemon writes when
+ * the master has seen it last, and what the leases are; while it writes nothing, for whatever reason, the time runs on.
+ */
+export class LeaseWatch {
+  readonly #spoolDir: string;
+  readonly #now: () => Moment;
+  readonly #warn: (message: string) => void;
+  readonly #watched = new Map<string, Watched>();
+  /** The last one that could be read: should the file vanish, the time counts on from there. */
+  #sight: Moment | undefined;
+  #leastMs = 0;
+
+  constructor(spoolDir: string, now: () => Moment, warn: (message: string) => void) {
+    this.#spoolDir = spoolDir;
+    this.#now = now;
+    this.#warn = warn;
+  }
+
+  /** `claimedAt` stands in for the sight when there is none. */
+  add(claim: Pick<Claim, 'command' | 'leaseMs'>, claimedAt: Moment): void {
+    this.#watched.set(claim.command, { claim, claimedAt, leaseMs: claim.leaseMs });
+  }
+
+  delete(command: string): void {
+    this.#watched.delete(command);
+  }
+
+  /** Reads what the daemon wrote. To be called now and then: a lease may have become shorter. */
+  read(): void {
+    if (this.#watched.size === 0) return;
+    this.#readSight();
+    for (const [command, watched] of this.#watched) this.#readLease(command, watched);
+  }
+
+  /** Whether the lease of a command is over, by what is on disk now. */
+  overdue(command: string): Overdue | undefined {
+    const watched = this.#watched.get(command);
+    if (!watched) return undefined;
+    this.#readSight();
+    this.#readLease(command, watched);
+    return this.#judge(command, watched, this.#now());
+  }
+
+  /** All whose lease is over. Looks at the disk only for one that seems to be. */
+  listOverdue(): Overdue[] {
+    const now = this.#now();
+    return Array.from(this.#watched).flatMap(([command, watched]) =>
+      this.#judge(command, watched, now) ? (this.overdue(command) ?? []) : [],
+    );
+  }
+
+  #judge(command: string, { claimedAt, leaseMs }: Watched, now: Moment): Overdue | undefined {
+    if (leaseMs === undefined) return undefined;
+    const unseenMs = elapsedMs(this.#sight ?? claimedAt, now);
+    const boundMs = Math.max(leaseMs, this.#leastMs);
+    if (unseenMs < boundMs) return undefined;
+    const [unseen, bound] = [unseenMs, boundMs].map((ms) => `${(ms / 1_000).toFixed(1)} s`);
+    return {
+      command,
+      message: `the worker was out of the master's sight for ${unseen}, longer than its lease of ${bound}`,
+    };
+  }
+
+  #readSight(): void {
+    this.#try('when the master saw the worker last', () => {
+      this.#sight = readSight(this.#spoolDir) ?? this.#sight;
+      this.#leastMs = readLeastLease(this.#spoolDir) ?? 0;
+    });
+  }
+
+  #readLease(command: string, watched: Watched): void {
+    this.#try(`the lease of ${command}`, () => {
+      watched.leaseMs = readLease(join(this.#spoolDir, command), watched.claim);
+    });
+  }
+
+  /** What was read last holds until it can be read again. */
+  #try(what: string, read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      this.#warn(`${what} cannot be read: ${errorText(error)}`);
+    }
+  }
+}
