@@ -28,6 +28,10 @@ export const systemClock: Clock = {
   after(delayMs, fn) {
     const timer = setTimeout(fn, Math.min(Math.max(0, delayMs), LONGEST_TIMER_MS));
     timer.unref();
-    return () => clearTimeout(timer);
+    return () => {
+      // Node keeps the empty list of a cancelled timer that is not referenced, one list a duration, until that has passed.
+      timer.ref();
+      clearTimeout(timer);
+    };
   },
 };

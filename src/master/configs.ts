@@ -56,13 +56,20 @@ export class Configs {
   reload(): Promise<Reloaded> {
     const reloaded = this.#reloading.then(async () => {
       const before = this.#active;
+      const running = await this.#options.store.builds.running();
       const next = await activate(this.#options);
+      this.#letGoAllBut(new Set(running.map(({ configHash }) => configHash)));
       this.#loaded.set(before.hash, Promise.resolve(before));
       this.#active = next;
       return { hash: next.hash, differences: diffShapes(before, next) };
     });
     this.#reloading = reloaded.catch(() => undefined); // Told to its own caller.
     return reloaded;
+  }
+
+  /** What no build keeps. One that is claimed in this moment finds its own in the store. */
+  #letGoAllBut(kept: ReadonlySet<string>): void {
+    for (const hash of this.#loaded.keys()) if (!kept.has(hash)) this.#loaded.delete(hash);
   }
 
   async #load(hash: string): Promise<ConfigShape> {

@@ -121,7 +121,7 @@ async function openParts(
 
   const store = await openMasterStore(paths, options, undo);
   const bus = new LocalBus(logger);
-  const codeHost = openCodeHost({ logger });
+  const codeHost = openCodeHost({ logger, bundleOf: (hash) => store.configs.bundle(hash) });
   undo.add(() => codeHost.close());
   const configs = await Configs.open({ store, codeHost, clock, file: paths.config });
   await store.workers.detachAll(clock.now());

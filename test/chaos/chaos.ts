@@ -5,7 +5,7 @@ import { Office } from './office.ts';
 import type { ChaosOptions } from './options.ts';
 import { Random } from './random.ts';
 import { Site } from './site.ts';
-import type { Measure } from './site.ts';
+import type { DaemonMeasure } from './site.ts';
 import { Storm } from './storm.ts';
 import { Violations } from './violations.ts';
 
@@ -28,8 +28,8 @@ export interface ChaosReport {
   readonly mismatches: number;
   readonly ledger: LedgerReport;
   readonly leftovers: readonly string[];
-  readonly before: readonly Measure[];
-  readonly after: readonly Measure[];
+  readonly before: readonly DaemonMeasure[];
+  readonly after: readonly DaemonMeasure[];
   readonly violations: readonly string[];
   /** Left there to be looked at. */
   readonly folder: string | null;
@@ -116,7 +116,7 @@ async function goneLeftovers(site: Site): Promise<readonly string[]> {
   }
 }
 
-function judgeGrowth(now: Measure, before: readonly Measure[], violations: Violations): void {
+function judgeGrowth(now: DaemonMeasure, before: readonly DaemonMeasure[], violations: Violations): void {
   const then = before.find(({ daemon }) => daemon === now.daemon);
   // A keeper comes with its worker's first command: another one is as good.
   const fresh = then ?? before.find(({ daemon }) => daemon === 'w0') ?? now;

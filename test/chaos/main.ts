@@ -1,7 +1,7 @@
 import { chaos } from './chaos.ts';
 import type { ChaosReport } from './chaos.ts';
 import { readOptions, USAGE } from './options.ts';
-import type { Measure } from './site.ts';
+import type { DaemonMeasure } from './site.ts';
 
 const options = readOptions(process.argv.slice(2));
 if (!options) {
@@ -37,7 +37,7 @@ function listed(counts: Readonly<Record<string, number>>): string {
     .join(', ');
 }
 
-function measured(now: Measure, before: readonly Measure[]): string {
+function measured(now: DaemonMeasure, before: readonly DaemonMeasure[]): string {
   const then = before.find(({ daemon }) => daemon === now.daemon);
   const pair = (key: 'descriptors' | 'rssMiB' | 'heapMiB'): string => `${then?.[key] ?? '-'} -> ${now[key]}`;
   const same = then?.pid === now.pid ? ', the same process' : '';

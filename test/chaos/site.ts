@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readFile, readdir, readlink, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { appendFile, mkdir, readFile, readdir, readlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Farm, trunkline } from '../support/farm.ts';
 import type { Daemon } from '../support/farm.ts';
 import { faultStream } from '../support/fault-stream.ts';
 import type { FaultStream } from '../support/fault-stream.ts';
+import { keepersOf } from '../support/keepers-of.ts';
+import { measure, probed } from '../support/probe.ts';
+import type { Measure } from '../support/probe.ts';
 import { until } from '../support/until.ts';
 import { farmConfig, WORKERS } from './farm-config.ts';
 import { Ledger } from './ledger.ts';
@@ -15,12 +17,9 @@ import type { Violations } from './violations.ts';
 export const ELSEWHERE = '127.0.0.2';
 const PAYLOAD_BYTES = 3_000_000;
 
-export interface Measure {
+/** What a daemon or a keeper holds. */
+export interface DaemonMeasure extends Measure {
   readonly daemon: string;
-  readonly pid: number;
-  readonly descriptors: number;
-  readonly rssMiB: number;
-  readonly heapMiB: number;
 }
 
 /** The farm under test: a master, its workers, each behind a relay, and what starts and ends their processes. */
@@ -41,8 +40,7 @@ export class Site {
     this.farm = farm;
     this.ledger = ledger;
     this.#violations = violations;
-    const probe = resolve(import.meta.dirname, 'measure-main.js');
-    this.#env = { NODE_OPTIONS: `--import=${pathToFileURL(probe).href}`, CHAOS_MEASURES: join(farm.dir, 'measures') };
+    this.#env = probed(join(farm.dir, 'measures'));
   }
 
   static async open(violations: Violations): Promise<Site> {
@@ -121,16 +119,8 @@ export class Site {
   }
 
   /** The keepers of a worker: there may be more than one. */
-  async keepers(worker: string): Promise<number[]> {
-    const spool = join(this.farm.workerDir(worker), 'spool');
-    const found: number[] = [];
-    for (const pid of await readdir('/proc')) {
-      if (!/^\d+$/.test(pid)) continue;
-      // It may end while it is looked at.
-      const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (words.includes('keeper-main') && words.includes(`"${spool}"`)) found.push(Number(pid));
-    }
-    return found;
+  keepers(worker: string): Promise<readonly number[]> {
+    return keepersOf(this.farm.workerDir(worker));
   }
 
   async killKeepers(worker: string): Promise<void> {
@@ -152,26 +142,14 @@ export class Site {
   }
 
   /** What every daemon holds, when it has collected its garbage. */
-  async measure(): Promise<Measure[]> {
-    const all: [string, number][] = Array.from(
-      this.#daemons,
-      ([
-        name,
-        {
-          process: { pid },
-        },
-      ]) => [name, pid ?? 0],
-    );
-    for (const name of WORKERS) for (const pid of await this.keepers(name)) all.push([`${name}'s keeper`, pid]);
-    const measures: Measure[] = [];
-    for (const [daemon, pid] of all) {
-      const file = join(this.farm.dir, 'measures', String(pid));
-      await rm(file, { force: true });
-      process.kill(pid, 'SIGUSR2');
-      const text = await until(`${daemon} is measured`, () => readFile(file, 'utf8').catch(() => undefined));
-      const { rss, heapUsed } = JSON.parse(text) as NodeJS.MemoryUsage;
-      const descriptors = (await readdir(`/proc/${pid}/fd`)).length;
-      measures.push({ daemon, pid, descriptors, rssMiB: mib(rss), heapMiB: mib(heapUsed) });
+  async measure(): Promise<DaemonMeasure[]> {
+    const all = Array.from(this.#daemons, ([name, { process: child }]) => ({ daemon: name, pid: child.pid ?? 0 }));
+    for (const name of WORKERS) {
+      for (const pid of await this.keepers(name)) all.push({ daemon: `${name}'s keeper`, pid });
+    }
+    const measures: DaemonMeasure[] = [];
+    for (const { daemon, pid } of all) {
+      measures.push({ daemon, ...(await measure(join(this.farm.dir, 'measures'), pid)) });
     }
     return measures;
   }
@@ -208,10 +186,6 @@ export class Site {
     if (!keep) return await this.farm.close();
     for (const name of WORKERS) for (const pid of await this.keepers(name)) process.kill(pid, 'SIGKILL');
   }
-}
-
-function mib(bytes: number): number {
-  return Math.round((bytes / 2 ** 20) * 10) / 10;
 }
 
 /** One of a command's files in a spool; undefined when it is not there. */

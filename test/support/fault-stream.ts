@@ -11,6 +11,8 @@ export interface FaultStream {
   cut(): void;
   /** Cuts, once, as soon as so many more bytes have passed towards the port, or back. */
   cutAfter(bytes: number, direction?: 'there' | 'back'): void;
+  /** Connections that came so far. */
+  connections(): number;
   /** Bytes that have passed. */
   passed(direction: 'there' | 'back'): number;
   close(): Promise<void>;
@@ -23,12 +25,14 @@ export interface FaultStream {
 export async function faultStream(targetPort: number, localAddress = '127.0.0.1'): Promise<FaultStream> {
   const sockets = new Set<Socket>();
   let isStalled = false;
+  let connections = 0;
   const left = { there: Infinity, back: Infinity };
   const passed = { there: 0, back: 0 };
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
   };
   const server = createServer((near) => {
+    connections += 1;
     const far = connect({ port: targetPort, host: '127.0.0.1', localAddress, noDelay: true });
     for (const [from, to, direction] of [
       [near, far, 'there'],
@@ -70,6 +74,7 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
     cutAfter(bytes, direction = 'there') {
       left[direction] = bytes;
     },
+    connections: () => connections,
     passed: (direction) => passed[direction],
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
