@@ -17,9 +17,8 @@ export interface LongBuildOptions {
   /** Of `defineMaster` and of its builder: TypeScript, with a comma at the end. */
   readonly masterOptions?: string;
   readonly builderOptions?: string;
-  readonly masterEnv?: Readonly<Record<string, string>>;
-  /** Also of its keeper. */
-  readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Of a daemon, and the worker's also of its keeper; `dir` is the farm's folder. */
+  readonly env?: (daemon: 'master' | 'worker', dir: string) => Readonly<Record<string, string>>;
 }
 
 /**
@@ -69,11 +68,11 @@ export class LongBuild {
   }
 
   async startMaster(): Promise<void> {
-    this.#master = await this.farm.startMaster(this.#options.masterEnv);
+    this.#master = await this.farm.startMaster(this.#options.env?.('master', this.farm.dir));
   }
 
   async startWorker(): Promise<void> {
-    this.#worker = await this.farm.startWorker('w', this.#options.workerEnv);
+    this.#worker = await this.farm.startWorker('w', this.#options.env?.('worker', this.farm.dir));
   }
 
   /** Starts the build and waits until its second step has printed something that the master holds. */
