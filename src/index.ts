@@ -6,6 +6,14 @@ export { step } from './config/steps/step.ts';
 export type { CheckoutOptions } from './config/steps/checkout.ts';
 export type { StepOptions } from './config/steps/step.ts';
 export type { BuildFacts } from './config/code-host.ts';
-export type { Duration, RunOptions, RunResult, StepContext, StepFunction, StepOutcome } from './config/step-context.ts';
+export type {
+  Duration,
+  RunOptions,
+  RunResult,
+  Size,
+  StepContext,
+  StepFunction,
+  StepOutcome,
+} from './config/step-context.ts';
 export type { Json, JsonObject } from './model/json.ts';
 export type { Result } from './model/result.ts';

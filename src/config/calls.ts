@@ -55,6 +55,8 @@ export type RunArgs = {
   readonly killAfterMs?: number;
   /** Name of the log its output goes to. Unique in the step. */
   readonly log: string;
+  /** So much of its output is kept, its head and its tail; absent: 1 GiB. */
+  readonly logMaxBytes?: number;
   /** So many of the last bytes of its output are wanted in the answer. */
   readonly capture?: number;
 };

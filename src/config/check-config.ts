@@ -106,8 +106,9 @@ function projectShape({ name, source, builders, schedulers = [] }: CheckedProjec
   };
 }
 
-function builderShape({ name, workers, env = {}, steps }: CheckedBuilder): BuilderShape {
-  return { name, workers: [...new Set(workers)], env, steps: stepShapes(steps) };
+function builderShape({ name, workers, env = {}, logLimit, steps }: CheckedBuilder): BuilderShape {
+  const limit = logLimit === undefined ? {} : { logLimit };
+  return { name, workers: [...new Set(workers)], env, ...limit, steps: stepShapes(steps) };
 }
 
 /** A name that is there already gets `-2`, `-3`, …: steps are asked for by name. */

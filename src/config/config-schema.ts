@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { isName, NAME_RULE } from '../model/names.ts';
 import { DURATION_RULE, parseDuration } from './duration.ts';
+import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import type { StepFunction } from './step-context.ts';
 
 const LONGEST_LIST = 10_000;
 
-function isDuration(text: string): boolean {
+function isOf(parse: (text: string) => number, text: string): boolean {
   try {
-    return parseDuration(text) > 0;
+    return parse(text) > 0;
   } catch {
     // That it is none is all we want to know; the message is ours.
     return false;
@@ -31,9 +32,12 @@ const name = z
 const stepName = z.string({ error: 'give it a name' }).refine((text) => /^\S(.{0,98}\S)?$/u.test(text), {
   error: 'a name of a step is one line of 1 to 100 characters, without blanks around it',
 });
-const duration = z
-  .string({ error: DURATION_RULE })
-  .refine(isDuration, { error: ({ input }) => `${JSON.stringify(input)} is no duration: ${DURATION_RULE}` });
+const duration = z.string({ error: DURATION_RULE }).refine((text) => isOf(parseDuration, text), {
+  error: ({ input }) => `${JSON.stringify(input)} is no duration: ${DURATION_RULE}`,
+});
+const logLimit = z.string({ error: LOG_LIMIT_RULE }).refine((text) => isOf(parseLogLimit, text), {
+  error: ({ input }) => `${JSON.stringify(input)} is no limit of a log: ${LOG_LIMIT_RULE}`,
+});
 const word = z.string().min(1).max(4_096);
 /** What git would take for an option is refused. */
 const gitWord = word.refine((text) => !text.startsWith('-'), { error: 'it must not begin with "-"' });
@@ -63,6 +67,7 @@ const step = z.strictObject(
         timeout: duration.nullish(),
         maxTime: duration.optional(),
         killAfter: duration.optional(),
+        logLimit: logLimit.optional(),
       })
       .optional(),
   },
@@ -77,6 +82,7 @@ const builder = z.strictObject(
     env: z
       .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'no name of an environment variable' }), z.string())
       .optional(),
+    logLimit: logLimit.optional(),
     steps: list(step, 'steps').min(1, { error: 'give it at least one step' }),
   },
   { error: NO.builder },

@@ -48,7 +48,7 @@ function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
 
 function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
   const lines = [
-    ...changed(before, after, ['workers', 'env']),
+    ...changed(before, after, ['workers', 'env', 'logLimit']),
     ...diffLists(before.steps, after.steps, 'step', diffSteps),
   ];
   const stayed = (steps: readonly StepShape[], others: readonly StepShape[]): string[] =>

@@ -30,6 +30,7 @@ export interface BuilderShape {
   /** Names of workers that may build it. */
   readonly workers: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly logLimit?: string;
   readonly steps: readonly StepShape[];
 }
 

@@ -5,6 +5,9 @@ import type { BuildFacts } from './code-host.ts';
 /** A time as text: `500ms`, `30s`, `20m`, `1h30m`. */
 export type Duration = string;
 
+/** A number of bytes as text: `512KB`, `100MB`, `1GB`; `64MiB`. */
+export type Size = string;
+
 export interface RunOptions {
   /** Folder on the worker, relative to the build's folder. */
   readonly cwd?: string;
@@ -20,6 +23,8 @@ export interface RunOptions {
   readonly killAfter?: Duration;
   /** Name of its log; default `stdio` for the first command of a step, `stdio-2`, … for the next. */
   readonly log?: string;
+  /** Keeps so much of its output, at least `64KB`: of more the first and the last bytes; default: the builder's, or `1GiB`. */
+  readonly logLimit?: Size;
   /** Gives back so many of the last bytes of its output as `output`; at most 256 KiB. */
   readonly capture?: number;
 }

@@ -1,5 +1,5 @@
 import type { StepRules } from '../model/result.ts';
-import type { Duration, StepFunction } from './step-context.ts';
+import type { Duration, Size, StepFunction } from './step-context.ts';
 
 /**
  * What a configuration file is made of: plain values with functions inside, built by `define.ts` inside the bundle and
@@ -43,6 +43,8 @@ export interface BuilderConfig {
   readonly name: string;
   readonly workers: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Of each log of its steps that does not say otherwise. */
+  readonly logLimit?: Size;
   readonly steps: readonly StepConfig[];
 }
 
@@ -57,6 +59,7 @@ export interface StepConfig {
     readonly timeout?: Duration | null | undefined;
     readonly maxTime?: Duration | undefined;
     readonly killAfter?: Duration | undefined;
+    readonly logLimit?: Size | undefined;
     readonly [key: string]: unknown;
   };
 }

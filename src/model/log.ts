@@ -12,12 +12,15 @@ export interface Log {
   readonly isComplete: boolean;
 }
 
-/** A piece of a log as it came: a gzip member, raw bytes, or a hole of lost bytes (no body). */
+/**
+ * A piece of a log as it came: a gzip member, raw bytes, a hole of lost bytes (no body), or a cut: bytes that were left out on
+ * purpose, in whose place a reader sees the body, a text of ours.
+ */
 export interface LogChunk {
   readonly offset: number;
   readonly length: number;
   readonly atMs: number;
   readonly lines: number;
-  readonly codec: 'raw' | 'gzip' | 'hole';
+  readonly codec: 'raw' | 'gzip' | 'hole' | 'cut';
   readonly body: Uint8Array;
 }

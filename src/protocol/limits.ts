@@ -21,6 +21,14 @@ export const LIMITS = {
   chunkBytes: 256 * KiB,
   /** Below this a chunk is sent raw. */
   rawChunkBytes: 1 * KiB,
+  /** Output of one command that is kept, if its order says nothing else: its head and its tail. */
+  logBytes: 1 * GiB,
+  /** The most that is kept as the tail of a log beyond its limit. */
+  logTailBytes: 16 * MiB,
+  /** Over its limit a master takes so much of a log before it gives its worker up: marks, and holes at `holeWeightBytes` each. */
+  logSlackBytes: 1 * MiB,
+  /** What a hole counts for: it takes a row, however many bytes it stands for. */
+  holeWeightBytes: 4 * KiB,
   helloTimeoutMs: 10_000,
   loginGraceMs: 20_000,
   heartbeatMs: 15_000,

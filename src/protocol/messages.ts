@@ -233,11 +233,22 @@ export const MESSAGES = {
   'log.ack': { from: 'master', lane: 'ack', fields: object({ command: id, offset }) },
   /** The chunk did not fit: send from this offset. */
   'log.want': { from: 'master', lane: 'ack', fields: object({ command: id, offset }) },
-  /** The worker does not hold these bytes any more: they are lost, and it says so. */
+  /** The worker does not hold these bytes any more, and says so: they are lost, or left out for the limit of the log. */
   'log.hole': {
     from: 'worker',
     lane: 'log',
-    fields: object({ command: id, fence, offset, length: integer(1) }),
+    fields: object({
+      command: id,
+      fence,
+      offset,
+      length: integer(1),
+      /** Absent: lost. */
+      reason: optional(oneOf('lost', 'limit')),
+      /** limit, while the command runs: so many of its last bytes will follow. */
+      keepsBytes: optional(integer()),
+      /** limit, when the command has ended: so many bytes were left out in all. */
+      leftOutBytes: optional(integer(1)),
+    }),
   },
   // files, on trunkline-bulk (or mux). put: the worker pulls. get: the worker pushes.
   'file.pull': { from: 'worker', lane: 'control', fields: object({ command: id, fence, offset }) },

@@ -1,4 +1,4 @@
-import type { CommandState, CommandVerdict } from './messages.ts';
+import type { CommandState, CommandVerdict, Fields } from './messages.ts';
 
 /**
  * What each side does when a connection begins anew, whatever ended the last one: the line, the worker, the master, a takeover,
@@ -50,18 +50,48 @@ export function reviewCommand(stored: StoredCommand | undefined, state: CommandS
   return { action: 'continue', verdict };
 }
 
-/** The worker's place in sending a command's output. */
-export interface SendingPlan {
-  /** To be told first, by `log.hole`. */
-  readonly hole?: { readonly offset: number; readonly length: number };
-  /** The next byte to send. Beyond the output's end: nothing until it has grown so far. */
-  readonly from: number;
+/** How a log beyond its limit is kept: its first bytes and its last ones. The two together are the limit. */
+export interface LogCap {
+  readonly headBytes: number;
+  readonly tailBytes: number;
 }
 
-/** Worker: the master said `continue from` or `log.want`. */
-export function planSending(held: { readonly outputStart: number }, from: number): SendingPlan {
-  if (from >= held.outputStart) return { from };
-  return { hole: { offset: from, length: held.outputStart - from }, from: held.outputStart };
+/** What the worker has of a command's output. */
+export interface HeldOutput extends Pick<CommandState, 'state' | 'outputStart' | 'outputEnd'> {
+  /** `heldFrom`: of what lies behind the head, the first byte that is still on the disk. */
+  readonly cap?: LogCap & { readonly heldFrom: number };
+}
+
+export type LogHole = Omit<Fields<'log.hole'>, 'command' | 'fence'>;
+
+/** The worker's next deed in sending a command's output. */
+export type SendingPlan =
+  | { readonly hole: LogHole }
+  /** The bytes [from, to); none when there is nothing to send now. */
+  | { readonly hole?: undefined; readonly to: number };
+
+/** The notice that the limit is reached stands for one byte, always the same one, so that told twice it is known. */
+const NOTICE_BYTES = 1;
+
+/**
+ * Worker: all below `from` is with the master, or under way. Of a log beyond its limit the head is sent as it comes; then a
+ * notice, as soon as it is sure that something will be left out; when the command has ended the hole, and the tail.
+ */
+export function planSending(held: HeldOutput, from: number): SendingPlan {
+  const { outputStart, outputEnd, state, cap } = held;
+  if (from < outputStart) return { hole: { offset: from, length: outputStart - from, reason: 'lost' } };
+  if (!cap || from < cap.headBytes) return { to: Math.max(from, Math.min(outputEnd, cap?.headBytes ?? outputEnd)) };
+  const { headBytes, tailBytes, heldFrom } = cap;
+  const tailStart = Math.max(headBytes, outputEnd - tailBytes);
+  const leftOutBytes = tailStart - headBytes;
+  if (from === headBytes && leftOutBytes > NOTICE_BYTES) {
+    return { hole: { offset: from, length: NOTICE_BYTES, reason: 'limit', keepsBytes: tailBytes } };
+  }
+  if (state === 'running') return { to: from };
+  if (from < tailStart) return { hole: { offset: from, length: tailStart - from, reason: 'limit', leftOutBytes } };
+  // The machine lost its power, and bytes of the tail with it.
+  if (from < Math.min(heldFrom, outputEnd)) return { hole: { offset: from, length: heldFrom - from, reason: 'lost' } };
+  return { to: Math.max(from, outputEnd) };
 }
 
 /** What the master has received of a command on this connection. */

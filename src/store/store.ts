@@ -168,6 +168,8 @@ export interface LogStore {
   list(buildId: number): Promise<readonly Log[]>;
   find(logId: number): Promise<Log | undefined>;
   findByCommand(command: string): Promise<Log | undefined>;
+  /** What a log takes: the larger of a piece's bytes and their text's, summed, a hole or cut as `holeWeight`. */
+  weigh(logId: number, holeWeight: number): Promise<number>;
   /**
    * Checks the body against length and lines (inflating off the main thread), stores the chunk and advances the log's
    * length, in the batch of the moment. The chunk must begin at the log's length: otherwise rejects with code `wrong-offset`,
@@ -179,7 +181,7 @@ export interface LogStore {
   complete(logId: number, atMs: number): Promise<void>;
   /**
    * The log's bytes [from, to) inflated, in pieces of at most 256 KiB, clamped to what is stored; a hole comes as a line that
-   * says how many bytes of the range are lost. `return` on the iterator lets go at once.
+   * says how many bytes of the range are lost, a cut as its text. `return` on the iterator lets go at once.
    */
   read(logId: number, from: number, to: number): AsyncIterable<Uint8Array>;
 }

@@ -398,6 +398,7 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
         { ...good, body: Buffer.concat([good.body, Buffer.alloc(4)]) },
         { ...good, codec: 'raw' as const },
         { ...good, codec: 'hole' as const },
+        { ...good, codec: 'cut' as const, body: Buffer.alloc(2_000) },
         { ...bomb, length: 262_144, lines: 0 },
         bomb,
       ];

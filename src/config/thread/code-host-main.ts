@@ -50,7 +50,7 @@ async function start(id: number, { build, ...what }: StepRun): Promise<void> {
   const { project, builder, step } = found;
   const run = new OpenRun(
     { ...build, source: { ...sourceOf(project.source), ...build.source } },
-    builder.env ?? {},
+    { env: builder.env ?? {}, ...(builder.logLimit !== undefined && { logLimit: builder.logLimit }) },
     (call) => send({ type: 'call', id, call }),
   );
   runs.set(id, run);

@@ -3,6 +3,7 @@ import type { Deferred } from '../../base/deferred.ts';
 import type { Json } from '../../model/json.ts';
 import type { KnownCall } from '../calls.ts';
 import type { BuildFacts, StepAnswer, StepCall } from '../code-host.ts';
+import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
 
 const CALLS = 100_000;
@@ -10,7 +11,7 @@ const CALLS = 100_000;
 /** One run of a step's function in this thread: its calls on the way, and what its contexts share. */
 export class OpenRun {
   readonly build: BuildFacts;
-  readonly env: Readonly<Record<string, string>>;
+  readonly given: BuilderDefaults;
   readonly #send: (call: StepCall) => void;
   readonly #waiting = new Map<string, Deferred<Json>>();
   readonly #logs = new Set<string>();
@@ -18,9 +19,9 @@ export class OpenRun {
   #calls = 0;
   #isOver = false;
 
-  constructor(build: BuildFacts, env: Readonly<Record<string, string>>, send: (call: StepCall) => void) {
+  constructor(build: BuildFacts, given: BuilderDefaults, send: (call: StepCall) => void) {
     this.build = build;
-    this.env = env;
+    this.given = given;
     this.#send = send;
     this.#properties = new Map(Object.entries(build.properties));
   }

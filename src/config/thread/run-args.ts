@@ -1,7 +1,8 @@
 import { isName, NAME_RULE } from '../../model/names.ts';
 import type { RunAnswer, RunArgs } from '../calls.ts';
 import { parseDuration, showDuration } from '../duration.ts';
-import type { RunOptions, RunResult } from '../step-context.ts';
+import { parseLogLimit } from '../log-limit.ts';
+import type { RunOptions, RunResult, Size } from '../step-context.ts';
 
 const DEFAULT_SILENCE = '20m';
 /** Limits of the wire (`docs/protocol.md`), told where the mistake is made. */
@@ -10,13 +11,20 @@ const COMMAND_WORDS = 1_000;
 const STDIN_BYTES = 64 * 1024;
 const CAPTURE_BYTES = 256 * 1024;
 
+/** What a builder gives to all its commands. */
+export interface BuilderDefaults {
+  readonly env: Readonly<Record<string, string>>;
+  readonly logLimit?: Size;
+}
+
 /** Checks what `ctx.run` was given. */
 export function runArgs(
   command: string | readonly string[],
   options: RunOptions,
-  given: { readonly env: Readonly<Record<string, string>>; readonly log: string },
+  given: BuilderDefaults & { readonly log: string },
 ): RunArgs {
   const { cwd, env, stdin, timeout = DEFAULT_SILENCE, maxTime, killAfter, log = given.log, capture } = options;
+  const { logLimit = given.logLimit } = options;
   checkCommand(command);
   if (!isName(log)) throw new TypeError(`${JSON.stringify(log)} is no name for a log: use ${NAME_RULE}`);
   if (stdin !== undefined && Buffer.byteLength(stdin) > STDIN_BYTES) {
@@ -38,6 +46,7 @@ export function runArgs(
     ...(timeout !== null && { silenceMs: parseDuration(timeout) }),
     ...(maxTime !== undefined && { totalMs: parseDuration(maxTime) }),
     ...(killAfter !== undefined && { killAfterMs: parseDuration(killAfter) }),
+    ...(logLimit !== undefined && { logMaxBytes: parseLogLimit(logLimit) }),
     ...(capture !== undefined && { capture }),
   };
 }

@@ -45,7 +45,7 @@ export class StepScope implements StepContext {
 
   async run(command: string | readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const n = this.#commands + 1;
-    const given = { env: this.#run.env, log: `stdio${this.#logPrefix}${n > 1 ? `-${n}` : ''}` };
+    const given = { ...this.#run.given, log: `stdio${this.#logPrefix}${n > 1 ? `-${n}` : ''}` };
     const args = runArgs(command, options, given);
     const answer = await this.#call('run', () => {
       this.#run.takeLog(args.log);

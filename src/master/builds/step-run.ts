@@ -290,14 +290,21 @@ export class StepRun {
     } catch (error) {
       return { error: `${call.kind}: ${errorText(error)}` };
     }
-    const { spec, file } = command;
+    const { spec, logMaxBytes, file } = command;
     // Given up meanwhile: what an earlier run of the master began stays among the inherited, and is forgotten with them.
     this.#waits.signal.throwIfAborted();
     this.#inherited.delete(id);
     this.#commands.set(id, { killAfterMs: spec.killAfterMs ?? KILL_AFTER_MS });
     try {
       const done = tools.desk.run(
-        { command: id, seat, spec, ...(logId !== undefined && { logId }), ...(file !== undefined && { file }) },
+        {
+          command: id,
+          seat,
+          spec,
+          ...(logId !== undefined && { logId }),
+          ...(logMaxBytes !== undefined && { logMaxBytes }),
+          ...(file !== undefined && { file }),
+        },
         this.#waits.signal,
       );
       const endNow = this.#end();

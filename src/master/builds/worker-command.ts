@@ -19,6 +19,8 @@ export type WorkerCall = Extract<KnownCall, { readonly kind: 'run' | 'mkdir' | '
 /** What a call asks of the worker. */
 export interface WorkerCommand {
   readonly spec: CommandSpec;
+  /** run: so much of its output is kept, if the call says so. */
+  readonly logMaxBytes?: number;
   /** put, get: on the master's disk. */
   readonly file?: string;
   /** The file was made for this command alone. */
@@ -29,7 +31,10 @@ export interface WorkerCommand {
 export async function workerCommand(call: WorkerCall, command: string, folders: MasterFolders): Promise<WorkerCommand> {
   switch (call.kind) {
     case 'run':
-      return { spec: check(runSpec(call.args)) };
+      return {
+        spec: check(runSpec(call.args)),
+        ...(call.args.logMaxBytes !== undefined && { logMaxBytes: call.args.logMaxBytes }),
+      };
     case 'mkdir':
     case 'remove':
       return { spec: check({ kind: call.kind, path: call.args.path }) };

@@ -3,7 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { Fields, Message } from '../../protocol/messages.ts';
-import { MiB } from '../../protocol/limits.ts';
+import { LIMITS, MiB } from '../../protocol/limits.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
 import type { Store } from '../../store/store.ts';
 import type { LinkEnd, MasterLink } from '../../transport/link.ts';
@@ -84,7 +84,8 @@ export class Attachment {
     if (order && !post.isHeld && !post.isStartSent) {
       post.isStartSent = true;
       this.#begin(post).catch((error: unknown) => this.#fail(error));
-      this.#link.send('command.start', session, { command, fence, spec: order.spec });
+      const { spec, logMaxBytes = LIMITS.logBytes } = order;
+      this.#link.send('command.start', session, { command, fence, spec, logMaxBytes });
     }
     if (interrupt !== undefined && !post.isInterruptSent) {
       post.isInterruptSent = true;

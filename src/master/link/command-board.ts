@@ -1,5 +1,7 @@
 import type { Seat } from '../../model/worker.ts';
 import type { Store } from '../../store/store.ts';
+import { storedLog } from '../logs/stored-log.ts';
+import type { StoredLog } from '../logs/log-intake.ts';
 import { CommandPost } from './command-post.ts';
 
 export interface CommandBoardOptions {
@@ -52,12 +54,13 @@ export class CommandBoard {
     readonly session: string;
     readonly seenBy: string | undefined;
     readonly logId: number | undefined;
-    readonly storedEnd: number;
+    readonly stored: StoredLog;
+    readonly logMaxBytes: number;
   }): CommandPost {
     const known = this.#posts.get(found.command);
     if (known) return known;
     const { store, bus } = this.#options;
-    const { command, worker, session, seenBy, logId, storedEnd } = found;
+    const { command, worker, session, seenBy, logId, stored, logMaxBytes } = found;
     const post = new CommandPost({
       command,
       worker,
@@ -65,9 +68,10 @@ export class CommandBoard {
       seenBy,
       intake: {
         ...(logId === undefined ? {} : { logId }),
-        storedEnd,
+        stored,
+        limitBytes: logMaxBytes,
         append: (id, chunk) => store.logs.append(id, chunk),
-        reread: async (id) => (await store.logs.find(id))?.length ?? 0,
+        reread: (id) => storedLog(store, id),
       },
       onStored: (id) => bus.publish('logs', id),
     });

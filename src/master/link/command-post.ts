@@ -5,6 +5,7 @@ import type { FileSender } from '../files/file-sender.ts';
 import { LogIntake } from '../logs/log-intake.ts';
 import type { IntakeOptions } from '../logs/log-intake.ts';
 import type { CommandOrder } from './desk.ts';
+import { overran } from './outcomes.ts';
 
 export interface PostOptions {
   readonly command: string;
@@ -12,7 +13,7 @@ export interface PostOptions {
   readonly session: string;
   /** The install that has claimed it, as the store says. */
   readonly seenBy: string | undefined;
-  readonly intake: Omit<IntakeOptions, 'onStored'>;
+  readonly intake: Omit<IntakeOptions, 'onStored' | 'onOverrun'>;
   readonly onStored: (logId: number) => void;
 }
 
@@ -58,6 +59,11 @@ export class CommandPost {
       ...options.intake,
       onStored: (logId) => {
         if (logId !== undefined) options.onStored(logId);
+        this.#settle();
+      },
+      onOverrun: (atMs) => {
+        const outcome = overran(options, options.intake.limitBytes, atMs);
+        this.#finished = { outcome, outputEnd: this.intake.storedEnd };
         this.#settle();
       },
     });

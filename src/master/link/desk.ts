@@ -10,6 +10,8 @@ export interface CommandOrder {
   readonly spec: CommandSpec;
   /** The log its output goes to, when it has one. */
   readonly logId?: number;
+  /** So much of its output is kept; absent: `LIMITS.logBytes`. */
+  readonly logMaxBytes?: number;
   /** put: the file to send. get: where the file is put when all of it is there. On the master's disk. */
   readonly file?: string;
 }

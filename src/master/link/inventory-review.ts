@@ -3,6 +3,8 @@ import type { Seat } from '../../model/worker.ts';
 import type { CommandState, CommandVerdict, Fields } from '../../protocol/messages.ts';
 import { reviewCommand } from '../../protocol/resume.ts';
 import type { Store } from '../../store/store.ts';
+import { logLimitOf } from '../logs/log-limit.ts';
+import { storedLog } from '../logs/stored-log.ts';
 import type { CommandBoard } from './command-board.ts';
 import type { CommandPost } from './command-post.ts';
 
@@ -90,7 +92,8 @@ export class InventoryReview {
       session,
       seenBy: record.seenBy,
       logId: log?.id,
-      storedEnd: log?.length ?? 0,
+      stored: await storedLog(this.#store, log?.id),
+      logMaxBytes: logLimitOf(record.call),
     });
     const storedEnd = await begin(post);
     const review = reviewCommand({ isKnown, fence: taken.fence, storedEnd, isFinished: false }, state);

@@ -1,3 +1,4 @@
+import { showSize } from '../../base/size.ts';
 import type { Fields, Outcome } from '../../protocol/messages.ts';
 
 /** Outcomes that the master gives by itself, when the worker has none to give. */
@@ -23,4 +24,14 @@ export function interruptedBeforeStart(reason: string, nowMs: number): Outcome {
 export function sessionRefused(fields: Fields<'session.failed'>, nowMs: number): Outcome {
   const message = `the worker could not open the session (${fields.code}): ${fields.message}`.slice(0, 1_000);
   return { status: 'refused', message, startedAtMs: nowMs, endedAtMs: nowMs };
+}
+
+/** The worker kept sending output beyond the limit of the log. */
+export function overran(
+  { command, worker }: { readonly command: string; readonly worker: string },
+  limitBytes: number,
+  nowMs: number,
+): Outcome {
+  const message = `worker ${worker} sent more output of the command ${command} than the ${showSize(limitBytes)} that its log may have; its connection was ended`;
+  return { status: 'unknown', message: message.slice(0, 1_000), startedAtMs: nowMs, endedAtMs: nowMs };
 }

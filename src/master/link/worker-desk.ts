@@ -4,14 +4,16 @@ import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { Signal } from '../../base/signal.ts';
 import type { CommandRecord } from '../../model/command.ts';
-import type { Log } from '../../model/log.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { CreditPool } from '../../protocol/credit.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 import type { Store } from '../../store/store.ts';
 import type { Carrier } from '../../transport/carrier.ts';
 import type { Vitals } from '../../transport/link.ts';
 import { listPartials, removePartial } from '../files/partial-file.ts';
+import type { StoredLog } from '../logs/log-intake.ts';
+import { storedLog } from '../logs/stored-log.ts';
 import { CommandBoard } from './command-board.ts';
 import type { DeskBus } from './command-board.ts';
 import type { CommandPost } from './command-post.ts';
@@ -147,7 +149,7 @@ class Desk implements OpenWorkerDesk {
     if (known) return known;
     this.#opening.add(command);
     try {
-      const { record, log } = await this.#read(order);
+      const { record, stored } = await this.#read(order);
       if (!this.#opening.has(command)) throw new Error(`command ${command} was forgotten before it was started`);
       return this.#board.add({
         command,
@@ -155,7 +157,8 @@ class Desk implements OpenWorkerDesk {
         session: seat.session,
         seenBy: record?.seenBy,
         logId,
-        storedEnd: log?.length ?? 0,
+        stored,
+        logMaxBytes: order.logMaxBytes ?? LIMITS.logBytes,
       });
     } finally {
       this.#opening.delete(command);
@@ -167,15 +170,12 @@ class Desk implements OpenWorkerDesk {
     command,
     seat,
     logId,
-  }: CommandOrder): Promise<{ record: CommandRecord | undefined; log: Log | undefined }> {
+  }: CommandOrder): Promise<{ record: CommandRecord | undefined; stored: StoredLog }> {
     const { store } = this.#options;
     for (;;) {
       const epoch = this.#reception.epoch(seat.worker);
-      const [record, log] = await Promise.all([
-        store.commands.find(command),
-        logId === undefined ? undefined : store.logs.find(logId),
-      ]);
-      if (this.#reception.epoch(seat.worker) === epoch) return { record, log };
+      const [record, stored] = await Promise.all([store.commands.find(command), storedLog(store, logId)]);
+      if (this.#reception.epoch(seat.worker) === epoch) return { record, stored };
     }
   }
 

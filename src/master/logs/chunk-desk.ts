@@ -1,6 +1,7 @@
 import { ChunkAssembler } from '../../protocol/chunk-assembler.ts';
 import type { Message } from '../../protocol/messages.ts';
 import type { MasterLink } from '../../transport/link.ts';
+import { limitLine } from './limit-line.ts';
 import type { IntakeReplies, LogIntake } from './log-intake.ts';
 
 /** Whose output it is. */
@@ -35,8 +36,12 @@ export class ChunkDesk {
   /** Throws a ProtocolError for frames that do not make a chunk. */
   receive(producer: Producer, message: Message<'log.append' | 'log.hole'>, wireBytes: number, nowMs: number): void {
     if (message.type === 'log.hole') {
-      const { offset, length } = message.fields;
-      producer.intake.offer({ offset, length, atMs: nowMs, lines: 0, codec: 'hole', body: NOTHING, wireBytes });
+      const { offset, length, reason } = message.fields;
+      const what =
+        reason === 'limit'
+          ? ({ codec: 'cut', body: limitLine(message.fields) } as const)
+          : ({ codec: 'hole', body: NOTHING } as const);
+      producer.intake.offer({ offset, length, atMs: nowMs, lines: 0, ...what, wireBytes });
       return;
     }
     const chunk = this.#assembler(producer.session).add(message.fields, wireBytes);

@@ -1,4 +1,7 @@
+import { showSize } from '../../base/size.ts';
 import type { LogChunk } from '../../model/log.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import { ProtocolError } from '../../protocol/protocol-error.ts';
 import { receiveChunk } from '../../protocol/resume.ts';
 
 /** A chunk, or a hole, as it came off the wire. */
@@ -17,13 +20,23 @@ export interface IntakeReplies {
   failed(error: unknown): void;
 }
 
+/** `weight`: what it takes, see `LogStore.weigh`. */
+export interface StoredLog {
+  readonly end: number;
+  readonly weight: number;
+}
+
 export interface IntakeOptions {
   /** Absent: the command has no log, and what it prints is dropped. */
   readonly logId?: number;
-  readonly storedEnd: number;
+  readonly stored: StoredLog;
+  /** Of the command's output no more than this is kept; a worker that sends much more breaks the rules. */
+  readonly limitBytes: number;
   readonly append: (logId: number, chunk: LogChunk) => Promise<void>;
-  /** Where the log ends now, after a failed write. */
-  readonly reread: (logId: number) => Promise<number>;
+  /** What is stored now, after a failed write. */
+  readonly reread: (logId: number) => Promise<StoredLog>;
+  /** The worker does not keep to the limit: no more is stored. */
+  readonly onOverrun: (atMs: number) => void;
   /** More is stored. */
   readonly onStored: (logId: number | undefined) => void;
 }
@@ -50,12 +63,15 @@ export class LogIntake {
   #isTelling = false;
   /** Of `begin`: only the latest connection is told. */
   #turn = 0;
+  /** Of all that was accepted. */
+  #weight: number;
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    this.#storedEnd = options.storedEnd;
-    this.#acceptedEnd = options.storedEnd;
+    this.#storedEnd = options.stored.end;
+    this.#acceptedEnd = options.stored.end;
+    this.#weight = options.stored.weight;
   }
 
   get storedEnd(): number {
@@ -68,9 +84,11 @@ export class LogIntake {
     this.#replies = SILENT;
     await this.settled();
     const { logId, reread } = this.#options;
-    const end = this.#hasFailed && logId !== undefined ? await reread(logId) : this.#storedEnd;
+    const { end, weight } =
+      this.#hasFailed && logId !== undefined ? await reread(logId) : { end: this.#storedEnd, weight: this.#weight };
     if (turn !== this.#turn) return end;
     this.#storedEnd = end;
+    this.#weight = weight;
     this.#hasFailed = false;
     this.#acceptedEnd = this.#storedEnd;
     this.#wantedAt = undefined;
@@ -107,6 +125,8 @@ export class LogIntake {
     const { logId, append } = this.#options;
     const replies = this.#replies;
     const { wireBytes, offset, length, atMs, lines, codec, body } = chunk;
+    this.#weight += weightOf(chunk);
+    if (this.#weight > this.#options.limitBytes + LIMITS.logSlackBytes) return this.#overrun(replies, atMs);
     this.#acceptedEnd = offset + length;
     this.#wantedAt = undefined;
     const write = logId === undefined ? Promise.resolve() : append(logId, { offset, length, atMs, lines, codec, body });
@@ -129,6 +149,13 @@ export class LogIntake {
     this.#underWay.add(done);
   }
 
+  #overrun(replies: IntakeReplies, atMs: number): void {
+    this.#hasFailed = true;
+    const limit = `its log has a limit of ${showSize(this.#options.limitBytes)}`;
+    replies.failed(new ProtocolError('flow-violation', `more output of a command was sent than may be kept: ${limit}`));
+    this.#options.onOverrun(atMs);
+  }
+
   /** Chunks of one commit are acknowledged by one message. */
   #tell(): void {
     if (this.#isTelling) return;
@@ -139,4 +166,9 @@ export class LogIntake {
       this.#options.onStored(this.#options.logId);
     });
   }
+}
+
+/** As `LogStore.weigh` counts. */
+function weightOf({ codec, length, body }: LogChunk): number {
+  return codec === 'hole' || codec === 'cut' ? LIMITS.holeWeightBytes : Math.max(length, body.byteLength);
 }

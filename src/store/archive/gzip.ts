@@ -4,6 +4,8 @@ import { StoreError } from '../store.ts';
 
 /** The most that one chunk, and one member of the archive, holds inflated. */
 export const MEMBER_BYTES = 256 * 1024;
+/** The most that a cut says. */
+export const CUT_TEXT_BYTES = 1024;
 
 /**
  * Inflates one body on libuv's threads. It must come to exactly `length` bytes and have nothing after its end: what is more is
@@ -25,6 +27,13 @@ export function inflate(body: Uint8Array, length: number): Promise<Buffer> {
       }
       resolve(buffer);
     });
+  });
+}
+
+/** Inflates the text of a cut, whose length is not told. */
+export function inflateCut(body: Uint8Array): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    gunzip(body, { maxOutputLength: CUT_TEXT_BYTES }, (error, text) => (error ? reject(error) : resolve(text)));
   });
 }
 

@@ -6,13 +6,13 @@ import { holeLine } from './hole-line.ts';
 /** A chunk from this length on is kept as it came; shorter ones are joined, since each member costs a header and a row. */
 const KEPT_BYTES = 64 * 1024;
 
-/** One gzip member of the archive. A hole's member says the hole's line; its length is that of what was lost. */
+/** One gzip member of the archive. A hole's member says the hole's line, a cut's its text; its length is that of what is not there. */
 export interface Member {
   readonly offset: number;
   readonly length: number;
   readonly lines: number;
   readonly atMs: number;
-  readonly codec: 'gzip' | 'hole';
+  readonly codec: 'gzip' | 'hole' | 'cut';
   readonly body: Uint8Array;
 }
 
@@ -27,7 +27,8 @@ export async function toMembers(chunks: readonly LogChunk[]): Promise<readonly M
     runBytes = 0;
   };
   for (const chunk of chunks) {
-    const isAlone = chunk.codec === 'hole' || (chunk.codec === 'gzip' && chunk.length >= KEPT_BYTES);
+    const isAlone =
+      chunk.codec === 'hole' || chunk.codec === 'cut' || (chunk.codec === 'gzip' && chunk.length >= KEPT_BYTES);
     if (isAlone || runBytes + chunk.length > MEMBER_BYTES) await endRun();
     run.push(chunk);
     runBytes += chunk.length;
@@ -44,9 +45,10 @@ async function join(run: readonly LogChunk[]): Promise<Member> {
   if (run.length === 1 && first.codec === 'gzip') {
     return { offset, length: first.length, lines: first.lines, atMs, codec: 'gzip', body: first.body };
   }
-  if (first.codec === 'hole') {
-    const body = await deflate(holeLine(first.length));
-    return { offset, length: first.length, lines: first.lines, atMs, codec: 'hole', body };
+  if (first.codec === 'hole' || first.codec === 'cut') {
+    const { length, lines, codec } = first;
+    const body = await deflate(codec === 'hole' ? holeLine(length) : first.body);
+    return { offset, length, lines, atMs, codec, body };
   }
   const pieces: Uint8Array[] = [];
   for (const chunk of run) pieces.push(chunk.codec === 'gzip' ? await inflate(chunk.body, chunk.length) : chunk.body);

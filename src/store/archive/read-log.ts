@@ -3,7 +3,7 @@ import type { LogChunk } from '../../model/log.ts';
 import type { Connection } from '../sqlite/connection.ts';
 import { StoreError } from '../store.ts';
 import type { ArchiveFolder } from './archive-folder.ts';
-import { inflate } from './gzip.ts';
+import { inflate, inflateCut } from './gzip.ts';
 import { holeLine } from './hole-line.ts';
 
 /** Both begin with what covers the offset, if anything does. */
@@ -19,13 +19,14 @@ type Chunk = Pick<LogChunk, 'offset' | 'length' | 'codec' | 'body'>;
 interface Extent {
   readonly offset: number;
   readonly length: number;
-  readonly codec: 'gzip' | 'hole';
+  readonly codec: 'gzip' | 'hole' | 'cut';
   readonly fileOffset: number;
   readonly fileLength: number;
 }
 interface Span {
   readonly offset: number;
   readonly length: number;
+  readonly codec: LogChunk['codec'];
 }
 
 /** [from, to), which must be stored. Holds one member at a time, and the log's file while it reads from it. */
@@ -43,7 +44,7 @@ export async function* readLog(
       const chunks = covering(await reader.all<Chunk>(CHUNKS, logId, at, to), at);
       for (const chunk of chunks) {
         const bytes = chunk.codec === 'gzip' ? await inflate(chunk.body, chunk.length) : chunk.body;
-        yield piece(chunk, chunk.codec === 'hole', bytes, at, to);
+        yield piece(chunk, bytes, at, to);
         at = Math.min(to, chunk.offset + chunk.length);
       }
       if (chunks.length > 0) continue;
@@ -51,7 +52,7 @@ export async function* readLog(
       for (const extent of extents) {
         file ??= await archive.open(logId);
         const bytes = await extentBytes(archive, file, logId, extent);
-        yield piece(extent, extent.codec === 'hole', bytes, at, to);
+        yield piece(extent, bytes, at, to);
         at = Math.min(to, extent.offset + extent.length);
       }
       if (extents.length === 0) {
@@ -84,7 +85,7 @@ async function extentBytes(
   if (codec === 'hole') return new Uint8Array();
   const body = await archive.read(file, logId, fileOffset, fileLength);
   try {
-    return await inflate(body, length);
+    return codec === 'cut' ? await inflateCut(body) : await inflate(body, length);
   } catch (error) {
     const where = `${archive.path(logId)} at byte ${fileOffset}`;
     throw new StoreError('damaged', `the log file ${where} is damaged (log bytes from ${offset}): restore it`, {
@@ -93,7 +94,9 @@ async function extentBytes(
   }
 }
 
-function piece(span: Span, isHole: boolean, bytes: Uint8Array, at: number, to: number): Uint8Array {
-  const end = Math.min(to, span.offset + span.length);
-  return isHole ? holeLine(end - at) : bytes.subarray(at - span.offset, end - span.offset);
+/** Of a hole the range is told, of a cut its text in whole, however little of it is asked for. */
+function piece({ offset, length, codec }: Span, bytes: Uint8Array, at: number, to: number): Uint8Array {
+  const end = Math.min(to, offset + length);
+  if (codec === 'hole') return holeLine(end - at);
+  return codec === 'cut' ? bytes : bytes.subarray(at - offset, end - offset);
 }

@@ -1,6 +1,6 @@
 import type { LogChunk } from '../../model/log.ts';
 import { StoreError } from '../store.ts';
-import { countLines, inflate, MEMBER_BYTES } from './gzip.ts';
+import { countLines, CUT_TEXT_BYTES, inflate, MEMBER_BYTES } from './gzip.ts';
 
 /** More output buffers than this at a time would be memory without more speed: libuv has four threads. */
 const AT_A_TIME = 4;
@@ -13,6 +13,10 @@ export async function verifyChunk(chunk: LogChunk): Promise<void> {
   if (!Number.isSafeInteger(length) || length < 1) throw bad('its length is not positive');
   if (codec === 'hole') {
     if (body.byteLength > 0) throw bad('it is a hole, and has a body');
+    return;
+  }
+  if (codec === 'cut') {
+    if (body.byteLength > CUT_TEXT_BYTES) throw bad(`the text of a cut is longer than ${CUT_TEXT_BYTES} bytes`);
     return;
   }
   if (length > MEMBER_BYTES) throw bad(`it holds ${length} bytes, more than ${MEMBER_BYTES}`);

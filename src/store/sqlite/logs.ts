@@ -18,6 +18,11 @@ const ADD_CHUNK = `INSERT INTO log_chunks (log_id, offset, length, lines, at_ms,
   VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
 const COMPLETE = `UPDATE logs SET is_complete = 1, completed_at_ms = coalesce(completed_at_ms, ?) WHERE id = ?`;
 
+const WEIGH = `SELECT coalesce(sum(weight), 0) AS weight FROM (
+  SELECT CASE WHEN codec IN ('hole', 'cut') THEN ?2 ELSE max(length, size) END AS weight FROM log_chunks WHERE log_id = ?1
+  UNION ALL
+  SELECT CASE WHEN codec IN ('hole', 'cut') THEN ?2 ELSE max(length, file_length) END FROM log_extents WHERE log_id = ?1)`;
+
 type Row = Omit<Log, 'isComplete'> & { readonly isComplete: number };
 
 export function logStore({ reader, writer }: Context, archive: ArchiveFolder, sealer: Sealer): LogStore {
@@ -35,6 +40,9 @@ export function logStore({ reader, writer }: Context, archive: ArchiveFolder, se
     async findByCommand(command) {
       const row = await reader.get<Row>(FIND_BY_COMMAND, command);
       return row && toLog(row);
+    },
+    async weigh(logId, holeWeight) {
+      return (await reader.get<{ weight: number }>(WEIGH, logId, holeWeight))?.weight ?? 0;
     },
     async append(logId, chunk) {
       const size = chunk.body.byteLength;

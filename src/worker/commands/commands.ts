@@ -9,12 +9,15 @@ import { getFile } from '../files/get-file.ts';
 import { partPath } from '../files/part-file.ts';
 import { putFile } from '../files/put-file.ts';
 import { PathRefused, insideFolder } from '../inside-folder.ts';
-import type { Keeper, KeeperSpec } from '../keeper/keeper.ts';
+import type { HeldCommand, Keeper, KeeperSpec } from '../keeper/keeper.ts';
 import type { HeldSession, SessionBook } from '../session-book.ts';
 import { sessionFolder } from '../session-folder.ts';
 
 const DEFAULT_KILL_AFTER_MS = 10_000;
 const MAX_MESSAGE = 1_000;
+
+/** What a process is held to beside its specification. */
+type Bounds = Pick<KeeperSpec, 'leaseMs' | 'logMaxBytes'>;
 
 export interface CommandsOptions {
   readonly keeper: Keeper;
@@ -43,12 +46,14 @@ export class Commands {
   async list(): Promise<readonly CommandState[]> {
     // Whoever started it hears of a failure.
     await Promise.allSettled(this.#starting);
-    return [...(await this.#options.keeper.list()), ...this.#options.records.list().map(stateOf)];
+    return [...(await this.#options.keeper.list()).map(stateOfHeld), ...this.#options.records.list().map(stateOf)];
   }
 
   async find(command: string): Promise<CommandState | undefined> {
     const record = this.#options.records.get(command);
-    return record ? stateOf(record) : await this.#options.keeper.find(command);
+    if (record) return stateOf(record);
+    const held = await this.#options.keeper.find(command);
+    return held && stateOfHeld(held);
   }
 
   /** True for a put or get that has not ended: it needs a line to the master. */
@@ -66,8 +71,8 @@ export class Commands {
    * Starts a command that `find` does not know. Resolves when it runs, ended at once, or waits for its transfer: in each case it
    * is on disk. Rejects when that could not be done; `find` then tells whether it was started.
    */
-  async start(command: string, held: HeldSession, spec: CommandSpec, leaseMs?: number): Promise<void> {
-    const starting = this.#start(command, held, spec, leaseMs);
+  async start(command: string, held: HeldSession, spec: CommandSpec, bounds: Bounds = {}): Promise<void> {
+    const starting = this.#start(command, held, spec, bounds);
     // Not for these, which may take long and can be done twice.
     if (spec.kind === 'mkdir' || spec.kind === 'remove') return await starting;
     this.#starting.add(starting);
@@ -120,7 +125,7 @@ export class Commands {
     if (!records.get(command)) await keeper.setLease(command, leaseMs);
   }
 
-  async #start(command: string, held: HeldSession, spec: CommandSpec, leaseMs: number | undefined): Promise<void> {
+  async #start(command: string, held: HeldSession, spec: CommandSpec, bounds: Bounds): Promise<void> {
     const { records, keeper, clock } = this.#options;
     const { session, fence } = held;
     const record = { command, session, fence, spec: whatToKeep(spec), startedAtMs: clock.now() };
@@ -133,7 +138,7 @@ export class Commands {
     } catch (error) {
       return await records.put({ ...record, outcome: this.#refused(record, errorText(error)) });
     }
-    if (process) await keeper.start(leaseMs === undefined ? process : { ...process, leaseMs });
+    if (process) await keeper.start({ ...process, ...bounds });
     else await records.put({ ...record, outcome: this.#done(record) });
   }
 
@@ -211,6 +216,12 @@ export class Commands {
 function stateOf({ command, session, fence, outcome }: FileRecord): CommandState {
   const state = { command, session, fence, outputStart: 0, outputEnd: 0 };
   return outcome ? { ...state, state: 'finished', outcome } : { ...state, state: 'running' };
+}
+
+/** What a master is told of it: how its log is kept within the limit is the worker's own business. */
+function stateOfHeld(held: HeldCommand): CommandState {
+  const { command, session, fence, state, outputStart, outputEnd, outcome } = held;
+  return { command, session, fence, state, outputStart, outputEnd, ...(outcome && { outcome }) };
 }
 
 /** A process that was refused has no need of its specification any more, which may be large and hold secrets. */

@@ -16,7 +16,7 @@ import type { Checked, Checker } from '../../protocol/schema.ts';
  * end.json       the order to end it, should the keeper not be within reach of its socket
  * exit.json      how the main process ended, while its output is still being read
  * outcome.json   the end: nothing changes after it but what is deleted
- * out.000000 …   output, each file of `segmentBytes` but the last
+ * out.000000 …   output, each file of `segmentBytes` but the last; with a `cap` some in the middle are deleted
  */
 export const FILES = {
   claim: 'claim.json',
@@ -36,6 +36,8 @@ export const claimFile = object({
   fence: integer(),
   keeper: identity,
   segmentBytes: integer(1),
+  /** A log with a limit: the head, which is whole segments, and the tail. */
+  cap: optional(object({ headBytes: integer(), tailBytes: integer() })),
   atMs: integer(),
   leaseMs: optional(integer(1)),
 });
@@ -92,15 +94,36 @@ export function segmentName(index: number): string {
   return `out.${String(index).padStart(6, '0')}`;
 }
 
+interface OutputRange {
+  readonly start: number;
+  readonly end: number;
+  /** Of a log that went beyond its head: what is on disk is [start, head) and [heldFrom, end). */
+  readonly heldFrom?: number;
+  readonly heldBytes: number;
+}
+
 /** The output on disk: [start, end), ending at the first segment that is missing or short (the machine lost its power). */
-export function outputRange(dir: string, segmentBytes: number): { readonly start: number; readonly end: number } {
+export function outputRange(dir: string, { segmentBytes, cap }: Pick<Claim, 'segmentBytes' | 'cap'>): OutputRange {
   const indexes = segmentIndexes(dir);
   const [first] = indexes;
-  if (first === undefined) return { start: 0, end: 0 };
-  for (let index = first; ; index++) {
-    const size = statSync(join(dir, segmentName(index)), { throwIfNoEntry: false })?.size ?? 0;
-    if (size < segmentBytes) return { start: first * segmentBytes, end: index * segmentBytes + size };
+  if (first === undefined) return { start: 0, end: 0, heldBytes: 0 };
+  const headBytes = cap?.headBytes ?? Infinity;
+  const ring = indexes.find((index) => index * segmentBytes >= headBytes);
+  const start = Math.min(first * segmentBytes, headBytes);
+  const headEnd = first === ring ? headBytes : endOfRun(dir, segmentBytes, first, headBytes);
+  if (ring === undefined || headEnd < headBytes) return { start, end: headEnd, heldBytes: headEnd - start };
+  const end = endOfRun(dir, segmentBytes, ring, Infinity);
+  const heldFrom = ring * segmentBytes;
+  return { start, end, heldFrom, heldBytes: headEnd - start + end - heldFrom };
+}
+
+/** Where the segments from `index` on end, or `bound` when they go so far. */
+function endOfRun(dir: string, segmentBytes: number, index: number, bound: number): number {
+  for (let at = index; at * segmentBytes < bound; at++) {
+    const size = statSync(join(dir, segmentName(at)), { throwIfNoEntry: false })?.size ?? 0;
+    if (size < segmentBytes) return at * segmentBytes + size;
   }
+  return bound;
 }
 
 export function segmentIndexes(dir: string): number[] {

@@ -15,6 +15,8 @@ import { Gate } from './gate.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { launchProcess } from './launch-process.ts';
 import { LeaseWatch } from './lease-watch.ts';
+import { layOutLog } from './log-layout.ts';
+import type { LogLayout } from './log-layout.ts';
 import type { WireSpec } from './order-line.ts';
 import { identityOf } from './process-table.ts';
 import { RunningCommand } from './running-command.ts';
@@ -115,13 +117,14 @@ export class CommandHost {
   async #start(spec: WireSpec): Promise<void> {
     const dir = join(this.#options.spoolDir, spec.command);
     if (existsSync(dir)) return;
+    const layout = layOutLog(this.#options.limits, spec.logMaxBytes);
     const claimedAt = momentOf(systemClock);
-    if (!(await this.#claim(dir, spec))) return;
+    if (!(await this.#claim(dir, spec, layout))) return;
     this.#leases.add(spec, claimedAt);
     // The order may have lain in a buffer while the daemon stood still: by now the work may have begun elsewhere.
     const late = this.#leases.overdue(spec.command);
     if (late) await this.#refuse(dir, spec.command, { message: late.message, ended: 'deadline' });
-    else await this.#launch(dir, spec);
+    else await this.#launch(dir, spec, layout);
   }
 
   async #refuse(dir: string, command: string, why: Pick<Outcome, 'message' | 'ended'>): Promise<void> {
@@ -135,15 +138,15 @@ export class CommandHost {
    * The claim: a folder with the claim's file in it is renamed to the command's name, which fails if there is one. Durable
    * before the process starts, so that also after a power cut "no folder" means "never started".
    */
-  async #claim(dir: string, spec: WireSpec): Promise<boolean> {
-    const { spoolDir, limits } = this.#options;
+  async #claim(dir: string, spec: WireSpec, layout: LogLayout): Promise<boolean> {
+    const { spoolDir } = this.#options;
     const made = join(spoolDir, `.new-${process.pid}-${randomBytes(6).toString('hex')}`);
     const claim: Claim = {
       command: spec.command,
       session: spec.session,
       fence: spec.fence,
       keeper: this.#self,
-      segmentBytes: limits.segmentBytes,
+      ...layout,
       atMs: Date.now(),
       ...(spec.leaseMs === undefined ? {} : { leaseMs: spec.leaseMs }),
     };
@@ -162,7 +165,7 @@ export class CommandHost {
     return true;
   }
 
-  async #launch(dir: string, spec: WireSpec): Promise<void> {
+  async #launch(dir: string, spec: WireSpec, layout: LogLayout): Promise<void> {
     const { spoolDir, limits, onProgress, warn } = this.#options;
     const startedAtMs = Date.now();
     const cookie = cookieOf(spoolDir, spec.command);
@@ -200,6 +203,7 @@ export class CommandHost {
       ...(spec.totalMs === undefined ? {} : { totalMs: spec.totalMs }),
       killAfterMs: spec.killAfterMs,
       limits,
+      layout,
       hasSpoolRoom: () => this.#gauge.hasRoom(),
       onOutput: () => onProgress(spec.command, false),
       onFinished: () => {

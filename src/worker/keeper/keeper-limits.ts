@@ -4,7 +4,10 @@ import { GiB, MiB } from '../../protocol/limits.ts';
 export interface KeeperLimits {
   /** Output is written to files of this size; a whole one is deleted when it is acknowledged. */
   readonly segmentBytes: number;
-  /** Unacknowledged output of one command; beyond it the command blocks in write(). At least one segment. */
+  /**
+   * Unacknowledged output of one command; beyond it the command blocks in write(). At least one segment. The tail of a log
+   * beyond its limit comes on top: two segments more than the tail at most.
+   */
   readonly commandBytes: number;
   /** The same for all commands of a worker. */
   readonly workerBytes: number;

@@ -1,6 +1,7 @@
 import type { Cancel } from '../../base/clock.ts';
 import type { Moment } from '../../base/moment.ts';
 import type { Outcome } from '../../protocol/messages.ts';
+import type { HeldOutput } from '../../protocol/resume.ts';
 
 /** A process to run, all decided: absolute folder, whole environment. */
 export interface KeeperSpec {
@@ -17,17 +18,15 @@ export interface KeeperSpec {
   readonly killAfterMs: number;
   /** Ended when the worker was out of the master's sight for so long, see `seen`; refused when that is so already. */
   readonly leaseMs?: number;
+  /** Of longer output only the head and the tail are kept; absent: all. */
+  readonly logMaxBytes?: number;
 }
 
-/** What the keeper's files say of a command. */
-export interface HeldCommand {
+/** What the keeper's files say of a command. Output on disk: [outputStart, outputEnd), but what the `cap` left out. */
+export interface HeldCommand extends HeldOutput {
   readonly command: string;
   readonly session: string;
   readonly fence: number;
-  readonly state: 'running' | 'finished';
-  /** Output on disk: [outputStart, outputEnd). */
-  readonly outputStart: number;
-  readonly outputEnd: number;
   /** When finished; then outputEnd is final. */
   readonly outcome?: Outcome;
 }

@@ -31,8 +31,8 @@ export async function recoverCommand(
   }
   const exit = readLooseRecord(dir, FILES.exit, exitFile);
   // Without an exit status the outcome itself says that nothing is known.
-  if (exit) await markLoss(dir, claim.segmentBytes);
-  const { end } = outputRange(dir, claim.segmentBytes);
+  if (exit) await markLoss(dir, claim);
+  const { end } = outputRange(dir, claim);
   await writeOutcome(dir, { ...outcomeOf(claim, exit, main?.startedAtMs, nowMs), message: why() }, end, warn);
 
   function why(): string {
@@ -45,9 +45,9 @@ export async function recoverCommand(
 }
 
 /** A log that may lack its end says so, once, also if whoever wrote that was killed before the outcome was written. */
-async function markLoss(dir: string, segmentBytes: number): Promise<void> {
-  const { end } = outputRange(dir, segmentBytes);
-  const file = await open(join(dir, segmentName(Math.floor(end / segmentBytes))), 'a+', 0o600);
+async function markLoss(dir: string, claim: Claim): Promise<void> {
+  const { end } = outputRange(dir, claim);
+  const file = await open(join(dir, segmentName(Math.floor(end / claim.segmentBytes))), 'a+', 0o600);
   try {
     const last = Buffer.alloc(LOSS_MARK.length);
     const { size } = await file.stat();

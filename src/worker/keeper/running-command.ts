@@ -8,6 +8,7 @@ import type { Outcome } from '../../protocol/messages.ts';
 import { endFile, FILES, readRecord, writeLooseRecord } from './command-files.ts';
 import { askTreeToEnd, endTree } from './end-tree.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
+import type { LogLayout } from './log-layout.ts';
 import { OutputReader } from './output-reader.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import { SegmentWriter } from './segment-writer.ts';
@@ -38,6 +39,7 @@ export interface RunningCommandOptions {
   readonly totalMs?: number;
   readonly killAfterMs: number;
   readonly limits: KeeperLimits;
+  readonly layout: LogLayout;
   /** Whether the worker's disk has room for anybody's output. */
   readonly hasSpoolRoom: () => boolean;
   readonly onOutput: () => void;
@@ -75,7 +77,7 @@ export class RunningCommand {
 
   constructor(options: RunningCommandOptions) {
     this.#options = options;
-    this.#writer = new SegmentWriter(options.dir, options.limits.segmentBytes);
+    this.#writer = new SegmentWriter(options.dir, options.layout);
     options.child.on('exit', (code, signal) => this.#onExit(code, signal));
     // What can fail after the start is a signal of ours, which is not sent this way.
     options.child.on('error', (error) => options.warn(error.message));
@@ -169,7 +171,8 @@ export class RunningCommand {
   #hasRoom(): boolean {
     if (this.#isTreeEnded) return true;
     if (this.#exit && this.#writer.end - this.#endAtExit < LAST_BYTES) return true;
-    return this.#writer.heldBytes < this.#options.limits.commandBytes && this.#options.hasSpoolRoom();
+    const isInLimit = this.#writer.isRing || this.#writer.heldBytes < this.#options.limits.commandBytes;
+    return isInLimit && this.#options.hasSpoolRoom();
   }
 
   /** Nobody is left to write: what the pipe holds is read without asking for room. */

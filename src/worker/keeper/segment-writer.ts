@@ -1,24 +1,33 @@
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { segmentName } from './command-files.ts';
+import type { LogLayout } from './log-layout.ts';
 
 /**
  * Appends a command's output to its numbered segment files. The next segment is made as soon as one is full, so the newest
- * one is always there to tell where the output ends, and every full one may be deleted.
+ * one is always there to tell where the output ends, and every full one may be deleted. Behind the head of a log with a
+ * limit the segments are a ring: the oldest go when they hold nothing of the tail any more.
  *
  * Writes are synchronous on purpose: they go to the page cache in some 20 µs, and the order of bytes needs no queue.
  */
 export class SegmentWriter {
   readonly #dir: string;
   readonly #segmentBytes: number;
+  readonly #headBytes: number;
+  readonly #tailBytes: number;
   #fd: number | undefined;
   #end = 0;
+  /** Segments below are deleted: of the head, by the daemon; of the ring, by us. */
   #first = 0;
+  #firstOfRing: number;
 
-  constructor(dir: string, segmentBytes: number) {
+  constructor(dir: string, { segmentBytes, cap }: LogLayout) {
     this.#dir = dir;
     this.#segmentBytes = segmentBytes;
+    this.#headBytes = cap?.headBytes ?? Infinity;
+    this.#tailBytes = cap?.tailBytes ?? Infinity;
+    this.#firstOfRing = this.#headBytes / segmentBytes;
   }
 
   /** Bytes written since the command began. */
@@ -26,14 +35,21 @@ export class SegmentWriter {
     return this.#end;
   }
 
+  /** More output takes no more room: what is too old makes way. */
+  get isRing(): boolean {
+    return this.#end >= this.#headBytes;
+  }
+
   /** Bytes on disk, as of the last `look`. */
   get heldBytes(): number {
-    return this.#end - Math.min(this.#end, this.#first * this.#segmentBytes);
+    const headEnd = Math.min(this.#end, this.#headBytes);
+    const ringStart = this.isRing ? this.#firstOfRing * this.#segmentBytes : this.#end;
+    return headEnd - Math.min(headEnd, this.#first * this.#segmentBytes) + this.#end - ringStart;
   }
 
   /** Sees which segments were deleted. */
   look(): void {
-    const last = Math.floor(this.#end / this.#segmentBytes);
+    const last = Math.floor(Math.min(this.#end, this.#headBytes) / this.#segmentBytes);
     while (this.#first < last && !existsSync(join(this.#dir, segmentName(this.#first)))) this.#first++;
   }
 
@@ -67,6 +83,17 @@ export class SegmentWriter {
   }
 
   #openSegment(): number {
-    return openSync(join(this.#dir, segmentName(Math.floor(this.#end / this.#segmentBytes))), 'a', 0o600);
+    const index = Math.floor(this.#end / this.#segmentBytes);
+    this.#shortenRing(index);
+    return openSync(join(this.#dir, segmentName(index)), 'a', 0o600);
+  }
+
+  /** Before the next one is made, so that a full disk gets its room. The last full one stays: it tells where the output ends. */
+  #shortenRing(next: number): void {
+    const tailStart = this.#end - this.#tailBytes;
+    while (this.#firstOfRing < next - 1 && (this.#firstOfRing + 1) * this.#segmentBytes <= tailStart) {
+      rmSync(join(this.#dir, segmentName(this.#firstOfRing)), { force: true });
+      this.#firstOfRing++;
+    }
   }
 }

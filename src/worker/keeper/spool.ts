@@ -59,12 +59,14 @@ export class Spool {
     const entry = this.#load(command);
     if (!entry) return undefined;
     const { claim, fence, finished } = entry;
-    const { start, end } = outputRange(join(this.dir, command), claim.segmentBytes);
-    entry.bytes = end - start;
+    const { cap } = claim;
+    const { start, end, heldFrom = cap?.headBytes ?? 0, heldBytes } = outputRange(join(this.dir, command), claim);
+    entry.bytes = heldBytes;
     const head = { command, session: claim.session, fence, outputStart: start, outputEnd: end };
-    if (!finished) return { ...head, state: 'running' };
+    const held = cap ? { ...head, cap: { ...cap, heldFrom } } : head;
+    if (!finished) return { ...held, state: 'running' };
     // Files may end earlier than they did if the machine lost its power.
-    return { ...head, state: 'finished', outputEnd: Math.min(finished.outputEnd, end), outcome: finished.outcome };
+    return { ...held, state: 'finished', outputEnd: Math.min(finished.outputEnd, end), outcome: finished.outcome };
   }
 
   list(): HeldCommand[] {
@@ -125,8 +127,7 @@ export class Spool {
       .filter((index) => (index + 1) * segmentBytes <= offset);
     // In order: the output's start is the first segment that is there.
     for (const index of below) await rm(join(dir, segmentName(index)), { force: true });
-    const { start, end } = outputRange(dir, segmentBytes);
-    entry.bytes = end - start;
+    entry.bytes = outputRange(dir, entry.claim).heldBytes;
     return below.length > 0;
   }
 

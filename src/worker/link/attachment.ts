@@ -199,7 +199,7 @@ export class Attachment {
 
   async #startCommand(session: string, fields: Fields<'command.start'>): Promise<void> {
     const { sessions, commands } = this.#parts;
-    const { command, fence, spec, leaseMs } = fields;
+    const { command, fence, spec, leaseMs, logMaxBytes } = fields;
     const seat = sessions.get(session);
     if (seat && fence < seat.fence) return this.#tellStale('command.start', session, fence);
     if (!seat || !this.#open.has(session))
@@ -213,7 +213,11 @@ export class Attachment {
       // The next link's inventory may have been told without it: its master decides anew.
       if (this.#isClosed) return;
       try {
-        await commands.start(command, raised, spec, leaseMs);
+        const bounds = {
+          ...(leaseMs !== undefined && { leaseMs }),
+          ...(logMaxBytes !== undefined && { logMaxBytes }),
+        };
+        await commands.start(command, raised, spec, bounds);
       } catch (error) {
         this.#parts.logger.error(`a command could not be started: ${errorText(error)}`, { command });
         held = await commands.find(command);

@@ -3,6 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { planSending } from '../../protocol/resume.ts';
+import type { LogHole } from '../../protocol/resume.ts';
 import type { Link } from '../../transport/link.ts';
 import type { HeldCommand, Keeper } from '../keeper/keeper.ts';
 import { ChunkCutter } from '../output/chunk-cutter.ts';
@@ -15,6 +16,7 @@ const GATHER_MS = 10;
 const RETRY_MS = 1_000;
 /** Chunks that are read and compressed while one is sent: as many as Node's pool has threads, so that none stands idle. */
 const AHEAD = 4;
+const NOTHING = new Uint8Array(0);
 
 export interface LogSenderOptions {
   readonly held: HeldCommand;
@@ -39,6 +41,8 @@ export class LogSender {
   readonly #session: string;
   /** All below is with the link. */
   #sent: number;
+  /** Output from there on is not read. */
+  #readTo = Infinity;
   /** Go back to there before the next chunk. */
   #rewindTo: number | undefined;
   #isEndTold = false;
@@ -57,7 +61,10 @@ export class LogSender {
     this.#sent = from;
     this.#rewindTo = from;
     this.#cutter = new ChunkCutter({
-      read: (offset, maxBytes) => keeper.read(held.command, offset, maxBytes),
+      read: async (offset, maxBytes) =>
+        offset < this.#readTo
+          ? await keeper.read(held.command, offset, Math.min(maxBytes, this.#readTo - offset))
+          : NOTHING,
       clock,
       from,
     });
@@ -114,8 +121,12 @@ export class LogSender {
     if (this.#rewindTo !== undefined) await this.#rewind();
     const held = await this.#look();
     if (!held) return this.stop();
-    const available = held.outputEnd - this.#sent;
+    const plan = planSending(held, this.#sent);
+    if (plan.hole) return await this.#sendHole(plan.hole);
+    const available = plan.to - this.#sent;
     if (available <= 0) return await this.#wait();
+    // What follows the head of a log with a limit is left alone until the command has ended.
+    this.#readTo = held.cap && this.#sent < held.cap.headBytes ? held.cap.headBytes : Infinity;
     if (held.state === 'running' && available < LIMITS.chunkBytes) await this.#gather();
     // Without room a chunk in memory would only wait there.
     if (this.#roomNow() === 0) await this.#wait();
@@ -135,20 +146,19 @@ export class LogSender {
   }
 
   async #rewind(): Promise<void> {
-    const held = await this.#options.keeper.find(this.#command);
     const to = this.#rewindTo;
-    if (!held || to === undefined) return;
+    if (to === undefined) return;
     this.#rewindTo = undefined;
-    const { hole, from } = planSending(held, to);
-    if (hole) {
-      this.#options.link.send('log.hole', this.#session, {
-        command: this.#command,
-        fence: this.#options.fence,
-        ...hole,
-      });
-    }
-    this.#sent = from;
-    await this.#cutter.rewind(from);
+    this.#sent = to;
+    await this.#cutter.rewind(to);
+  }
+
+  async #sendHole(hole: LogHole): Promise<void> {
+    const { link, fence } = this.#options;
+    if (this.#roomNow() === 0) return await this.#wait();
+    link.send('log.hole', this.#session, { command: this.#command, fence, ...hole });
+    this.#sent = hole.offset + hole.length;
+    await this.#cutter.rewind(this.#sent);
   }
 
   /** Waits for more output until it is a chunk's worth, the time is over, or the command ended. */

@@ -94,6 +94,16 @@ test.each<[string, unknown, string]>([
     builder('debian', { workers: ['sid'], steps: [sh('make', 'make', { timeout: '20 min' })] }),
     'builder "debian", step "make", timeout: "20 min" is no duration: write a time like',
   ],
+  [
+    'a limit of a log that is none',
+    builder('debian', { workers: ['sid'], logLimit: '100 MB', steps }),
+    'builder "debian", logLimit: "100 MB" is no limit of a log: write a size like',
+  ],
+  [
+    'a limit of a log that is too small',
+    builder('debian', { workers: ['sid'], steps: [sh('make', 'make', { logLimit: '1KB' })] }),
+    'builder "debian", step "make", logLimit: "1KB" is no limit of a log: write a size like',
+  ],
   ['a worker for a builder', worker('sid'), 'worker'],
   ['nothing for a builder', undefined, 'builder 1: this is no builder: use builder()'],
   [

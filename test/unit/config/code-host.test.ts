@@ -12,7 +12,9 @@ const runs = (calls: readonly StepCall[]): readonly unknown[] =>
 
 test('a shell step asks for its command with all that was given, and takes its result from the exit status', async () => {
   const { step } = await tryConfig(
-    configOf("sh('make', 'make -j4', { env: { A: 'b' }, cwd: 'sub', timeout: '5m', maxTime: '1h', killAfter: '3s' })"),
+    configOf(
+      "sh('make', 'make -j4', { env: { A: 'b' }, cwd: 'sub', timeout: '5m', maxTime: '1h', killAfter: '3s', logLimit: '2MB' })",
+    ),
   );
   const calls: StepCall[] = [];
   expect(await step(0, noting(calls))).toEqual({ result: 'success' });
@@ -28,6 +30,7 @@ test('a shell step asks for its command with all that was given, and takes its r
         silenceMs: 300_000,
         totalMs: 3_600_000,
         killAfterMs: 3_000,
+        logMaxBytes: 2_000_000,
       },
     },
   ]);
@@ -89,6 +92,7 @@ test.each([
     'name it otherwise',
   ],
   ['a time that is none', 'await ctx.run("a", { timeout: "5 min" });', 'write a time like'],
+  ['a limit that is none', 'await ctx.run("a", { logLimit: "2KB" });', 'write a size like'],
   ['a result that is none', 'return "good";', 'returned "good"; return nothing, or one of'],
   ['a value that is not JSON', 'await ctx.setProperty("x", () => 1);', 'JSON'],
   ['an empty command', 'await ctx.run([]);', 'empty command'],

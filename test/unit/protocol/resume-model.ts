@@ -1,27 +1,32 @@
 import { planSending, receiveChunk, reviewCommand } from '../../../src/protocol/resume.ts';
+import type { HeldOutput, LogCap, LogHole } from '../../../src/protocol/resume.ts';
 
 /** The byte that the process writes at an offset: unlike its neighbours, so that a byte in a wrong place shows. */
 export const byteAt = (offset: number): number => (offset * 167 + (offset >> 8) * 13) & 0xff;
 
 type ToMaster =
   | { readonly type: 'chunk'; readonly offset: number; readonly bytes: readonly number[] }
-  | { readonly type: 'hole'; readonly offset: number; readonly length: number }
+  | ({ readonly type: 'hole' } & LogHole)
   | { readonly type: 'finished'; readonly outputEnd: number };
 type ToWorker = { readonly type: 'ack' | 'want'; readonly offset: number };
 
 interface MasterDisk {
   readonly fence: number;
-  /** One entry a byte; a lost byte is `undefined`. */
-  readonly log: readonly (number | undefined)[];
+  /** One entry a byte, or why it is not there. */
+  readonly log: readonly (number | 'lost' | 'limit')[];
   readonly isFinished: boolean;
 }
 
 /** One command, its worker and its master, with disks that last and a line that does not. Every step is atomic. */
 export class ResumeModel {
-  worker = { start: 0, end: 0, durableEnd: 0, fence: 1, isFinished: false };
+  /** Bytes behind the head are held from `heldFrom` on. */
+  worker = { start: 0, end: 0, durableEnd: 0, heldFrom: 0, fence: 1, isFinished: false };
   master: MasterDisk = { fence: 1, log: [], isFinished: false };
   shortMarks: { readonly at: number; readonly bytes: number }[] = [];
   powerLosses = 0;
+  /** What the worker said was left out in all. */
+  toldLeftOut: number | undefined;
+  readonly #cap: LogCap | undefined;
   #backup: MasterDisk = this.master;
   #toMaster: ToMaster[] = [];
   #toWorker: ToWorker[] = [];
@@ -30,9 +35,17 @@ export class ResumeModel {
   #wantedAt: number | undefined;
   #toldOutputEnd: number | undefined;
 
+  constructor(cap?: LogCap) {
+    this.#cap = cap;
+  }
+
   /** The process writes; not after its end. */
   write(count: number): void {
-    if (!this.worker.isFinished) this.worker.end += count;
+    if (this.worker.isFinished) return;
+    this.worker.end += count;
+    // As the ring of segments does: what is behind the head and too old for the tail is gone at once.
+    const { headBytes = Infinity, tailBytes = 0 } = this.#cap ?? {};
+    this.worker.heldFrom = Math.max(headBytes, this.worker.end - tailBytes);
   }
 
   finish(): void {
@@ -43,13 +56,16 @@ export class ResumeModel {
     this.worker.durableEnd = this.worker.end;
   }
 
-  /** The worker sends up to `count` bytes as one chunk; and when all is sent, the end. */
+  /** The worker sends up to `count` bytes as one chunk, or a hole; and when all is sent, the end. */
   send(count: number): void {
-    const { start, end, isFinished } = this.worker;
-    if (this.#next < start) throw new Error(`asked to send ${this.#next}, but the worker holds from ${start}`);
-    if (this.#next < end) {
-      const length = Math.min(count, end - this.#next);
-      const bytes = Array.from({ length }, (_, i) => byteAt(this.#next + i));
+    const { end, isFinished } = this.worker;
+    const plan = planSending(this.#held(), this.#next);
+    if (plan.hole) {
+      this.#toMaster.push({ type: 'hole', ...plan.hole });
+      this.#next += plan.hole.length;
+    } else if (this.#next < plan.to) {
+      const length = Math.min(count, plan.to - this.#next);
+      const bytes = Array.from({ length }, (_, i) => this.#read(this.#next + i));
       this.#toMaster.push({ type: 'chunk', offset: this.#next, bytes });
       this.#next += length;
     }
@@ -72,7 +88,7 @@ export class ResumeModel {
     if (!message) return;
     for (let i = 0; i < (twice ? 2 : 1); i++) {
       if (message.type === 'want') this.#sendFrom(message.offset);
-      else this.worker.start = Math.max(this.worker.start, Math.min(message.offset, this.worker.end));
+      else this.#acknowledged(Math.min(message.offset, this.worker.end));
     }
   }
 
@@ -99,6 +115,8 @@ export class ResumeModel {
   losePower(): void {
     this.powerLosses += 1;
     this.worker.end = Math.max(this.worker.start, this.worker.durableEnd);
+    // Of the ring nothing is sure to be on the disk but what was synced, and that may have been dropped since.
+    this.worker.heldFrom = Math.min(this.worker.heldFrom, this.worker.end);
     this.worker.isFinished = true;
     this.reconnect();
   }
@@ -125,14 +143,33 @@ export class ResumeModel {
     return this.master.isFinished;
   }
 
+  #held(): HeldOutput {
+    const { start: outputStart, end: outputEnd, heldFrom, isFinished } = this.worker;
+    const held = { state: isFinished ? ('finished' as const) : ('running' as const), outputStart, outputEnd };
+    return this.#cap ? { ...held, cap: { ...this.#cap, heldFrom } } : held;
+  }
+
+  #read(offset: number): number {
+    const { start, end, heldFrom } = this.worker;
+    const isInHead = offset < (this.#cap?.headBytes ?? Infinity);
+    if (offset < (isInHead ? start : heldFrom) || offset >= end) {
+      throw new Error(`asked to send ${offset} of a log of which ${start} and ${heldFrom} to ${end} are held`);
+    }
+    return byteAt(offset);
+  }
+
+  #acknowledged(offset: number): void {
+    const { worker } = this;
+    worker.start = Math.max(worker.start, Math.min(offset, this.#cap?.headBytes ?? Infinity));
+    if (worker.isFinished) worker.heldFrom = Math.max(worker.heldFrom, offset);
+  }
+
   #review(): ReturnType<typeof reviewCommand> {
     const state = {
       command: 'c',
       session: 's',
       fence: this.worker.fence,
-      state: this.worker.isFinished ? ('finished' as const) : ('running' as const),
-      outputStart: this.worker.start,
-      outputEnd: this.worker.end,
+      ...this.#held(),
     };
     const stored = { isKnown: true, isFinished: false, fence: this.master.fence, storedEnd: this.master.log.length };
     const review = reviewCommand(stored, state);
@@ -142,9 +179,7 @@ export class ResumeModel {
   }
 
   #sendFrom(offset: number): void {
-    const plan = planSending({ outputStart: this.worker.start }, offset);
-    if (plan.hole) this.#toMaster.push({ type: 'hole', ...plan.hole });
-    this.#next = plan.from;
+    this.#next = offset;
   }
 
   #receive(message: ToMaster): void {
@@ -152,13 +187,16 @@ export class ResumeModel {
     if (message.type === 'finished') {
       this.#toldOutputEnd = message.outputEnd;
     } else {
-      const bytes: readonly (number | undefined)[] =
-        message.type === 'chunk' ? message.bytes : Array.from({ length: message.length }, () => undefined);
+      const bytes: MasterDisk['log'] =
+        message.type === 'chunk'
+          ? message.bytes
+          : Array.from({ length: message.length }, () => message.reason ?? 'lost');
       const storedEnd = this.master.log.length;
       const chunk = { offset: message.offset, length: bytes.length };
       const answer = receiveChunk({ storedEnd, wantedAt: this.#wantedAt }, chunk);
       if (answer.action === 'store') {
         this.master = { ...this.master, log: [...this.master.log, ...bytes] };
+        if (message.type === 'hole') this.toldLeftOut = message.leftOutBytes ?? this.toldLeftOut;
         this.#toWorker.push({ type: 'ack', offset: this.master.log.length });
       } else if (answer.action === 'known') {
         this.#toWorker.push({ type: 'ack', offset: answer.ack });

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CommandState } from '../../../src/protocol/messages.ts';
 import { planSending, receiveChunk, reviewCommand } from '../../../src/protocol/resume.ts';
+import type { HeldOutput, LogCap } from '../../../src/protocol/resume.ts';
 import { ResumeModel, byteAt } from './resume-model.ts';
 
 type Step = (model: ResumeModel) => void;
@@ -53,8 +54,8 @@ const disasters = [
   always(2, (model) => model.putBack()),
 ];
 
-function run(steps: readonly Step[]): ResumeModel {
-  const model = new ResumeModel();
+function run(steps: readonly Step[], cap?: LogCap): ResumeModel {
+  const model = new ResumeModel(cap);
   for (const step of steps) step(model);
   expect(model.settle()).toBe(true);
   return model;
@@ -78,7 +79,7 @@ describe('a log over a line that is cut at any moment', () => {
         const { master, worker, shortMarks, powerLosses } = run(steps);
         master.log.forEach((byte, offset) => {
           // A lost byte is one that the worker had been told to be stored, and dropped.
-          if (byte === undefined) expect(offset).toBeLessThan(worker.start);
+          if (typeof byte === 'string') expect(offset).toBeLessThan(worker.start);
           else expect(byte).toBe(byteAt(offset));
         });
         expect(master.log.length).toBeGreaterThanOrEqual(worker.end);
@@ -92,6 +93,63 @@ describe('a log over a line that is cut at any moment', () => {
       }),
       { seed: 12, numRuns: 500 },
     );
+  });
+});
+
+describe('a log with a limit over a line that is cut at any moment', () => {
+  const cap = fc.record({ headBytes: fc.integer({ min: 0, max: 400 }), tailBytes: fc.integer({ min: 0, max: 200 }) });
+
+  it('ends with its head and its tail, and the exact count of what was left out between', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(...usual), { maxLength: 200, size: 'max' }), cap, (steps, limit) => {
+        const { master, worker, shortMarks, toldLeftOut } = run(steps, limit);
+        const tailStart = Math.max(limit.headBytes, worker.end - limit.tailBytes);
+        const isLeftOut = (offset: number): boolean => offset >= limit.headBytes && offset < tailStart;
+        expect(master.log).toEqual(Array.from({ length: worker.end }, (_, i) => (isLeftOut(i) ? 'limit' : byteAt(i))));
+        const leftOut = Math.max(0, Math.min(tailStart, worker.end) - limit.headBytes);
+        expect(toldLeftOut ?? 0).toBe(leftOut);
+        expect(shortMarks).toEqual([]);
+      }),
+      { seed: 13, numRuns: 500 },
+    );
+  });
+
+  it('ends, with no byte in a wrong place, also over power losses and a database that went back', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(...usual, ...disasters), { maxLength: 200, size: 'max' }), cap, (steps, limit) => {
+        const { master, worker } = run(steps, limit);
+        master.log.forEach((byte, offset) => {
+          if (byte === 'limit') expect(offset).toBeGreaterThanOrEqual(limit.headBytes);
+          else if (typeof byte === 'number') expect(byte).toBe(byteAt(offset));
+        });
+        expect(master.log.length).toBeGreaterThanOrEqual(worker.end);
+      }),
+      { seed: 14, numRuns: 500 },
+    );
+  });
+
+  it('tells of the limit as soon as it is sure that something is left out, the same each time', () => {
+    const held = (outputEnd: number, state: 'running' | 'finished' = 'running', outputStart = 0): HeldOutput => ({
+      state,
+      outputStart,
+      outputEnd,
+      cap: { headBytes: 100, tailBytes: 50, heldFrom: Math.max(100, outputEnd - 50) },
+    });
+    const notice = { hole: { offset: 100, length: 1, reason: 'limit', keepsBytes: 50 } };
+    expect(planSending(held(300), 10)).toEqual({ to: 100 });
+    expect(planSending(held(151), 100)).toEqual({ to: 100 });
+    expect(planSending(held(152), 100)).toEqual(notice);
+    expect(planSending(held(900, 'finished'), 100)).toEqual(notice);
+    expect(planSending(held(900), 101)).toEqual({ to: 101 });
+    const rest = (offset: number, length: number, leftOutBytes: number): unknown => ({
+      hole: { offset, length, reason: 'limit', leftOutBytes },
+    });
+    expect(planSending(held(900, 'finished'), 101)).toEqual(rest(101, 749, 750));
+    expect(planSending(held(151, 'finished'), 100)).toEqual(rest(100, 1, 1));
+    expect(planSending(held(150, 'finished'), 100)).toEqual({ to: 150 });
+    expect(planSending(held(900, 'finished'), 850)).toEqual({ to: 900 });
+    const lost = { hole: { offset: 10, length: 90, reason: 'lost' } };
+    expect(planSending(held(900, 'finished', 100), 10)).toEqual(lost);
   });
 });
 
@@ -140,8 +198,9 @@ describe('one chunk', () => {
   });
 
   it('is preceded by a hole when the worker does not hold what is asked', () => {
-    expect(planSending({ outputStart: 10 }, 4)).toEqual({ hole: { offset: 4, length: 6 }, from: 10 });
-    expect(planSending({ outputStart: 10 }, 10)).toEqual({ from: 10 });
-    expect(planSending({ outputStart: 10 }, 99)).toEqual({ from: 99 });
+    const held = { state: 'running', outputStart: 10, outputEnd: 50 } as const;
+    expect(planSending(held, 4)).toEqual({ hole: { offset: 4, length: 6, reason: 'lost' } });
+    expect(planSending(held, 10)).toEqual({ to: 50 });
+    expect(planSending(held, 99)).toEqual({ to: 99 });
   });
 });

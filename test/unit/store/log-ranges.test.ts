@@ -27,7 +27,7 @@ const part = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      kind: fc.constant('hole' as const),
+      kind: fc.constantFrom('hole' as const, 'cut' as const),
       length: fc.integer({ min: 1, max: 400_000 }),
       seal: fc.boolean(),
     }),
@@ -49,12 +49,22 @@ it('gives any range of a log as it was, wherever its parts lie', async () => {
     fc.asyncProperty(scenario, async ({ parts, seed, ranges }) => {
       const log = await emptyLog(store, `ranges-${made++}`);
       // What a reader sees of [from, to), byte by byte where bytes are, and the holes with their borders.
-      const spans: { readonly offset: number; readonly length: number; readonly bytes?: Uint8Array }[] = [];
+      const spans: Span[] = [];
       let length = 0;
       for (const { kind, length: size, seal } of parts) {
-        const bytes = kind === 'hole' ? undefined : noise(size, seed + length);
-        await store.logs.append(log.id, bytes ? chunkOf(bytes, length, kind as 'raw' | 'gzip') : hole(length, size));
-        spans.push(bytes ? { offset: length, length: size, bytes } : { offset: length, length: size });
+        const span = { offset: length, length: size };
+        if (kind === 'hole') {
+          await store.logs.append(log.id, hole(length, size));
+          spans.push(span);
+        } else if (kind === 'cut') {
+          const text = Buffer.from(`[${size} left out]\n`);
+          await store.logs.append(log.id, { ...hole(length, size), codec: 'cut', body: text });
+          spans.push({ ...span, text });
+        } else {
+          const bytes = noise(size, seed + length);
+          await store.logs.append(log.id, chunkOf(bytes, length, kind));
+          spans.push({ ...span, bytes });
+        }
         length += size;
         if (seal) await sealed(temp, log.id, length);
       }
@@ -70,17 +80,22 @@ it('gives any range of a log as it was, wherever its parts lie', async () => {
   );
 }, 300_000);
 
-function expected(
-  spans: readonly { readonly offset: number; readonly length: number; readonly bytes?: Uint8Array }[],
-  from: number,
-  to: number,
-): Buffer {
+/** With `bytes` stored, with `text` cut, without either a hole. */
+interface Span {
+  readonly offset: number;
+  readonly length: number;
+  readonly bytes?: Uint8Array;
+  readonly text?: Uint8Array;
+}
+
+function expected(spans: readonly Span[], from: number, to: number): Buffer {
   const pieces: Uint8Array[] = [];
-  for (const { offset, length, bytes } of spans) {
+  for (const { offset, length, bytes, text } of spans) {
     const start = Math.max(from, offset);
     const end = Math.min(to, offset + length);
     if (start >= end) continue;
     if (bytes) pieces.push(bytes.subarray(start - offset, end - offset));
+    else if (text) pieces.push(text);
     else
       pieces.push(Buffer.from(`\n[trunkline: ${end - start} bytes were lost here: the worker no longer held them]\n`));
   }

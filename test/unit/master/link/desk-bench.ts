@@ -7,6 +7,7 @@ import type { CommandOrder } from '../../../../src/master/link/desk.ts';
 import { openWorkerDesk } from '../../../../src/master/link/worker-desk.ts';
 import type { OpenWorkerDesk } from '../../../../src/master/link/worker-desk.ts';
 import type { Build } from '../../../../src/model/build.ts';
+import type { Json } from '../../../../src/model/json.ts';
 import type { Log } from '../../../../src/model/log.ts';
 import type { Seat } from '../../../../src/model/worker.ts';
 import { CreditPool } from '../../../../src/protocol/credit.ts';
@@ -55,11 +56,12 @@ export class DeskBench {
   async order(
     spec: CommandSpec = { kind: 'run', shell: 'true' },
     file?: string,
+    call: Json = {},
   ): Promise<CommandOrder & { readonly log: Log }> {
     const key = String(++this.#calls);
     const command = `${this.build.uid}.0.${key}`;
     const log = await this.store.commands.start(
-      { id: command, buildId: this.build.id, step: 0, key, kind: spec.kind, call: {} },
+      { id: command, buildId: this.build.id, step: 0, key, kind: spec.kind, call },
       { name: `log-${key}` },
     );
     return { command, seat: this.seat, spec, logId: log!.id, log: log!, ...(file === undefined ? {} : { file }) };
