@@ -1,6 +1,7 @@
 /** What a configuration file imports. */
 export { builder, defineMaster, force, git, project, worker } from './config/define.ts';
 export { checkout } from './config/steps/checkout.ts';
+export { reboot } from './config/steps/reboot.ts';
 export { sh } from './config/steps/sh.ts';
 export { step } from './config/steps/step.ts';
 export type { CheckoutOptions } from './config/steps/checkout.ts';
@@ -8,6 +9,7 @@ export type { StepOptions } from './config/steps/step.ts';
 export type { BuildFacts } from './config/code-host.ts';
 export type {
   Duration,
+  RebootOptions,
   RunOptions,
   RunResult,
   Size,

@@ -6,6 +6,8 @@ import type { Json } from '../model/json.ts';
  * | kind          | who does it | `ok`          | remarks                                                                   |
  * |---------------|-------------|---------------|---------------------------------------------------------------------------|
  * | `run`         | worker      | `RunAnswer`   | also for a command that failed, timed out, or was refused                 |
+ * | `boot`        | master      | text          | names the boot of the worker's machine; waits for a worker that is away   |
+ * | `reboot`      | worker      | `null`        | once the worker is back on another boot than `bootId`; see below          |
  * | `mkdir`       | worker      | `FileAnswer`  | parents too; one that is there is no error                                |
  * | `remove`      | worker      | `FileAnswer`  | whole trees; one that is not there is no error                            |
  * | `put`         | worker      | `FileAnswer`  | master → worker                                                           |
@@ -16,12 +18,15 @@ import type { Json } from '../model/json.ts';
  * | `once`        | master      | `OnceAnswer`  | see below                                                                 |
  * | `once.done`   | master      | `null`        | has the key of its `once` and finishes that record; no record of its own  |
  *
- * Each call but `once.done` has a record of its own; a finished record is answered from, a started `run`, `put` or `get` is
- * re-attached, any other is done again.
+ * Each call but `once.done` has a record of its own; a finished record is answered from, a started `run`, `reboot`, `put`
+ * or `get` is re-attached, any other is done again.
  *
  * A file operation that the worker refused is answered `{ error: message }`: it is thrown in the step's function, and ends
  * the step as a failure when the function lets it pass. An outcome `unknown` is answered with `{ end: exception }`, a command
  * that was interrupted because the build is stopped with `{ end: cancelled }`.
+ *
+ * `reboot` runs a command that restarts the machine. It is answered `{ error: message }` when the command failed, and with
+ * `{ end: exception }` when the worker was not back on another boot in time, counted afresh by a restarted master.
  *
  * `once`: no record → make one (started), answer `{ isDone: false }`: the thread runs the function, then sends `once.done`.
  * A finished record → its answer: `{ isDone: true, value }`, or `{ error }` when the function threw. A started record (a
@@ -29,6 +34,8 @@ import type { Json } from '../model/json.ts';
  */
 export type KnownCall =
   | { readonly kind: 'run'; readonly args: RunArgs }
+  | { readonly kind: 'boot'; readonly args: NoArgs }
+  | { readonly kind: 'reboot'; readonly args: RebootArgs }
   | { readonly kind: 'mkdir'; readonly args: PathArgs }
   | { readonly kind: 'remove'; readonly args: PathArgs }
   | { readonly kind: 'put'; readonly args: PutArgs }
@@ -59,6 +66,12 @@ export type RunArgs = {
   readonly logMaxBytes?: number;
   /** So many of the last bytes of its output are wanted in the answer. */
   readonly capture?: number;
+};
+
+export type RebootArgs = RunArgs & {
+  /** The boot that is to end: the command is started on no other. */
+  readonly bootId: string;
+  readonly withinMs: number;
 };
 
 export type RunAnswer = {

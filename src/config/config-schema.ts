@@ -22,7 +22,7 @@ const NO = {
   project: 'this is no project: use project()',
   git: 'this is no source: use git()',
   builder: 'this is no builder: use builder()',
-  step: 'this is no step: use sh(), checkout() or step()',
+  step: 'this is no step: use sh(), checkout(), reboot() or step()',
   force: 'this is no scheduler: use force()',
 } as const;
 
@@ -68,6 +68,7 @@ const step = z.strictObject(
         maxTime: duration.optional(),
         killAfter: duration.optional(),
         logLimit: logLimit.optional(),
+        within: duration.optional(),
       })
       .optional(),
   },

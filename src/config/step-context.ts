@@ -29,6 +29,11 @@ export interface RunOptions {
   readonly capture?: number;
 }
 
+export interface RebootOptions extends Pick<RunOptions, 'cwd' | 'env' | 'log'> {
+  /** The machine has to be back after so long; default `10m`. */
+  readonly within?: Duration;
+}
+
 /** How a command ended. A command that fails does not throw. */
 export interface RunResult {
   /** It ran to its end and exited with 0. */
@@ -59,6 +64,11 @@ export interface StepContext {
   readonly build: BuildFacts;
   /** Runs a command on the worker: text for `/bin/sh -c`, or a program with its arguments. */
   run(command: string | readonly string[], options?: RunOptions): Promise<RunResult>;
+  /**
+   * Runs a command that restarts the worker's machine, and resolves when the worker is back on another boot; what the command
+   * ends like is then of no matter. If the command fails the step fails, if the machine is not back in time it is an exception.
+   */
+  reboot(command: string | readonly string[], options?: RebootOptions): Promise<void>;
   /** Makes a folder on the worker, with its parents. */
   mkdir(path: string): Promise<void>;
   /** Removes a file or a tree on the worker. */

@@ -60,6 +60,7 @@ export interface StepConfig {
     readonly maxTime?: Duration | undefined;
     readonly killAfter?: Duration | undefined;
     readonly logLimit?: Size | undefined;
+    readonly within?: Duration | undefined;
     readonly [key: string]: unknown;
   };
 }

@@ -152,7 +152,7 @@ async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOptions): 
     version: (version ?? 'unknown').slice(0, MAX_LINE),
     worker: dir.name,
     installId: dir.installId,
-    bootId: await readBootId(),
+    bootId: readBootId(),
     processId: ulid(clock.now()),
     capabilities: ['files', 'lease'],
     host: (facts['hostname'] ?? 'unknown').slice(0, MAX_LINE),

@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { BuildView } from '../../src/master/operator.ts';
+import type { BuildView, WorkerView } from '../../src/master/operator.ts';
 import { run, runOk } from './run.ts';
 import type { Ran, RunOptions } from './run.ts';
+import { until } from './until.ts';
 
 /** The program that a person calls. */
 export const PROGRAM = resolve(
@@ -30,13 +31,22 @@ export interface Daemon {
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** What a daemon is started with. */
+export interface Launch {
+  /** Another program than the built one. */
+  readonly program?: string;
+  /** Words before it: a command that becomes it. */
+  readonly within?: readonly string[];
+}
+
 /** Starts `trunkline ARGS` and waits for its ready line; fails with its own words when it ends before. */
 export async function startDaemon(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  program = PROGRAM,
+  { program = PROGRAM, within = [] }: Launch = {},
 ): Promise<Daemon> {
-  const child = spawn(process.execPath, [program, ...args], {
+  const [file = '', ...words] = [...within, process.execPath, program, ...args];
+  const child = spawn(file, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
@@ -125,11 +135,11 @@ export class Farm {
     await writeFile(join(this.masterDir, 'trunkline.config.ts'), text);
   }
 
-  async startMaster(env: Readonly<Record<string, string>> = {}, program?: string): Promise<Daemon> {
+  async startMaster(env: Readonly<Record<string, string>> = {}, launch?: Launch): Promise<Daemon> {
     const args = ['master', 'start', this.masterDir];
     // A restarted master must be found where its workers look for it.
     if (this.#port > 0) args.push('--listen', `127.0.0.1:${this.#port}`);
-    const daemon = await startDaemon(args, env, program);
+    const daemon = await startDaemon(args, env, launch);
     this.#daemons.set('master', daemon);
     this.#port = Number(/:(\d+)\b/.exec(daemon.ready)?.[1]);
     if (!this.#port) throw new Error(`no port in "${daemon.ready}"`);
@@ -169,8 +179,8 @@ export class Farm {
     if (added.status !== 0) throw new Error(`worker add failed: ${added.stderr}`);
   }
 
-  async startWorker(name: string, env: Readonly<Record<string, string>> = {}): Promise<Daemon> {
-    const daemon = await startDaemon(['worker', 'start', this.workerDir(name)], env);
+  async startWorker(name: string, env: Readonly<Record<string, string>> = {}, launch?: Launch): Promise<Daemon> {
+    const daemon = await startDaemon(['worker', 'start', this.workerDir(name)], env, launch);
     this.#daemons.set(name, daemon);
     return daemon;
   }
@@ -215,6 +225,14 @@ export class Farm {
 
   async list(): Promise<readonly BuildView[]> {
     return parse(await this.ssh(['builds', '--json'])) as readonly BuildView[];
+  }
+
+  /** Waits until the master has this worker so; what it tells of it then. */
+  async workerIs(name: string, state: WorkerView['state']): Promise<WorkerView> {
+    return await until(`worker ${name} is ${state}`, async () => {
+      const list = parse(await this.ssh(['workers', '--json'])) as readonly WorkerView[];
+      return list.find((worker) => worker.name === name && worker.state === state);
+    });
   }
 
   /** A step's whole log. */

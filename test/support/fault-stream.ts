@@ -7,6 +7,8 @@ export interface FaultStream {
   /** Nothing passes until `flow`; the sockets stay open and say nothing, as those of a half-open connection. */
   stall(): void;
   flow(): void;
+  /** Of the connections that are there nothing passes ever again, their sockets stay open; new ones are let through. */
+  abandon(): void;
   /** Ends all connections abruptly. */
   cut(): void;
   /** Cuts, once, as soon as so many more bytes have passed towards the port, or back. */
@@ -24,6 +26,7 @@ export interface FaultStream {
  */
 export async function faultStream(targetPort: number, localAddress = '127.0.0.1'): Promise<FaultStream> {
   const sockets = new Set<Socket>();
+  const abandoned = new Set<Socket>();
   let isStalled = false;
   let connections = 0;
   const left = { there: Infinity, back: Infinity };
@@ -51,10 +54,12 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
           to.write(part, cut);
         }
       });
-      from.on('end', () => to.end());
+      from.on('end', () => {
+        if (!abandoned.has(from)) to.end();
+      });
       from.on('close', () => {
         sockets.delete(from);
-        to.destroy();
+        if (!abandoned.has(from)) to.destroy();
       });
       if (isStalled) from.pause();
     }
@@ -70,6 +75,11 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
       isStalled = false;
       for (const socket of sockets) socket.resume();
     },
+    abandon() {
+      for (const socket of sockets) socket.pause();
+      for (const socket of sockets) abandoned.add(socket);
+      sockets.clear();
+    },
     cut,
     cutAfter(bytes, direction = 'there') {
       left[direction] = bytes;
@@ -79,6 +89,7 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       cut();
+      for (const socket of abandoned) socket.destroy();
       await closed;
     },
   };

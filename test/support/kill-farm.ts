@@ -126,7 +126,7 @@ export class KillFarm {
   }
 
   async #startMaster(): Promise<void> {
-    this.#master = await this.farm.startMaster({ KILL_MASTER: this.#file('master') }, MASTER);
+    this.#master = await this.farm.startMaster({ KILL_MASTER: this.#file('master') }, { program: MASTER });
   }
 
   async #startWorker(): Promise<void> {

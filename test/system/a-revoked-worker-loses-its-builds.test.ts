@@ -38,7 +38,7 @@ export default defineMaster({
 afterAll(() => farm.close());
 
 async function startMaster(): Promise<void> {
-  master = await farm.startMaster({ KILL_MASTER: join(farm.dir, 'kill') }, KILLED_MASTER);
+  master = await farm.startMaster({ KILL_MASTER: join(farm.dir, 'kill') }, { program: KILLED_MASTER });
 }
 
 /** As `farm.addWorker`, but its key is put into the folder. */

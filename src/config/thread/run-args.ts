@@ -1,10 +1,11 @@
 import { isName, NAME_RULE } from '../../model/names.ts';
-import type { RunAnswer, RunArgs } from '../calls.ts';
+import type { RebootArgs, RunAnswer, RunArgs } from '../calls.ts';
 import { parseDuration, showDuration } from '../duration.ts';
 import { parseLogLimit } from '../log-limit.ts';
-import type { RunOptions, RunResult, Size } from '../step-context.ts';
+import type { RebootOptions, RunOptions, RunResult, Size } from '../step-context.ts';
 
 const DEFAULT_SILENCE = '20m';
+const DEFAULT_REBOOT = '10m';
 /** Limits of the wire (`docs/protocol.md`), told where the mistake is made. */
 const COMMAND_CHARACTERS = 100_000;
 const COMMAND_WORDS = 1_000;
@@ -49,6 +50,21 @@ export function runArgs(
     ...(logLimit !== undefined && { logMaxBytes: parseLogLimit(logLimit) }),
     ...(capture !== undefined && { capture }),
   };
+}
+
+/** The same for `ctx.reboot`; its command may be silent, as its time is limited anyway. */
+export function rebootArgs(
+  command: string | readonly string[],
+  { within = DEFAULT_REBOOT, cwd, env, log }: RebootOptions,
+  given: BuilderDefaults & { readonly log: string },
+): Omit<RebootArgs, 'bootId'> {
+  const options = {
+    timeout: null,
+    ...(cwd !== undefined && { cwd }),
+    ...(env !== undefined && { env }),
+    ...(log !== undefined && { log }),
+  };
+  return { ...runArgs(command, options, given), withinMs: parseDuration(within) };
 }
 
 function checkCommand(command: string | readonly string[]): void {

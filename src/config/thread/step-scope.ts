@@ -1,10 +1,11 @@
 import type { Json } from '../../model/json.ts';
 import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer } from '../calls.ts';
-import type { RunOptions, RunResult, StepContext } from '../step-context.ts';
+import type { RebootOptions, RunOptions, RunResult, StepContext } from '../step-context.ts';
 import type { BuildFacts } from '../code-host.ts';
 import { toJson } from './open-run.ts';
 import type { OpenRun } from './open-run.ts';
-import { runArgs, runResult } from './run-args.ts';
+import { rebootArgs, runArgs, runResult } from './run-args.ts';
+import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
 
 const BRANCH = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
@@ -44,15 +45,22 @@ export class StepScope implements StepContext {
   }
 
   async run(command: string | readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    const n = this.#commands + 1;
-    const given = { ...this.#run.given, log: `stdio${this.#logPrefix}${n > 1 ? `-${n}` : ''}` };
-    const args = runArgs(command, options, given);
+    const args = runArgs(command, options, this.#given());
     const answer = await this.#call('run', () => {
-      this.#run.takeLog(args.log);
-      this.#commands = n;
+      this.#takeLog(args.log);
       return { kind: 'run', args };
     });
     return runResult(args, answer as RunAnswer);
+  }
+
+  async reboot(command: string | readonly string[], options: RebootOptions = {}): Promise<void> {
+    const args = rebootArgs(command, options, this.#given());
+    await this.#exclusively('reboot', async (key) => {
+      this.#takeLog(args.log);
+      // Known before the command is recorded: a master that is killed after it must not take the old boot for the new one.
+      const bootId = (await this.#run.call(`${key}.boot`, { kind: 'boot', args: {} })) as string;
+      await this.#run.call(key, { kind: 'reboot', args: { ...args, bootId } });
+    });
   }
 
   async mkdir(path: string): Promise<void> {
@@ -154,6 +162,17 @@ export class StepScope implements StepContext {
 
   fail(message: string): never {
     throw new StepFailure(message);
+  }
+
+  /** What the next command has if it is not told otherwise. */
+  #given(): BuilderDefaults & { readonly log: string } {
+    const n = this.#commands + 1;
+    return { ...this.#run.given, log: `stdio${this.#logPrefix}${n > 1 ? `-${n}` : ''}` };
+  }
+
+  #takeLog(name: string): void {
+    this.#run.takeLog(name);
+    this.#commands += 1;
   }
 
   #call(what: string, make: () => KnownCall): Promise<Json> {

@@ -3,9 +3,12 @@ import type { StepAnswer } from '../../config/code-host.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 import { exception } from './journal.ts';
 
-/** What the step's function is told of a process. `captured`: the tail of its output, when it was wanted. */
-export function runAnswer(outcome: Outcome, captured: string | undefined): StepAnswer {
-  const { status, exitCode, signal, ended, message, startedAtMs, endedAtMs } = outcome;
+/** What the step's function is told of a process of a worker. `captured`: the tail of its output, when it was wanted. */
+export function runAnswer(outcome: Outcome, captured: string | undefined, worker: string): StepAnswer {
+  const { status, exitCode, signal, ended, message, facts, startedAtMs, endedAtMs } = outcome;
+  if (status === 'unknown' && facts?.['lostBy'] === 'reboot') {
+    return exception(`the machine of worker ${worker} was restarted while the command ran: how far it came is unknown`);
+  }
   if (status === 'unknown') return unknown(message);
   const answer: RunAnswer = {
     // A worker answers a run with `done` only when it is not ours: it ran, and no more is known.

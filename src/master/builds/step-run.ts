@@ -15,6 +15,7 @@ import { captureLost, fileAnswer, runAnswer } from './answer-of.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { Journal, commandId } from './journal.ts';
 import type { Performed } from './journal.ts';
+import { rebootMachine, untilBooted } from './reboot.ts';
 import { readTail, writeLine } from './step-log.ts';
 import { workerCommand } from './worker-command.ts';
 import type { MasterFolders, WorkerCall } from './worker-command.ts';
@@ -70,6 +71,8 @@ export class StepRun {
   readonly #inherited: Set<string>;
   /** Aborts the wait for the worker. */
   readonly #waits = new AbortController();
+  /** Aborts the wait for what is no command, when the step is stopped or over. */
+  readonly #asides = new AbortController();
   /** Aborts the function. */
   readonly #function = new AbortController();
   #forced: ForcedEnd | undefined;
@@ -113,7 +116,10 @@ export class StepRun {
         );
     this.#isOver = true;
     // Branches may have been left behind by one that failed: the step is not over while they run.
-    if (!this.#isDetached && !this.#failure) this.#interruptAll(this.#end()?.summary ?? '');
+    if (!this.#isDetached && !this.#failure) {
+      this.#asides.abort();
+      this.#interruptAll(this.#end()?.summary ?? '');
+    }
     await this.#journal.settled();
     this.#cancelLimit?.();
     this.#journal.close();
@@ -128,6 +134,7 @@ export class StepRun {
   /** Ends it in bounded time, with this result. */
   interrupt(end: ForcedEnd): void {
     this.#forced ??= end;
+    this.#asides.abort();
     if (!this.#options.tools.desk.connected().has(this.#options.build.worker)) return this.#abandon();
     const { summary } = this.#forced;
     if (this.#commands.size === 0 && this.#inherited.size === 0) this.#function.abort(new Error(summary));
@@ -211,6 +218,13 @@ export class StepRun {
           call.key,
           this.#journal.answer(call, attempt, (id, fresh) => this.#run(call, id, fresh), call.args.log),
         );
+      case 'boot':
+        return await this.#journal.answer(call, attempt, () => this.#boot());
+      case 'reboot':
+        return await this.#forgetting(
+          call.key,
+          this.#journal.answer(call, attempt, (id, fresh) => this.#reboot(call, id, fresh), call.args.log),
+        );
       case 'setProperty':
         return await this.#journal.answer(call, attempt, () => this.#setProperty(call.args));
       case 'now':
@@ -245,25 +259,72 @@ export class StepRun {
   }
 
   async #run(call: Extract<WorkerCall, { readonly kind: 'run' }>, id: string, fresh: Fresh): Promise<Performed> {
+    const { capture } = call.args;
+    return await this.#logged(id, fresh, async (log) => {
+      const outcome = await this.#onWorker(call, id, fresh, { logId: log?.id });
+      if (!('status' in outcome)) return outcome;
+      await this.#tellRefusal(outcome, log);
+      const { tools, build } = this.#options;
+      const isWanted = log && capture !== undefined && outcome.cut !== 'lost';
+      const captured = isWanted ? await readTail(tools.store.logs, log.id, capture, outcome.markBytes) : undefined;
+      const lost = capture === undefined ? undefined : captureLost(outcome);
+      return this.#cancelled(outcome) ?? lost ?? runAnswer(outcome, captured, build.worker);
+    });
+  }
+
+  /** Names the boot that a `reboot` is to end. */
+  async #boot(): Promise<Performed> {
+    const { tools, build } = this.#options;
+    const answer = await this.#unlessEnded(async (signal) => ({
+      ok: await untilBooted(tools.desk, build.worker, undefined, signal),
+    }));
+    return { answer };
+  }
+
+  async #reboot(call: Extract<StepCall, { readonly kind: 'reboot' }>, id: string, fresh: Fresh): Promise<Performed> {
+    const { tools, build } = this.#options;
+    const { desk, clock } = tools;
+    const { args } = call;
+    return await this.#logged(id, fresh, (log) => {
+      const run = async (limit: AbortSignal): Promise<Outcome | StepAnswer> => {
+        const signal = AbortSignal.any([this.#waits.signal, limit]);
+        const order = { logId: log?.id, bootId: args.bootId, signal };
+        const outcome = await this.#onWorker({ kind: 'run', args }, id, fresh, order);
+        if (!('status' in outcome)) return outcome;
+        await this.#tellRefusal(outcome, log);
+        return this.#cancelled(outcome) ?? outcome;
+      };
+      return this.#unlessEnded((signal) => rebootMachine({ desk, clock, worker: build.worker, args, run, signal }));
+    });
+  }
+
+  /** Waits for what is no command of the worker's, and so not ended by an interrupt. */
+  async #unlessEnded(wait: (signal: AbortSignal) => Promise<StepAnswer>): Promise<StepAnswer> {
+    try {
+      return await wait(AbortSignal.any([this.#waits.signal, this.#asides.signal]));
+    } catch (error) {
+      const end = this.#end();
+      if (this.#waits.signal.aborted || !end) throw error;
+      return { end };
+    }
+  }
+
+  /** Does what fills the call's log, which is complete with its answer. */
+  async #logged(id: string, fresh: Fresh, work: (log: Log | undefined) => Promise<StepAnswer>): Promise<Performed> {
     const { store, clock } = this.#options.tools;
     const log = fresh ? fresh.log : await store.logs.findByCommand(id);
-    const outcome = await this.#onWorker(call, id, fresh, log?.id);
-    const also = log && (() => store.logs.complete(log.id, clock.now()));
-    if (!('status' in outcome)) return { answer: outcome, ...(also && { also }) };
-    if (log && outcome.status === 'refused') {
-      const message = `trunkline: ${outcome.message ?? 'the worker refused the command'}`;
-      await writeLine(store.logs, log.id, message, clock.now());
-    }
-    const { capture } = call.args;
-    const isWanted = log && capture !== undefined && outcome.cut !== 'lost';
-    const captured = isWanted ? await readTail(store.logs, log.id, capture, outcome.markBytes) : undefined;
-    const lost = capture === undefined ? undefined : captureLost(outcome);
-    const answer = this.#cancelled(outcome) ?? lost ?? runAnswer(outcome, captured);
-    return { answer, ...(also && { also }) };
+    const answer = await work(log);
+    return { answer, ...(log && { also: () => store.logs.complete(log.id, clock.now()) }) };
+  }
+
+  async #tellRefusal({ status, message }: Outcome, log: Log | undefined): Promise<void> {
+    if (!log || status !== 'refused') return;
+    const { store, clock } = this.#options.tools;
+    await writeLine(store.logs, log.id, `trunkline: ${message ?? 'the worker refused the command'}`, clock.now());
   }
 
   async #file(call: Exclude<WorkerCall, { readonly kind: 'run' }>, id: string, fresh: Fresh): Promise<Performed> {
-    const outcome = await this.#onWorker(call, id, fresh, undefined);
+    const outcome = await this.#onWorker(call, id, fresh);
     if (!('status' in outcome)) return { answer: outcome };
     return { answer: this.#cancelled(outcome) ?? fileAnswer(call.kind, call.args.path, outcome) };
   }
@@ -277,9 +338,10 @@ export class StepRun {
     call: WorkerCall,
     id: string,
     fresh: Fresh,
-    logId: number | undefined,
+    order: { readonly logId?: number | undefined; readonly bootId?: string; readonly signal?: AbortSignal } = {},
   ): Promise<Outcome | StepAnswer> {
     const { tools, seat } = this.#options;
+    const { logId, bootId, signal = this.#waits.signal } = order;
     // Let go of while its record was made: that is left as it is, for the next run of this step.
     if (this.#isDetached || this.#failure) this.#waits.signal.throwIfAborted();
     const end = this.#end();
@@ -303,9 +365,10 @@ export class StepRun {
           spec,
           ...(logId !== undefined && { logId }),
           ...(logMaxBytes !== undefined && { logMaxBytes }),
+          ...(bootId !== undefined && { bootId }),
           ...(file !== undefined && { file }),
         },
-        this.#waits.signal,
+        signal,
       );
       const endNow = this.#end();
       if (endNow) this.#interruptAll(endNow.summary);
@@ -326,7 +389,7 @@ export class StepRun {
   }
 }
 
-const ON_WORKER: readonly string[] = ['run', 'mkdir', 'remove', 'put', 'get'];
+const ON_WORKER: readonly string[] = ['run', 'reboot', 'mkdir', 'remove', 'put', 'get'];
 
 export function isUnfinishedOnWorker(record: CommandRecord): boolean {
   return record.state === 'started' && ON_WORKER.includes(record.kind);

@@ -13,7 +13,7 @@ import type { CommandBoard } from './command-board.ts';
 import type { CommandPost } from './command-post.ts';
 import { InventoryReview } from './inventory-review.ts';
 import type { Continued } from './inventory-review.ts';
-import { interruptedBeforeStart, lostByWorker, sessionRefused } from './outcomes.ts';
+import { interruptedBeforeStart, lostByWorker, restartedBeforeStart, sessionRefused } from './outcomes.ts';
 
 export interface AttachmentOptions {
   readonly store: Store;
@@ -78,6 +78,8 @@ export class Attachment {
     if (!post.isHeld && !post.isStartSent) {
       if (post.seenBy !== undefined) return post.finish(lostByWorker(post, hello, clock.now()), 0);
       if (interrupt !== undefined) return post.finish(interruptedBeforeStart(interrupt, clock.now()), 0);
+      const isOtherBoot = order?.bootId !== undefined && order.bootId !== hello.bootId;
+      if (isOtherBoot) return post.finish(restartedBeforeStart(clock.now()), 0);
     }
     const fence = this.openSession(order ? board.openSeat(order.seat) : board.seat(session));
     if (fence === undefined) return;

@@ -12,6 +12,8 @@ export interface CommandOrder {
   readonly logId?: number;
   /** So much of its output is kept; absent: `LIMITS.logBytes`. */
   readonly logMaxBytes?: number;
+  /** Start it on this boot of the worker's machine only; on another it is refused unstarted. */
+  readonly bootId?: string;
   /** put: the file to send. get: where the file is put when all of it is there. On the master's disk. */
   readonly file?: string;
 }
@@ -23,6 +25,8 @@ export interface CommandOrder {
 export interface WorkerDesk {
   /** Names of the workers that are attached now. */
   connected(): ReadonlySet<string>;
+  /** The boot of the machine of a worker that is attached now. */
+  bootId(worker: string): string | undefined;
   /** A worker came or went. */
   onChange(listener: (worker: string) => void): Cancel;
   /**

@@ -21,6 +21,11 @@ export function interruptedBeforeStart(reason: string, nowMs: number): Outcome {
   return { status: 'refused', ended: 'interrupt', message, startedAtMs: nowMs, endedAtMs: nowMs };
 }
 
+export function restartedBeforeStart(nowMs: number): Outcome {
+  const message = 'the machine was restarted before the command was started';
+  return { status: 'refused', message, startedAtMs: nowMs, endedAtMs: nowMs };
+}
+
 export function sessionRefused(fields: Fields<'session.failed'>, nowMs: number): Outcome {
   const message = `the worker could not open the session (${fields.code}): ${fields.message}`.slice(0, 1_000);
   return { status: 'refused', message, startedAtMs: nowMs, endedAtMs: nowMs };

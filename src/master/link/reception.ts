@@ -86,6 +86,11 @@ export class Reception {
     return this.#doors.get(worker)?.owner?.epoch;
   }
 
+  /** Of a worker that is ready. */
+  bootId(worker: string): string | undefined {
+    return this.#ready.has(worker) ? this.#doors.get(worker)?.owner?.hello.bootId : undefined;
+  }
+
   vitals(worker: string): Vitals | undefined {
     return this.#doors.get(worker)?.owner?.link?.vitals();
   }

@@ -79,6 +79,10 @@ class Desk implements OpenWorkerDesk {
     return this.#reception.ready();
   }
 
+  bootId(worker: string): string | undefined {
+    return this.#reception.bootId(worker);
+  }
+
   vitals(worker: string): Vitals | undefined {
     return this.#reception.vitals(worker);
   }

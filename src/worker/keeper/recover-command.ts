@@ -33,7 +33,9 @@ export async function recoverCommand(
   // Without an exit status the outcome itself says that nothing is known.
   if (exit) await markLoss(dir, claim);
   const { end } = outputRange(dir, claim);
-  await writeOutcome(dir, { ...outcomeOf(claim, exit, main?.startedAtMs, nowMs), message: why() }, end, warn);
+  const lostBy = isSameBoot ? 'keeper' : 'reboot';
+  const outcome = outcomeOf(claim, exit, main?.startedAtMs, lostBy, nowMs);
+  await writeOutcome(dir, { ...outcome, message: why() }, end, warn);
 
   function why(): string {
     const cause = isSameBoot
@@ -65,9 +67,10 @@ function outcomeOf(
   claim: Claim,
   exit: ReturnType<typeof exitFile> | undefined,
   startedAtMs: number | undefined,
+  lostBy: string,
   nowMs: number,
 ): Outcome {
-  if (!exit) return { status: 'unknown', startedAtMs: startedAtMs ?? claim.atMs, endedAtMs: nowMs };
+  if (!exit) return { status: 'unknown', facts: { lostBy }, startedAtMs: startedAtMs ?? claim.atMs, endedAtMs: nowMs };
   const times = { startedAtMs: exit.startedAtMs, endedAtMs: exit.endedAtMs };
   const how = exit.signal === undefined ? { exitCode: exit.exitCode ?? 0 } : { signal: exit.signal };
   return { status: exit.signal === undefined ? 'exited' : 'signalled', ...how, cut: 'lost', ...times };

@@ -109,7 +109,7 @@ test.each<[string, unknown, string]>([
   [
     'text for a step',
     { ...builder('debian', { workers: ['sid'], steps }), steps: ['make'] },
-    'builder "debian", step 1: this is no step: use sh(), checkout() or step()',
+    'builder "debian", step 1: this is no step: use sh(), checkout(), reboot() or step()',
   ],
   [
     'a step without a function',
