@@ -56,4 +56,6 @@ export const LIMITS = {
   transferWindowBytes: 512 * KiB,
   minPacketBytes: 4 * KiB,
   inventoryItemsPerFrame: 100,
+  /** No database was put back by so many assignments: who claims more lies, or its disk does. */
+  fenceLead: 2 ** 32,
 } as const;

@@ -145,7 +145,11 @@ async function openParts(
 }
 
 async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOptions): Promise<Fields<'hello'>> {
-  const facts = await machineFacts(dir.paths.work);
+  // Tells a copied folder from its original: the end of the path, should it be too long.
+  const facts: Readonly<Record<string, string>> = {
+    ...(await machineFacts(dir.paths.work)),
+    folder: dir.path.slice(-MAX_LINE),
+  };
   return {
     protocols: [...PROTOCOLS],
     implementation: 'trunkline',

@@ -1,4 +1,6 @@
 import type { Seat } from '../../model/worker.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import { ProtocolError } from '../../protocol/protocol-error.ts';
 import type { Store } from '../../store/store.ts';
 import { storedLog } from '../logs/stored-log.ts';
 import type { StoredLog } from '../logs/log-intake.ts';
@@ -150,12 +152,20 @@ export class CommandBoard {
 
   /**
    * Takes a seat over for a build that goes on: the fence rises over what an earlier master gave, and over `above`, so that
-   * nothing of an earlier owner counts. Resolves to the seat as it is now.
+   * nothing of an earlier owner counts. Resolves to the seat as it is now. Rejects with a ProtocolError when no master can
+   * have given `above`.
    */
   async takeOver(seat: Seat, above: number): Promise<Seat> {
     const entry = this.#seats.get(seat.session);
     const current = entry && entry.seat.fence > seat.fence ? entry.seat : seat;
     if (entry && !entry.isInherited && current.fence >= above) return current;
+    if (above > current.fence + LIMITS.fenceLead) {
+      throw new ProtocolError(
+        'bad-field',
+        `the worker names fence ${above} of session ${seat.session}, of which ${current.fence} is the highest that was given; ` +
+          "if its disk is damaged, stop it and remove its folders 'state' and 'spool'",
+      );
+    }
     const fence = await this.#options.store.workers.raiseFence(seat.session, above);
     const raised = { ...current, fence };
     this.#seats.set(seat.session, { seat: raised, isOpen: true, isInherited: false });

@@ -13,14 +13,17 @@ export interface Claimant {
   displace(message: string): void;
 }
 
-/** So many take-overs by the same machine within the minute are believed; after that the old one is asked. */
+type Newcomer = Omit<Claimant, 'probe' | 'displace'>;
+
+/** So many take-overs by the same daemon within the minute are believed; after that the old one is asked. */
 const MAX_DISPLACEMENTS = 3;
 const WINDOW_MS = 60_000;
 
 /**
- * One worker of a name at a time (docs/protocol.md, "One owner"). The newest connection of the same machine wins at once: the
- * old one is a corpse that nobody noticed yet. Anyone else wins only over an owner that does not answer. Machines that displace
- * each other again and again are clones with one identity, so then the owner is asked as well.
+ * One worker of a name at a time (docs/protocol.md, "One owner"). The newest connection of the same daemon wins at once: the
+ * old one is a corpse that nobody noticed yet. Anyone else wins only over an owner that does not answer, also one with the
+ * same install id on the same boot: that may be a copy of the folder. Daemons that displace each other again and again are
+ * clones with one identity, machines that were copied while they ran, so then the owner is asked as well.
  */
 export class OneOwner {
   readonly #clock: Clock;
@@ -31,18 +34,14 @@ export class OneOwner {
   }
 
   /** Undefined when the newcomer may take over; the owner has been displaced then. */
-  async judge(
-    owner: Claimant | undefined,
-    newcomer: Omit<Claimant, 'probe' | 'displace'>,
-  ): Promise<Fields<'goodbye'> | undefined> {
+  async judge(owner: Claimant | undefined, newcomer: Newcomer): Promise<Fields<'goodbye'> | undefined> {
     if (!owner) return undefined;
-    const isSame = owner.hello.installId === newcomer.hello.installId && owner.hello.bootId === newcomer.hello.bootId;
-    if (isSame && this.#recentDisplacements() < MAX_DISPLACEMENTS) {
+    if (isSameDaemon(owner.hello, newcomer.hello) && this.#recentDisplacements() < MAX_DISPLACEMENTS) {
       this.#displacedAt.push(this.#clock.monotonic());
     } else if (await owner.probe(LIMITS.probeMs)) {
-      return duplicate(owner, newcomer, isSame);
+      return duplicate(owner, newcomer);
     }
-    owner.displace(`a newer connection of this worker came from ${newcomer.peer} (host ${newcomer.hello.host})`);
+    owner.displace(`a newer connection of this worker came from ${place(newcomer)}`);
     return undefined;
   }
 
@@ -53,13 +52,22 @@ export class OneOwner {
   }
 }
 
-function duplicate(owner: Claimant, newcomer: Pick<Claimant, 'hello' | 'peer'>, isSame: boolean): Fields<'goodbye'> {
-  const name = newcomer.hello.worker;
-  const why = isSame
-    ? 'both have one install id: was its folder copied?'
-    : 'stop one of them, or give each a name and a key of its own';
+function isSameDaemon(one: Fields<'hello'>, other: Fields<'hello'>): boolean {
+  return one.installId === other.installId && one.bootId === other.bootId && one.processId === other.processId;
+}
+
+function duplicate(owner: Newcomer, newcomer: Newcomer): Fields<'goodbye'> {
+  const why =
+    owner.hello.installId === newcomer.hello.installId
+      ? 'both have one install id: was its folder copied? Stop the copy, and make a worker of its own with "worker init"'
+      : 'stop one of them, or give each a name and a key of its own';
   const message =
-    `worker ${name} is connected already from host ${owner.hello.host} (${owner.peer}) and answers; ` +
-    `this is host ${newcomer.hello.host} (${newcomer.peer}); ${why}`;
+    `worker ${newcomer.hello.worker} is connected already from ${place(owner)} and answers; ` +
+    `this is ${place(newcomer)}; ${why}`;
   return { code: 'duplicate-worker', message: message.slice(0, 1_000), retryAfterMs: WINDOW_MS };
+}
+
+function place({ hello, peer }: Newcomer): string {
+  const folder = hello.facts['folder'];
+  return `host ${hello.host}${folder === undefined ? '' : `, folder ${folder}`} (${peer})`;
 }

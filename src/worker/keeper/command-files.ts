@@ -42,6 +42,8 @@ export const claimFile = object({
   leaseMs: optional(integer(1)),
 });
 export type Claim = Checked<typeof claimFile>;
+/** In a claim that was made anew, as the disk had lost it. */
+export const LOST_KEEPER: Claim['keeper'] = { pid: 0, startTicks: 0, bootId: 'lost' };
 
 export const fenceFile = object({ fence: integer() });
 export const processFile = object({ process: identity, startedAtMs: integer() });

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cancel, Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
@@ -55,6 +56,7 @@ class SpoolKeeper implements Keeper {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #spool: Spool;
+  readonly #segmentBytes: number;
   readonly #lines: KeeperLines;
   readonly #progress = new Signal<string>();
   /** Each looks through the whole process table. */
@@ -71,10 +73,12 @@ class SpoolKeeper implements Keeper {
     this.#clock = clock;
     this.#onGone = options.onGone;
     this.#spool = new Spool(spoolDir);
+    const limits = { ...KEEPER_LIMITS, ...options.limits };
+    this.#segmentBytes = limits.segmentBytes;
     this.#lines = new KeeperLines({
       spoolDir,
       socketDir: options.socketDir ?? socketFolder(spoolDir),
-      limits: { ...KEEPER_LIMITS, ...options.limits },
+      limits,
       program: options.program ?? keeperProgram(),
       logger,
       onProgress: (commands) => this.#onProgress(commands),
@@ -86,6 +90,11 @@ class SpoolKeeper implements Keeper {
     await this.#spool.sweep();
     await this.#lines.connect();
     this.#spool.list();
+    for (const command of this.#spool.listDamaged()) {
+      this.#logger.error('the claim of a command is damaged: what became of it is not known', {
+        folder: join(this.#spool.dir, command),
+      });
+    }
     await Promise.all(this.#recoverDead());
     this.#inspector = setInterval(() => this.#inspect(), INSPECT_MS);
     this.#inspector.unref();
@@ -93,6 +102,7 @@ class SpoolKeeper implements Keeper {
 
   async start(spec: KeeperSpec): Promise<void> {
     for (let tries = 1; ; tries++) {
+      if (this.#spool.isDamaged(spec.command)) return await this.#mend(spec);
       if (this.#spool.has(spec.command)) return;
       try {
         const line = await this.#lines.current();
@@ -103,6 +113,12 @@ class SpoolKeeper implements Keeper {
         this.#logger.warn('the keeper went away during a start', { command: spec.command });
       }
     }
+  }
+
+  /** It may have run: it is not started, and its outcome is unknown. */
+  async #mend(spec: KeeperSpec): Promise<void> {
+    await this.#spool.mend(spec, this.#segmentBytes, this.#clock.now());
+    await Promise.all(this.#recoverDead());
   }
 
   interrupt(command: string, reason: string): Promise<void> {

@@ -1,7 +1,16 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Outcome } from '../../protocol/messages.ts';
-import { exitFile, FILES, outputRange, processFile, readLooseRecord, segmentName } from './command-files.ts';
+import {
+  exitFile,
+  FILES,
+  LOST_KEEPER,
+  outputRange,
+  processFile,
+  readLooseRecord,
+  segmentName,
+} from './command-files.ts';
 import type { Claim } from './command-files.ts';
 import { cookieOf } from './cookie.ts';
 import { endTree } from './end-tree.ts';
@@ -38,9 +47,11 @@ export async function recoverCommand(
   await writeOutcome(dir, { ...outcome, message: why() }, end, warn);
 
   function why(): string {
-    const cause = isSameBoot
-      ? `the keeper process ${claim.keeper.pid}, which ran it, was killed`
-      : 'the machine was restarted while it ran';
+    const cause = isDeepStrictEqual(claim.keeper, LOST_KEEPER)
+      ? 'the disk has lost what it knew of it'
+      : isSameBoot
+        ? `the keeper process ${claim.keeper.pid}, which ran it, was killed`
+        : 'the machine was restarted while it ran';
     const rest = exit ? 'the end of its output may be missing' : 'whether it did its work is not known';
     return `${cause}; ${rest}${left.length > 0 ? `; could not be ended: ${left.slice(0, 20).join(', ')}` : ''}`;
   }

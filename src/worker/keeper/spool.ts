@@ -10,9 +10,10 @@ import {
   fenceFile,
   FILES,
   listCommands,
+  LOST_KEEPER,
   outcomeFile,
   outputRange,
-  readRecord,
+  readLooseRecord,
   segmentIndexes,
   segmentName,
 } from './command-files.ts';
@@ -75,6 +76,25 @@ export class Spool {
 
   has(command: string): boolean {
     return existsSync(join(this.dir, command));
+  }
+
+  /** Claimed, as its folder is there, but no more is known: the disk has lost its claim. */
+  isDamaged(command: string): boolean {
+    return this.has(command) && !this.#load(command);
+  }
+
+  listDamaged(): string[] {
+    return listCommands(this.dir).filter((command) => this.isDamaged(command));
+  }
+
+  /** Gives a damaged command a claim again, of a keeper that is dead: so it has an end, which is unknown. */
+  async mend(
+    { command, session, fence }: Pick<Claim, 'command' | 'session' | 'fence'>,
+    segmentBytes: number,
+    atMs: number,
+  ): Promise<void> {
+    const claim: Claim = { command, session, fence, keeper: LOST_KEEPER, segmentBytes, atMs };
+    await this.#gate.pass(() => writeFileAtomic(join(this.dir, command, FILES.claim), JSON.stringify(claim), 0o600));
   }
 
   bytes(): number {
@@ -177,17 +197,18 @@ export class Spool {
   #load(command: string): Entry | undefined {
     const dir = join(this.dir, command);
     const known = this.#entries.get(command);
+    // All of them are made durable before they count, but a disk may break its word when the power goes.
     if (known) {
-      known.finished ??= readRecord(dir, FILES.outcome, outcomeFile);
+      known.finished ??= readLooseRecord(dir, FILES.outcome, outcomeFile);
       return known;
     }
-    const claim = readRecord(dir, FILES.claim, claimFile);
+    const claim = readLooseRecord(dir, FILES.claim, claimFile);
     if (!claim) return undefined;
     const entry: Entry = {
       claim,
-      fence: readRecord(dir, FILES.fence, fenceFile)?.fence ?? claim.fence,
+      fence: readLooseRecord(dir, FILES.fence, fenceFile)?.fence ?? claim.fence,
       leaseMs: readLease(dir, claim),
-      finished: readRecord(dir, FILES.outcome, outcomeFile),
+      finished: readLooseRecord(dir, FILES.outcome, outcomeFile),
       bytes: 0,
     };
     this.#entries.set(command, entry);

@@ -33,7 +33,7 @@ async function turning<T>(promise: Promise<T>): Promise<T> {
 }
 
 describe('one owner', () => {
-  it('lets the newest connection of the same machine win at once, with a higher epoch', async () => {
+  it('lets the newest connection of the same daemon win at once, with a higher epoch', async () => {
     const first = await connect();
     const epoch = (await bench.store.workers.find('w'))?.epoch ?? 0;
     const second = await connect();
@@ -56,6 +56,26 @@ describe('one owner', () => {
     expect(first.all('goodbye')).toEqual([]);
   });
 
+  it('refuses a copy of the folder on the same machine while the original answers, and names both', async () => {
+    const first = await connect({ folder: '/barn/w' });
+    const order = await bench.order();
+    const outcome = bench.run(order);
+    const start = await first.started(order.command);
+    const refused = connect({ processId: 'copy', folder: '/attic/w' });
+    await expect(refused).rejects.toMatchObject({ code: 'duplicate-worker' });
+    await expect(refused).rejects.toThrow(/folder \/barn\/w .*folder \/attic\/w .*was its folder copied/);
+    expect(first.all('goodbye')).toEqual([]);
+    first.finish(start, 0, { exitCode: 7 });
+    expect(await outcome).toMatchObject({ exitCode: 7 });
+  });
+
+  it('lets a daemon that was started anew in when the line of the one before is silent', async () => {
+    const first = await connect();
+    first.faults.stall('worker');
+    await turning(connect({ processId: 'anew' }));
+    expect(await first.link.closed).toMatchObject({ code: 'replaced' });
+  });
+
   it('lets another machine in when the first one is silent, and heeds nothing of the first any more', async () => {
     const first = await connect();
     const order = await bench.order();
@@ -70,7 +90,7 @@ describe('one owner', () => {
     expect(await outcome).toMatchObject({ exitCode: 7 });
   });
 
-  it('takes machines for clones that displace each other more than three times in a minute', async () => {
+  it('takes daemons for clones that displace each other more than three times in a minute', async () => {
     for (let n = 0; n < 4; n++) await connect();
     await expect(connect()).rejects.toMatchObject({ code: 'duplicate-worker' });
     bench.clock.advance(1);

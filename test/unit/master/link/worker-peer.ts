@@ -16,7 +16,9 @@ export interface PeerOptions {
   readonly name?: string;
   readonly installId?: string;
   readonly bootId?: string;
+  readonly processId?: string;
   readonly host?: string;
+  readonly folder?: string;
   readonly useMux?: boolean;
 }
 
@@ -40,9 +42,18 @@ export class WorkerPeer {
     { worker, master, faults } = memoryCarriers(),
   ): Promise<WorkerPeer> {
     const { clock, name = 'w', installId = 'install-1', bootId = 'boot-1', host = 'host-1', useMux = false } = options;
+    const { processId = HELLO.processId, folder } = options;
     desk.accept(name, master);
     const { link } = await openWorkerLink(worker, {
-      hello: { ...HELLO, worker: name, installId, bootId, host, facts: { os: 'test' } },
+      hello: {
+        ...HELLO,
+        worker: name,
+        installId,
+        bootId,
+        processId,
+        host,
+        facts: { os: 'test', ...(folder !== undefined && { folder }) },
+      },
       clock,
       logger: silentLogger,
       useMux,

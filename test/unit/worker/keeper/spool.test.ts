@@ -1,4 +1,4 @@
-import { truncate, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { truncate, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { carriesCookie, cookieOf, withCookie } from '../../../../src/worker/keeper/cookie.ts';
@@ -28,6 +28,44 @@ test('what a power cut has damaged beside the claim does not keep a command from
   process.kill(await spool.keeperPid('c1'), 'SIGKILL');
   expect((await finished(keeper, 'c1')).outcome).toMatchObject({ status: 'unknown' });
   expect(await spool.marked()).toEqual([]);
+});
+
+test.each(['', '{"comm', '{}'])(
+  'a command whose claim a power cut has left as %j is never started anew',
+  async (damage) => {
+    const spool = await SpoolFixture.make();
+    const keeper = await spool.open();
+    const noted = spool.shell('c1', 'echo x >> starts; echo begun; sleep 1000');
+    await keeper.start(noted);
+    await printed(keeper, 'c1', 'begun');
+    await keeper.close();
+    for (const pid of [await spool.keeperPid('c1'), ...(await spool.marked())]) process.kill(pid, 'SIGKILL');
+    await writeFile(join(spool.dir, 'c1', 'claim.json'), damage);
+    const again = await spool.open();
+    // Its seat is not known any more; a master that was told of it takes it for lost.
+    expect(await again.list()).toEqual([]);
+    await again.start({ ...noted, fence: 7 });
+    const held = await finished(again, 'c1');
+    expect(held).toMatchObject({ session: 'session-1', fence: 7, outcome: { status: 'unknown' } });
+    expect(held.outcome?.message).toContain('the disk has lost what it knew of it');
+    expect((await readAll(again, 'c1')).toString()).toBe('begun\n');
+    expect(await readFile(join(spool.work, 'starts'), 'utf8')).toBe('x\n');
+    await again.forget('c1');
+    expect(await readdir(spool.dir)).not.toContain('c1');
+  },
+);
+
+test('an outcome and a fence that a power cut has damaged count as not there', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', 'echo all; exit 3'));
+  await finished(keeper, 'c1');
+  await keeper.setFence('c1', 5);
+  await keeper.close();
+  process.kill(await spool.keeperPid('c1'), 'SIGKILL');
+  for (const name of ['outcome.json', 'fence.json']) await writeFile(join(spool.dir, 'c1', name), '{"out');
+  const held = await finished(await spool.open(), 'c1');
+  expect(held).toMatchObject({ fence: 1, outputEnd: 4, outcome: { status: 'unknown' } });
 });
 
 test('half-made and half-removed folders are no commands, and go', async () => {
