@@ -20,15 +20,23 @@ const MAX_REQUEST = 4 * 1024;
 const MAX_ANSWER = 16 * 1024 * 1024;
 const MAX_CLIENTS = 64;
 
+/** What a question says beside its verb. */
+export type ControlDetails = Readonly<Record<string, string | number>>;
+
 /** One question to the daemon behind a control socket, a JSON line each way. */
-export async function callControl(wanted: string, verb: string, timeoutMs: number): Promise<ControlReply> {
+export async function callControl(
+  wanted: string,
+  verb: string,
+  timeoutMs: number,
+  details: ControlDetails = {},
+): Promise<ControlReply> {
   const path = await socketPath(wanted);
   return await new Promise((resolve, reject) => {
     let text = '';
     const socket = connect({ path });
     socket.setTimeout(timeoutMs, () => socket.destroy());
     socket.setEncoding('utf8');
-    socket.once('connect', () => socket.write(`${JSON.stringify({ verb })}\n`));
+    socket.once('connect', () => socket.write(`${JSON.stringify({ ...details, verb })}\n`));
     socket.on('data', (piece: string) => {
       text += piece;
       if (text.length > MAX_ANSWER) socket.destroy();
@@ -47,8 +55,14 @@ export async function callControl(wanted: string, verb: string, timeoutMs: numbe
 }
 
 /** Asks `the NOUN in DIR`. Throws a UserMistake when none runs there, or with its own words when it refuses. */
-export async function askDaemon(noun: string, dir: string, socket: string, verb: string): Promise<object> {
-  const reply = await callControl(socket, verb, ANSWER_TIMEOUT_MS);
+export async function askDaemon(
+  noun: string,
+  dir: string,
+  socket: string,
+  verb: string,
+  details?: ControlDetails,
+): Promise<object> {
+  const reply = await callControl(socket, verb, ANSWER_TIMEOUT_MS, details);
   if (reply.kind === 'nobody') {
     throw new UserMistake(`no ${noun} runs in ${dir}: start it with "trunkline ${noun} start ${shellWord(dir)}"`);
   }
@@ -63,7 +77,7 @@ export interface ControlOptions {
   readonly path: string;
   readonly logger: Logger;
   /** What is answered to each verb but `stop`. */
-  readonly answers: Readonly<Record<string, () => object | Promise<object>>>;
+  readonly answers: Readonly<Record<string, (details: Readonly<Record<string, unknown>>) => object | Promise<object>>>;
   /** Begins to stop; whoever asked is answered `{stopped: true}` when the control socket is closed, as the last thing. */
   readonly stop: () => void;
 }
@@ -81,7 +95,8 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
   const clients = new Set<Socket>();
   const stopping = new Set<Socket>();
 
-  const obey = async (socket: Socket, verb: string | undefined): Promise<void> => {
+  const obey = async (socket: Socket, request: Readonly<Record<string, unknown>>): Promise<void> => {
+    const verb = typeof request['verb'] === 'string' ? request['verb'] : undefined;
     if (verb === 'stop') {
       stopping.add(socket);
       options.stop();
@@ -89,7 +104,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     }
     const ask = verb !== undefined && Object.hasOwn(options.answers, verb) ? options.answers[verb] : undefined;
     const known = [...Object.keys(options.answers), 'stop'].join(', ');
-    answer(socket, ask ? await ask() : { error: `there is no such question: ${known} are understood` });
+    answer(socket, ask ? await ask(request) : { error: `there is no such question: ${known} are understood` });
   };
   const server = createServer((socket) => {
     clients.add(socket);
@@ -110,9 +125,9 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
       }
       const end = text.indexOf('\n');
       if (end < 0) return;
-      const verb = readVerb(text.slice(0, end));
+      const request = readRequest(text.slice(0, end));
       text = undefined;
-      obey(socket, verb).catch((error: unknown) => answer(socket, { error: errorText(error) }));
+      obey(socket, request).catch((error: unknown) => answer(socket, { error: errorText(error) }));
     });
   });
   server.maxConnections = MAX_CLIENTS;
@@ -145,12 +160,11 @@ function answer(socket: Socket, value: object): void {
   socket.end(`${JSON.stringify(value)}\n`, () => socket.destroy());
 }
 
-function readVerb(line: string): string | undefined {
+function readRequest(line: string): Readonly<Record<string, unknown>> {
   try {
-    const request = JSON.parse(line) as { readonly verb?: unknown } | null;
-    return typeof request?.verb === 'string' ? request.verb : undefined;
+    return (JSON.parse(line) as Readonly<Record<string, unknown>> | null) ?? {};
   } catch {
     // No JSON is no verb: the answer says which there are.
-    return undefined;
+    return {};
   }
 }

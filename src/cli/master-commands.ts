@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
+import { UserMistake, errorText } from '../base/errors.ts';
+import { parseDuration } from '../config/duration.ts';
 import { answerCall } from '../frontdoor/answer-call.ts';
 import { askMaster } from '../master/control.ts';
 import { checkMaster } from '../master/check-master.ts';
@@ -60,12 +62,30 @@ export function addMasterCommands(program: Command): void {
   master
     .command('stop <dir>')
     .description('stop the master; running builds go on and are found again at its next start')
-    .action((dir: string) =>
-      runCommand(async () => {
-        await askMaster(resolve(dir), 'stop');
-        process.stdout.write('stopped; running builds go on\n');
-      }),
-    );
+    .option('--for <time>', "it will be away for so long ('2h'): workers hold their builds until then")
+    .action((dir: string, options: { for?: string }) => runCommand(() => stop(resolve(dir), options.for)));
+}
+
+async function stop(dir: string, absence: string | undefined): Promise<void> {
+  if (absence !== undefined) {
+    const { silent, away } = await askMaster(dir, 'absence', { absenceMs: readAbsence(absence) });
+    for (const worker of silent)
+      process.stderr.write(`trunkline: ${worker} did not say that it holds its builds: ${EARLY}\n`);
+    for (const worker of away) process.stderr.write(`trunkline: ${worker} is away and cannot be told: ${EARLY}\n`);
+  }
+  await askMaster(dir, 'stop');
+  process.stdout.write('stopped; running builds go on\n');
+}
+
+/** What a build's worker does that was not told of an absence. */
+const EARLY = 'those that may be retried elsewhere it ends when their time out of sight is over';
+
+function readAbsence(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    throw new UserMistake(`--for: ${errorText(error)}`, { exitStatus: 64, cause: error });
+  }
 }
 
 async function start(dir: string, options: { readonly listen?: string; readonly detach?: boolean }): Promise<void> {

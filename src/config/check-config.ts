@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import { GRACE_HEARTBEATS, HEARTBEAT_MS, WHEN_WORKER_LOST } from '../model/lost-worker.ts';
+import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import { STEP_RULES } from '../model/result.ts';
 import type { StepRules } from '../model/result.ts';
 import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
+import { parseDuration, showDuration } from './duration.ts';
 import { placeInWords } from './place.ts';
 import type { BuilderShape, ConfigShape, ProjectShape, StepShape } from './shape.ts';
 import { CONFIG_FORMAT } from './values.ts';
@@ -56,6 +59,13 @@ function relationMistakes(config: CheckedConfig): string[] {
           `${place}: worker "${worker}" is not among the workers; add worker('${worker}') or correct the name`,
         );
       }
+      const rule = lostRule(builder.whenWorkerLost);
+      const leastMs = GRACE_HEARTBEATS * heartbeatOf(config);
+      if (rule !== 'wait' && rule.retryAfterMs < leastMs) {
+        mistakes.push(
+          `${place}: whenWorkerLost retries after ${showDuration(rule.retryAfterMs)}, but a worker is known to be lost only after ${GRACE_HEARTBEATS} heartbeats; write ${showDuration(leastMs)} or more, or a shorter heartbeat`,
+        );
+      }
       for (const { name } of builder.steps.filter(needsSource)) {
         if (project.source) continue;
         mistakes.push(`${place}, step "${name}": the project has no source; give it git(url), or the step a url`);
@@ -81,10 +91,12 @@ function doubles(items: readonly { readonly name: string }[]): string[] {
   return [...twice];
 }
 
-function shapeOf(hash: string, { title, workers, projects }: CheckedConfig): ConfigShape {
+function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
+  const { title, workers, projects } = config;
   return {
     hash,
     title,
+    heartbeatMs: heartbeatOf(config),
     workers: workers.map(({ name, maxBuilds = 1, host, owner }) => ({
       name,
       maxBuilds,
@@ -106,9 +118,24 @@ function projectShape({ name, source, builders, schedulers = [] }: CheckedProjec
   };
 }
 
-function builderShape({ name, workers, env = {}, logLimit, steps }: CheckedBuilder): BuilderShape {
-  const limit = logLimit === undefined ? {} : { logLimit };
-  return { name, workers: [...new Set(workers)], env, ...limit, steps: stepShapes(steps) };
+function heartbeatOf({ heartbeat }: CheckedConfig): number {
+  return heartbeat === undefined ? HEARTBEAT_MS : parseDuration(heartbeat);
+}
+
+function builderShape({ name, workers, env = {}, logLimit, whenWorkerLost, steps }: CheckedBuilder): BuilderShape {
+  return {
+    name,
+    workers: [...new Set(workers)],
+    env,
+    ...(logLimit !== undefined && { logLimit }),
+    whenWorkerLost: lostRule(whenWorkerLost),
+    steps: stepShapes(steps),
+  };
+}
+
+function lostRule(given: CheckedBuilder['whenWorkerLost']): WhenWorkerLost {
+  if (given === undefined) return WHEN_WORKER_LOST;
+  return given === 'wait' ? 'wait' : { retryAfterMs: parseDuration(given.retryAfter) };
 }
 
 /** A name that is there already gets `-2`, `-3`, …: steps are asked for by name. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isName, NAME_RULE } from '../model/names.ts';
-import { DURATION_RULE, parseDuration } from './duration.ts';
+import { LONGEST_HEARTBEAT_MS, SHORTEST_HEARTBEAT_MS } from '../model/lost-worker.ts';
+import { DURATION_RULE, parseDuration, showDuration } from './duration.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import type { StepFunction } from './step-context.ts';
 
@@ -13,6 +14,16 @@ function isOf(parse: (text: string) => number, text: string): boolean {
     // That it is none is all we want to know; the message is ours.
     return false;
   }
+}
+
+const HEARTBEAT_RULE = `write a time from ${showDuration(SHORTEST_HEARTBEAT_MS)} to ${showDuration(LONGEST_HEARTBEAT_MS)}`;
+const LOST_RULE = "write 'wait', or { retryAfter: '30m' } with a time of your choice";
+
+function isHeartbeat(text: string): boolean {
+  // What is no duration at all is told by another check.
+  if (!isOf(parseDuration, text)) return true;
+  const ms = parseDuration(text);
+  return ms >= SHORTEST_HEARTBEAT_MS && ms <= LONGEST_HEARTBEAT_MS;
 }
 
 /** What is said of a value of the wrong kind. */
@@ -84,6 +95,9 @@ const builder = z.strictObject(
       .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'no name of an environment variable' }), z.string())
       .optional(),
     logLimit: logLimit.optional(),
+    whenWorkerLost: z
+      .union([z.literal('wait'), z.strictObject({ retryAfter: duration })], { error: LOST_RULE })
+      .optional(),
     steps: list(step, 'steps').min(1, { error: 'give it at least one step' }),
   },
   { error: NO.builder },
@@ -129,6 +143,9 @@ export const configSchema = z.strictObject(
     kind: z.literal('master', { error: NO.master }),
     format: z.number(),
     title: z.string({ error: 'give a title' }).min(1, { error: 'give a title' }).max(200),
+    heartbeat: duration
+      .refine(isHeartbeat, { error: ({ input }) => `${JSON.stringify(input)} is out of range: ${HEARTBEAT_RULE}` })
+      .optional(),
     workers: list(worker, 'workers').min(1, { error: 'name at least one worker' }),
     projects: list(project, 'projects').min(1, { error: 'give at least one project' }),
   },

@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { WhenWorkerLost } from '../model/lost-worker.ts';
+import { showDuration } from './duration.ts';
 import type { BuilderShape, ConfigShape, ProjectShape, StepShape, WorkerShape } from './shape.ts';
 
 /** What a reload changes, a line each, for people; empty when it is the same configuration. */
@@ -6,6 +8,9 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
   if (before.hash === after.hash) return [];
   const lines = [
     ...(before.title === after.title ? [] : [`title changed to ${JSON.stringify(after.title)}`]),
+    ...(before.heartbeatMs === after.heartbeatMs
+      ? []
+      : [`heartbeat changed from ${showDuration(before.heartbeatMs)} to ${showDuration(after.heartbeatMs)}`]),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
     ...diffLists(before.projects, after.projects, 'project', diffProjects),
   ];
@@ -49,12 +54,19 @@ function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
 function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
   const lines = [
     ...changed(before, after, ['workers', 'env', 'logLimit']),
+    ...(isDeepStrictEqual(before.whenWorkerLost, after.whenWorkerLost)
+      ? []
+      : [`whenWorkerLost changed from ${showRule(before.whenWorkerLost)} to ${showRule(after.whenWorkerLost)}`]),
     ...diffLists(before.steps, after.steps, 'step', diffSteps),
   ];
   const stayed = (steps: readonly StepShape[], others: readonly StepShape[]): string[] =>
     steps.map(({ name }) => name).filter((name) => others.some((other) => other.name === name));
   const isMoved = !isDeepStrictEqual(stayed(before.steps, after.steps), stayed(after.steps, before.steps));
   return isMoved ? [...lines, 'the order of its steps changed'] : lines;
+}
+
+function showRule(rule: WhenWorkerLost): string {
+  return rule === 'wait' ? rule : `retry after ${showDuration(rule.retryAfterMs)}`;
 }
 
 function diffSteps(before: StepShape, after: StepShape): string[] {

@@ -1,9 +1,11 @@
+import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
 
 /** A configuration as plain data, checked: what the master schedules by. Functions stay in the bundle. Times are ms. */
 export interface ConfigShape {
   readonly hash: string;
   readonly title: string;
+  readonly heartbeatMs: number;
   readonly workers: readonly WorkerShape[];
   readonly projects: readonly ProjectShape[];
 }
@@ -31,6 +33,7 @@ export interface BuilderShape {
   readonly workers: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly logLimit?: string;
+  readonly whenWorkerLost: WhenWorkerLost;
   readonly steps: readonly StepShape[];
 }
 

@@ -12,6 +12,8 @@ export interface MasterConfig {
   readonly kind: 'master';
   readonly format: number;
   readonly title: string;
+  /** Between two pings of master and worker; three of them without a byte, and the connection counts as dead. */
+  readonly heartbeat?: Duration;
   readonly workers: readonly WorkerConfig[];
   readonly projects: readonly ProjectConfig[];
 }
@@ -45,6 +47,8 @@ export interface BuilderConfig {
   readonly env?: Readonly<Record<string, string>>;
   /** Of each log of its steps that does not say otherwise. */
   readonly logLimit?: Size;
+  /** Its builds are done again, elsewhere if need be, after so long without a word of their worker; or wait for it. */
+  readonly whenWorkerLost?: 'wait' | { readonly retryAfter: Duration };
   readonly steps: readonly StepConfig[];
 }
 

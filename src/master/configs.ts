@@ -31,9 +31,14 @@ export class Configs {
     this.#active = active;
   }
 
-  /** Loads the file and makes it the active one. */
+  /** Loads the file; `activate` makes it the one that new builds are made from. */
   static async open(options: ConfigsOptions): Promise<Configs> {
-    return new Configs(options, await activate(options));
+    return new Configs(options, await load(options));
+  }
+
+  /** Nothing of the start can fail any more: the store is told. */
+  async activate(): Promise<void> {
+    await this.#options.store.configs.activate(this.#active.hash);
   }
 
   get active(): ConfigShape {
@@ -57,7 +62,8 @@ export class Configs {
     const reloaded = this.#reloading.then(async () => {
       const before = this.#active;
       const running = await this.#options.store.builds.running();
-      const next = await activate(this.#options);
+      const next = await load(this.#options);
+      await this.#options.store.configs.activate(next.hash);
       this.#letGoAllBut(new Set(running.map(({ configHash }) => configHash)));
       this.#loaded.set(before.hash, Promise.resolve(before));
       this.#active = next;
@@ -79,9 +85,8 @@ export class Configs {
   }
 }
 
-async function activate({ store, codeHost, clock, file }: ConfigsOptions): Promise<ConfigShape> {
+async function load({ store, codeHost, clock, file }: ConfigsOptions): Promise<ConfigShape> {
   const { hash, bundle, shape } = await loadConfig(file, codeHost);
   await store.configs.put({ hash, bundle, atMs: clock.now() });
-  await store.configs.activate(hash);
   return shape;
 }

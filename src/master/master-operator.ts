@@ -1,8 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { UserMistake } from '../base/errors.ts';
 import type { Bus } from '../bus/bus.ts';
+import { showDuration } from '../config/duration.ts';
 import type { Build } from '../model/build.ts';
 import type { JsonObject } from '../model/json.ts';
+import { leaseForAbsence } from '../model/lost-worker.ts';
 import { NAME_RULE, isName } from '../model/names.ts';
 import type { PublicKey } from '../model/principal.ts';
 import type { Store } from '../store/store.ts';
@@ -10,7 +12,7 @@ import { StoreError } from '../store/store.ts';
 import { audited, demand } from './audit.ts';
 import type { Builds } from './builds/builds.ts';
 import type { Configs } from './configs.ts';
-import type { WorkerDesk } from './link/desk.ts';
+import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker, BuildView, ForceProgress, Operator, RequestView, StatusView, WorkerView } from './operator.ts';
 import { checkForce } from './operator-force.ts';
@@ -26,7 +28,7 @@ export interface MasterOperatorOptions {
   readonly store: Store;
   readonly bus: Bus;
   readonly clock: Clock;
-  readonly desk: WorkerDesk;
+  readonly desk: OpenWorkerDesk;
   readonly people: People;
   readonly configs: Configs;
   readonly builds: Builds;
@@ -38,6 +40,8 @@ const REASON_MAX = 1_000;
 /** Waiting requests that a status shows: the first to start. */
 const WAITING_MAX = 1_000;
 const FORCE_PRIORITY = 0;
+/** Of the master, announced to workers: 30 days. */
+const LONGEST_ABSENCE_MS = 30 * 86_400_000;
 
 /** The verbs over the master's parts: who may, then what is asked, then the view of it. */
 export class MasterOperator implements Operator {
@@ -56,7 +60,7 @@ export class MasterOperator implements Operator {
     return {
       title,
       configHash: hash,
-      running: await Promise.all(running.map((build) => buildView(store, build))),
+      running: await Promise.all(running.map((build) => buildView(this.#parts, build))),
       waiting,
       workers: { connected: workers.filter(({ name }) => connected.has(name)).length, configured: workers.length },
     };
@@ -70,13 +74,13 @@ export class MasterOperator implements Operator {
     const { store } = this.#parts;
     const limit = Math.max(1, Math.min(LIST_MAX, Math.floor(filter.limit)));
     const builds = await store.builds.list({ ...filter, limit });
-    return await Promise.all(builds.map((build) => buildView(store, build)));
+    return await Promise.all(builds.map((build) => buildView(this.#parts, build)));
   }
 
   async build(asker: Asker, name: string): Promise<BuildView> {
     demand(asker, 'reader', 'see a build');
     const { store } = this.#parts;
-    return await buildView(store, await findBuild(store, name));
+    return await buildView(this.#parts, await findBuild(store, name));
   }
 
   async workers(asker: Asker): Promise<readonly WorkerView[]> {
@@ -194,7 +198,7 @@ export class MasterOperator implements Operator {
   }
 
   async reload(asker: Asker): Promise<{ readonly hash: string; readonly differences: readonly string[] }> {
-    const { configs, distributor } = this.#parts;
+    const { configs, desk, distributor } = this.#parts;
     const reloaded = await audited(
       this.#parts,
       asker,
@@ -208,8 +212,37 @@ export class MasterOperator implements Operator {
         }
       },
     );
+    desk.hasten(configs.active.heartbeatMs);
     distributor.wake();
     return reloaded;
+  }
+
+  async announceAbsence(
+    asker: Asker,
+    absenceMs: number,
+  ): Promise<{ readonly silent: readonly string[]; readonly away: readonly string[] }> {
+    const { desk, store } = this.#parts;
+    const action = {
+      action: 'announce an absence',
+      target: 'workers',
+      detail: { absenceMs },
+      role: 'operator',
+    } as const;
+    return await audited(this.#parts, asker, action, async () => {
+      if (!Number.isSafeInteger(absenceMs) || absenceMs < 1 || absenceMs > LONGEST_ABSENCE_MS) {
+        throw new OperatorError(
+          'usage',
+          `an absence lasts up to ${showDuration(LONGEST_ABSENCE_MS)}: announce a shorter one`,
+        );
+      }
+      const silent = new Set(await desk.raiseLeases(leaseForAbsence(absenceMs)));
+      const connected = desk.connected();
+      const busy = new Set((await store.builds.running()).map((build) => build.worker));
+      return {
+        silent: [...busy].filter((worker) => silent.has(worker)),
+        away: [...busy].filter((worker) => !silent.has(worker) && !connected.has(worker)),
+      };
+    });
   }
 
   async #waiting(): Promise<readonly RequestView[]> {

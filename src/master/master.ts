@@ -10,6 +10,7 @@ import type { Logger } from '../base/logger.ts';
 import { LocalBus } from '../bus/local-bus.ts';
 import { openCodeHost } from '../config/open-code-host.ts';
 import type { Principal } from '../model/principal.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { CreditPool } from '../protocol/credit.ts';
 import { openStore } from '../store/open-store.ts';
 import type { StoreOptions } from '../store/open-store.ts';
@@ -17,7 +18,7 @@ import { StoreError } from '../store/store.ts';
 import type { Store } from '../store/store.ts';
 import type { PersonCall } from '../transport/person-call.ts';
 import { listenSsh } from '../transport/ssh-server.ts';
-import { Builds } from './builds/builds.ts';
+import { Builds, findBuilder } from './builds/builds.ts';
 import { Configs } from './configs.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
 import type { ControlAnswers } from './control.ts';
@@ -34,7 +35,7 @@ export interface MasterOptions {
   readonly logger: Logger;
   /** Instead of where the folder says. */
   readonly listen?: Listen;
-  /** How often workers are pinged, and ping; by default as the protocol says. */
+  /** How often workers are pinged, and ping, instead of what the configuration says: for measurements. */
   readonly heartbeatMs?: number;
   /** Answers one call of a person; must not reject. */
   readonly onPerson: (operator: Operator, asker: Asker, call: PersonCall) => Promise<void>;
@@ -112,6 +113,10 @@ async function openParts(
         if (!isReady) throw new UserMistake('the master is still starting: try again');
         return await (await operator.promise).reload(CONSOLE);
       },
+      absence: async ({ absenceMs }): Promise<ControlAnswers['absence']> => {
+        if (!isReady) throw new UserMistake('the master is still starting: try again');
+        return await (await operator.promise).announceAbsence(CONSOLE, Number(absenceMs));
+      },
     },
     stop,
   });
@@ -137,8 +142,12 @@ async function openParts(
     filesDir,
     masterId: await store.masterId(),
     creditPool: new CreditPool(),
-    ...(heartbeatMs !== undefined && { heartbeatMs }),
     isAdmitted: (worker) => people.isAdmitted(worker),
+    rules: {
+      ruleOf: async (build) => findBuilder(await configs.get(build.configHash), build)?.whenWorkerLost ?? 'wait',
+      heartbeatMs: () => configs.active.heartbeatMs,
+    },
+    ...(heartbeatMs !== undefined && { pace: { heartbeatMs, deadMs: LIMITS.deadMs } }),
   });
   const builds = new Builds({
     store,
@@ -194,6 +203,9 @@ async function openParts(
     }),
   );
 
+  await configs.activate();
+  // What workers may hold out of sight must be known before anything is held against them.
+  await desk.prepared;
   await builds.adopt();
   distributor.open();
   operator.resolve(masterOperator);

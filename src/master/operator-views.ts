@@ -1,11 +1,20 @@
+import type { Clock } from '../base/clock.ts';
 import type { ConfigShape } from '../config/shape.ts';
 import type { Build } from '../model/build.ts';
 import type { WorkerRecord } from '../model/worker.ts';
 import type { Store, WaitingRequest } from '../store/store.ts';
+import type { Builds } from './builds/builds.ts';
+import type { Away } from './builds/lost-watch.ts';
 import type { BuildView, RequestView, StepView, WorkerView } from './operator.ts';
 
+export interface ViewSources {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly builds: Pick<Builds, 'away'>;
+}
+
 /** A build with all that people see of it. */
-export async function buildView(store: Store, build: Build): Promise<BuildView> {
+export async function buildView({ store, clock, builds: running }: ViewSources, build: Build): Promise<BuildView> {
   const [steps, logs, properties, builds] = await Promise.all([
     store.builds.steps(build.id),
     store.logs.list(build.id),
@@ -25,6 +34,7 @@ export async function buildView(store: Store, build: Build): Promise<BuildView> 
     result: build.result ?? null,
     summary: build.summary ?? null,
     worker: build.worker,
+    workerAway: awayView(running.away(build.id), clock.now()),
     reason: build.reason,
     owner: build.owner,
     branch: build.source.branch ?? null,
@@ -43,6 +53,15 @@ export async function buildView(store: Store, build: Build): Promise<BuildView> 
         .map(({ id, name, length, isComplete }) => ({ id, name, length, isComplete })),
     })),
     properties: properties.map(({ name, value, source }) => ({ name, value, source })),
+  };
+}
+
+function awayView(away: Away | undefined, nowMs: number): BuildView['workerAway'] {
+  if (!away) return null;
+  const { forMs, retryInMs } = away;
+  return {
+    sinceMs: Math.round(nowMs - forMs),
+    retryAtMs: retryInMs === undefined ? null : Math.round(nowMs + retryInMs),
   };
 }
 

@@ -1,15 +1,12 @@
-import type { Clock } from '../base/clock.ts';
 import type { Bus } from '../bus/bus.ts';
-import type { Store } from '../store/store.ts';
 import { OperatorError } from './operator.ts';
 import type { ForceProgress } from './operator.ts';
 import { buildView, requestView } from './operator-views.ts';
+import type { ViewSources } from './operator-views.ts';
 import { Wake } from './wake.ts';
 
-export interface WatchSources {
-  readonly store: Store;
+export interface WatchSources extends ViewSources {
   readonly bus: Bus;
-  readonly clock: Clock;
   readonly reasons: () => Promise<ReadonlyMap<number, string>>;
 }
 
@@ -46,8 +43,9 @@ export async function* watchRequest(
       buildId = ids[at];
       const build = buildId === undefined ? undefined : await store.builds.find(buildId);
       if (build) {
-        const view = await buildView(store, build);
-        const text = JSON.stringify(view);
+        const view = await buildView(sources, build);
+        // When it is away, not for how long: that changes with every look.
+        const text = JSON.stringify({ ...view, workerAway: view.workerAway !== null });
         if (text !== toldBuild) yield { kind: 'build', build: view };
         toldBuild = text;
         if (build.state === 'finished') {

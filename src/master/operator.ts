@@ -37,6 +37,8 @@ export interface BuildView {
   readonly result: Result | null;
   readonly summary: string | null;
   readonly worker: string;
+  /** Of a running build whose worker is out of sight: since when, and when it is retried elsewhere; null: it waits. */
+  readonly workerAway: { readonly sinceMs: number; readonly retryAtMs: number | null } | null;
   readonly reason: string;
   readonly owner: string;
   readonly branch: string | null;
@@ -140,4 +142,12 @@ export interface Operator {
   addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void>;
   revokeWorker(asker: Asker, name: string): Promise<void>;
   reload(asker: Asker): Promise<{ readonly hash: string; readonly differences: readonly string[] }>;
+  /**
+   * The master is about to stop for so long: workers are told to hold their builds until then. Resolves to those with builds
+   * that did not say that they will, and to those that are not here to be told.
+   */
+  announceAbsence(
+    asker: Asker,
+    absenceMs: number,
+  ): Promise<{ readonly silent: readonly string[]; readonly away: readonly string[] }>;
 }

@@ -1,3 +1,5 @@
+import { DEAD_AFTER_HEARTBEATS, HEARTBEAT_MS } from '../model/lost-worker.ts';
+
 /**
  * Every limit of the wire, one name each. Defaults of `docs/protocol.md`; each names what it holds off.
  */
@@ -31,9 +33,9 @@ export const LIMITS = {
   holeWeightBytes: 4 * KiB,
   helloTimeoutMs: 10_000,
   loginGraceMs: 20_000,
-  heartbeatMs: 15_000,
+  heartbeatMs: HEARTBEAT_MS,
   /** No byte at all for so long: the peer is dead, its socket is destroyed. */
-  deadMs: 45_000,
+  deadMs: DEAD_AFTER_HEARTBEATS * HEARTBEAT_MS,
   /** Probe of an old connection before a newcomer of the same name is judged. */
   probeMs: 5_000,
   channelsPerConnection: 4_096,

@@ -122,6 +122,10 @@ export class LinkCore {
     return this.#heard.on(listener);
   }
 
+  get heardAtMs(): number {
+    return this.#liveness.heardAtMs;
+  }
+
   pingNow(): void {
     this.#liveness.pingNow();
   }

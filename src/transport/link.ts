@@ -59,5 +59,7 @@ export type Vitals = Pick<Fields<'ping'>, 'load' | 'freeBytes' | 'spoolBytes'>;
 export interface MasterLink extends Link {
   /** Pings now; true as soon as any byte comes, false when none came within `timeoutMs` or the link ended. */
   probe(timeoutMs: number): Promise<boolean>;
+  /** When any byte came last, by the monotonic clock; not earlier than any ping that was answered. */
+  heardAtMs(): number;
   vitals(): Vitals;
 }

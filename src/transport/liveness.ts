@@ -42,6 +42,11 @@ export class Liveness {
     this.#cancelLook = this.#nextLook();
   }
 
+  /** When a byte came last, by the monotonic clock; later by the time that our own loop stood still. */
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
   heard(): void {
     this.#heardAtMs = this.#options.clock.monotonic();
   }

@@ -21,6 +21,9 @@ import { MasterRoutes } from './master-routes.ts';
 export interface Admission {
   readonly epoch: number;
   readonly masterId: string;
+  /** Instead of what the options say. */
+  readonly heartbeatMs?: number;
+  readonly deadMs?: number;
 }
 
 export interface MasterLinkOptions {
@@ -73,8 +76,8 @@ export async function openMasterLink(
       epoch: admission.epoch,
       masterId: admission.masterId,
       timeMs: clock.now(),
-      heartbeatMs: options.heartbeatMs ?? LIMITS.heartbeatMs,
-      deadMs: options.deadMs ?? LIMITS.deadMs,
+      heartbeatMs: admission.heartbeatMs ?? options.heartbeatMs ?? LIMITS.heartbeatMs,
+      deadMs: admission.deadMs ?? options.deadMs ?? LIMITS.deadMs,
     };
     control.sendNow('welcome', welcome);
     const link = new ServingLink(carrier, control, welcome, { ...options, clock });
@@ -218,6 +221,10 @@ class ServingLink implements MasterLink {
       void this.closed.then(() => settle(false));
       this.#core.pingNow();
     });
+  }
+
+  heardAtMs(): number {
+    return this.#core.heardAtMs;
   }
 
   vitals(): Vitals {

@@ -37,6 +37,13 @@ export function stepLine(step: StepView, nowMs: number): string {
   return `${outcomeOf(step).padEnd(9)} ${plain(step.name)}${took}${summary}`;
 }
 
+/** `away for 3 min 0 s, the build is retried elsewhere in 27 min 0 s`. */
+export function awayText(away: NonNullable<BuildView['workerAway']>, nowMs: number): string {
+  const { sinceMs, retryAtMs } = away;
+  const then = retryAtMs === null ? 'waits for it' : `is retried elsewhere in ${howLong(retryAtMs - nowMs)}`;
+  return `away for ${howLong(nowMs - sinceMs)}, the build ${then}`;
+}
+
 function retries({ id, retryOf, retriedAs }: BuildView): string[] {
   return [
     ...(retryOf === null ? [] : [`retry   build ${retryOf} was retried as build ${id}`]),
@@ -49,7 +56,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
   const end = build.finishedAtMs ?? nowMs;
   const lines = [
     `build ${build.id}  ${buildName(build)}: ${outcomeOf(build)}${build.summary ? ` (${build.summary})` : ''}`,
-    `worker  ${build.worker}`,
+    `worker  ${build.worker}${build.workerAway ? ` (${awayText(build.workerAway, nowMs)})` : ''}`,
     `source  ${sourceOf(build)}`,
     `asked   by ${build.owner}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, took ${howLong(end - build.startedAtMs)}`,

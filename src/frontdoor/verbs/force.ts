@@ -1,7 +1,7 @@
 import { EXIT_STATUS } from '../../model/result.ts';
 import type { BuildView, RequestView } from '../../master/operator.ts';
 import { readArguments } from '../arguments.ts';
-import { buildName, stepLine } from '../show/build.ts';
+import { awayText, buildName, stepLine } from '../show/build.ts';
 import { plain } from '../../base/plain.ts';
 import { howLong } from '../show/time.ts';
 import { EX_UNAVAILABLE, UsageError } from '../verb.ts';
@@ -90,6 +90,11 @@ function news(last: BuildView | undefined, now: BuildView, nowMs: number): strin
     if (step.state !== 'pending' && step.state !== (before?.steps[index]?.state ?? 'pending'))
       lines.push(`  ${stepLine(step, nowMs)}`);
   });
+  if (now.workerAway && !before?.workerAway) {
+    lines.push(`${name}: worker ${plain(now.worker)} is ${awayText(now.workerAway, nowMs)}`);
+  } else if (before?.workerAway && now.state === 'running' && !now.workerAway) {
+    lines.push(`${name}: worker ${plain(now.worker)} is back`);
+  }
   if (now.result !== null) {
     const took = howLong((now.finishedAtMs ?? nowMs) - now.startedAtMs);
     lines.push(`${name}: ${now.result} after ${took}${now.summary ? ` (${plain(now.summary)})` : ''}`);

@@ -1,6 +1,6 @@
 import type { RequestView, WorkerView } from '../../master/operator.ts';
 import { readArguments } from '../arguments.ts';
-import { buildTable } from '../show/build.ts';
+import { awayText, buildTable } from '../show/build.ts';
 import { plain } from '../../base/plain.ts';
 import { table } from '../show/table.ts';
 import { howLong } from '../show/time.ts';
@@ -24,6 +24,10 @@ export const status: Verb = {
     const away = (await operator.workers(asker)).filter((one) => one.isConfigured && one.state !== 'connected');
     if (away.length > 0) await write(`away: ${away.map((one) => awayLine(one, now)).join(', ')}\n`);
     await write(view.running.length > 0 ? `\nrunning\n${buildTable(view.running, now)}` : '\nnothing runs\n');
+    for (const build of view.running) {
+      if (build.workerAway)
+        await write(plain(`build ${build.id}: worker ${build.worker} is ${awayText(build.workerAway, now)}`) + '\n');
+    }
     if (view.waiting.length > 0) {
       const rows = view.waiting.map((request) => [
         String(request.id),

@@ -3,6 +3,8 @@ import type { StepAnswer } from '../../config/code-host.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 import { exception } from './journal.ts';
 
+const LEASE_OVER = 'the worker was out of sight for too long and ended the command';
+
 /** What the step's function is told of a process of a worker. `captured`: the tail of its output, when it was wanted. */
 export function runAnswer(outcome: Outcome, captured: string | undefined, worker: string): StepAnswer {
   const { status, exitCode, signal, ended, message, facts, startedAtMs, endedAtMs } = outcome;
@@ -10,6 +12,8 @@ export function runAnswer(outcome: Outcome, captured: string | undefined, worker
     return exception(`the machine of worker ${worker} was restarted while the command ran: how far it came is unknown`);
   }
   if (status === 'unknown') return unknown(message);
+  // The worker took it that the master had given the build up: it is done again, here or elsewhere.
+  if (ended === 'deadline') return { end: { result: 'retry', summary: LEASE_OVER } };
   const answer: RunAnswer = {
     // A worker answers a run with `done` only when it is not ours: it ran, and no more is known.
     status: status === 'done' ? 'exited' : status,

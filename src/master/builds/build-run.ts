@@ -2,11 +2,15 @@ import type { Cancel } from '../../base/clock.ts';
 import type { BuildFacts, StepReport } from '../../config/code-host.ts';
 import type { BuilderShape, StepShape } from '../../config/shape.ts';
 import type { Build, Step } from '../../model/build.ts';
+import { leaseOf } from '../../model/lost-worker.ts';
 import { halts, joinResults, worse } from '../../model/result.ts';
 import type { Result, StepRules } from '../../model/result.ts';
 import type { Seat } from '../../model/worker.ts';
+import { workerLost } from './forced-end.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { initialProperties, propertiesBefore } from './initial-properties.ts';
+import { LostWatch } from './lost-watch.ts';
+import type { Away } from './lost-watch.ts';
 import { StepRun, isUnfinishedOnWorker } from './step-run.ts';
 import type { BuildTools } from './step-run.ts';
 
@@ -37,6 +41,7 @@ export interface BuildRunOptions {
 export class BuildRun {
   readonly #options: BuildRunOptions;
   #current: { readonly run: StepRun; readonly rules: StepRules } | undefined;
+  readonly #watch: LostWatch;
   /** Why its steps are not gone on with. */
   #forced: ForcedEnd | undefined;
   /** Nothing more is run, not even what always runs. */
@@ -52,17 +57,28 @@ export class BuildRun {
 
   constructor(options: BuildRunOptions) {
     this.#options = options;
-    const { stopReason } = options.build;
+    const { tools, build, builder } = options;
+    const { worker, stopReason } = build;
     if (stopReason !== undefined) this.#forced = stopped(stopReason);
+    this.#watch = new LostWatch({
+      clock: tools.clock,
+      desk: tools.desk,
+      worker,
+      rule: builder?.whenWorkerLost ?? 'wait',
+      lost: (graceMs) => this.endNow(workerLost(worker, graceMs)),
+    });
   }
 
   /** Resolves true when the build is finished in the store, false when it was detached. Rejects when the store failed. */
   async run(): Promise<boolean> {
     const { tools, build } = this.#options;
     const offChange = tools.desk.onChange((worker) => {
-      if (worker === build.worker) this.#onWorkerChange();
+      if (worker !== build.worker) return;
+      this.#onWorkerChange();
+      this.#watch.look();
     });
     try {
+      this.#watch.look();
       if (this.#forced) this.#onStopping(this.#forced);
       const { result, summary } = await this.#runSteps();
       this.#writeEnd();
@@ -73,6 +89,7 @@ export class BuildRun {
       return true;
     } finally {
       offChange();
+      this.#watch.close();
       this.#cancelLimit?.();
       this.#cancelReturn?.();
     }
@@ -92,8 +109,14 @@ export class BuildRun {
     this.#current?.run.endNow(this.#forced);
   }
 
+  /** Undefined while its worker is here. */
+  away(): Away | undefined {
+    return this.#watch.away();
+  }
+
   detach(): void {
     this.#isDetached = true;
+    this.#watch.close();
     this.#current?.run.detach();
   }
 
@@ -235,6 +258,7 @@ export class BuildRun {
       build,
       seat: context.seat,
       step: { index, name: shape.name },
+      leaseMs: leaseOf(this.#options.builder?.whenWorkerLost ?? 'wait'),
       facts,
       records: context.records.filter((record) => record.step === index),
       onProperty: (name, value) => context.written.set(name, value),

@@ -5,6 +5,7 @@ import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
 import type { Build } from '../../model/build.ts';
 import { BuildRun } from './build-run.ts';
 import { workerRevoked } from './forced-end.ts';
+import type { Away } from './lost-watch.ts';
 import type { BuildTools } from './step-run.ts';
 
 export interface BuildsOptions extends BuildTools {
@@ -66,6 +67,11 @@ export class Builds {
   revoked(worker: string): void {
     for (const entry of this.#running.values()) if (entry.worker === worker) entry.run?.endNow(workerRevoked(worker));
     for (const id of this.#retries.keys()) this.#startAgain(id);
+  }
+
+  /** Of a running build whose worker is out of sight; undefined of all others. */
+  away(id: number): Away | undefined {
+    return this.#running.get(id)?.run?.away();
   }
 
   /** Lets go of all of them: they go on at their workers, and are adopted at the next start. */
@@ -147,7 +153,8 @@ export class Builds {
   }
 }
 
-function findBuilder(config: ConfigShape, build: Build): BuilderShape | undefined {
+/** The builder of a build in the configuration that it keeps. */
+export function findBuilder(config: ConfigShape, build: Build): BuilderShape | undefined {
   return config.projects
     .find(({ name }) => name === build.project)
     ?.builders.find(({ name }) => name === build.builder);

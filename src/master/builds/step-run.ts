@@ -35,6 +35,8 @@ export interface StepRunOptions {
   readonly build: Build;
   readonly seat: Seat;
   readonly step: { readonly index: number; readonly name: string };
+  /** So long the worker may hold a command out of sight; absent: for ever. */
+  readonly leaseMs: number | undefined;
   readonly facts: BuildFacts;
   /** Of this step. */
   readonly records: readonly CommandRecord[];
@@ -340,7 +342,7 @@ export class StepRun {
     fresh: Fresh,
     order: { readonly logId?: number | undefined; readonly bootId?: string; readonly signal?: AbortSignal } = {},
   ): Promise<Outcome | StepAnswer> {
-    const { tools, seat } = this.#options;
+    const { tools, seat, leaseMs } = this.#options;
     const { logId, bootId, signal = this.#waits.signal } = order;
     // Let go of while its record was made: that is left as it is, for the next run of this step.
     if (this.#isDetached || this.#failure) this.#waits.signal.throwIfAborted();
@@ -363,6 +365,7 @@ export class StepRun {
           command: id,
           seat,
           spec,
+          ...(leaseMs !== undefined && spec.kind === 'run' && { leaseMs }),
           ...(logId !== undefined && { logId }),
           ...(logMaxBytes !== undefined && { logMaxBytes }),
           ...(bootId !== undefined && { bootId }),

@@ -14,10 +14,13 @@ import type { CommandPost } from './command-post.ts';
 import { InventoryReview } from './inventory-review.ts';
 import type { Continued } from './inventory-review.ts';
 import { interruptedBeforeStart, lostByWorker, restartedBeforeStart, sessionRefused } from './outcomes.ts';
+import { WorkerLeases } from './worker-leases.ts';
+import type { HeldLeases } from './held-leases.ts';
 
 export interface AttachmentOptions {
   readonly store: Store;
   readonly board: CommandBoard;
+  readonly held: HeldLeases;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly filesDir: string;
@@ -40,6 +43,7 @@ export class Attachment {
   readonly #link: MasterLink;
   readonly #chunks: ChunkDesk;
   readonly #review: InventoryReview;
+  readonly leases: WorkerLeases;
   #state: 'inventory' | 'ready' | 'ended' = 'inventory';
   /** The fence each session was opened with on this connection. */
   readonly #opened = new Map<string, number>();
@@ -54,7 +58,8 @@ export class Attachment {
     this.#options = options;
     this.#link = link;
     this.#chunks = new ChunkDesk(link);
-    this.#review = new InventoryReview(store, board, hello.worker);
+    this.leases = new WorkerLeases(options);
+    this.#review = new InventoryReview(store, board, hello.worker, (build) => this.leases.leaseOf(build));
     link.onMessage((message, wireBytes) => this.#receive(message, wireBytes));
   }
 
@@ -86,8 +91,9 @@ export class Attachment {
     if (order && !post.isHeld && !post.isStartSent) {
       post.isStartSent = true;
       this.#begin(post).catch((error: unknown) => this.#fail(error));
-      const { spec, logMaxBytes = LIMITS.logBytes } = order;
-      this.#link.send('command.start', session, { command, fence, spec, logMaxBytes });
+      const { spec, leaseMs, logMaxBytes = LIMITS.logBytes } = order;
+      const lease = leaseMs === undefined ? {} : { leaseMs };
+      this.#link.send('command.start', session, { command, fence, spec, logMaxBytes, ...lease });
     }
     if (interrupt !== undefined && !post.isInterruptSent) {
       post.isInterruptSent = true;
@@ -138,6 +144,10 @@ export class Attachment {
     const { type, session } = message;
     if (type === 'session.failed') return this.#sessionFailed(session, message.fields);
     if (type === 'session.closed') return this.#sessionClosed(session, message.fields.fence);
+    if (type === 'lease.held') {
+      this.leases.answered(message.fields.n).catch((error: unknown) => this.#fail(error));
+      return;
+    }
     if (!('command' in message.fields)) return;
     const post = this.#post(session, message.fields);
     if (type === 'log.append' || type === 'log.hole') {
@@ -279,6 +289,7 @@ export class Attachment {
     }
     for (const seat of board.openSeatsOf(hello.worker)) this.openSession(seat);
     for (const post of posts) this.advance(post);
+    this.leases.ready();
     for (const post of this.#told.splice(0)) if (board.isForgotten(post.command)) this.#forgetLate(post);
     onReady();
   }

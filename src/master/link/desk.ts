@@ -8,6 +8,8 @@ export interface CommandOrder {
   readonly command: string;
   readonly seat: Seat;
   readonly spec: CommandSpec;
+  /** The worker ends it when it was out of the master's sight for so long; absent: never. */
+  readonly leaseMs?: number;
   /** The log its output goes to, when it has one. */
   readonly logId?: number;
   /** So much of its output is kept; absent: `LIMITS.logBytes`. */
@@ -27,6 +29,10 @@ export interface WorkerDesk {
   connected(): ReadonlySet<string>;
   /** The boot of the machine of a worker that is attached now. */
   bootId(worker: string): string | undefined;
+  /** When a byte of the worker came last, by the monotonic clock; when this master began, if none came since. */
+  heardAtMs(worker: string): number;
+  /** So long the worker may hold commands out of sight, beyond the leases of their builds. */
+  heldMs(worker: string): number;
   /** A worker came or went. */
   onChange(listener: (worker: string) => void): Cancel;
   /**

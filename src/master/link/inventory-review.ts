@@ -32,10 +32,17 @@ export class InventoryReview {
   readonly #store: Store;
   readonly #board: CommandBoard;
   readonly #worker: string;
+  readonly #leaseOf: (build: Build) => Promise<number | undefined>;
   readonly #builds = new Map<number, Promise<Build | undefined>>();
   #seats: Promise<ReadonlyMap<string, Seat>> | undefined;
 
-  constructor(store: Store, board: CommandBoard, worker: string) {
+  constructor(
+    store: Store,
+    board: CommandBoard,
+    worker: string,
+    leaseOf: (build: Build) => Promise<number | undefined>,
+  ) {
+    this.#leaseOf = leaseOf;
     this.#store = store;
     this.#board = board;
     this.#worker = worker;
@@ -98,7 +105,9 @@ export class InventoryReview {
     const storedEnd = await begin(post);
     const review = reviewCommand({ isKnown, fence: taken.fence, storedEnd, isFinished: false }, state);
     if (review.action === 'continue') {
-      return { post, seat: taken, state, hasLostTail: review.workerShort !== undefined, verdict: review.verdict };
+      const leaseMs = await this.#leaseOf(build);
+      const verdict = { ...review.verdict, ...(leaseMs !== undefined && { leaseMs }) };
+      return { post, seat: taken, state, hasLostTail: review.workerShort !== undefined, verdict };
     }
     throw new Error(
       `fence ${taken.fence} of session ${session} was raised and is still below the worker's ${state.fence}`,

@@ -10,6 +10,8 @@ import type { Store } from '../../store/store.ts';
 import type { Carrier } from '../../transport/carrier.ts';
 import type { MasterLink, Vitals } from '../../transport/link.ts';
 import { openMasterLink } from '../../transport/master-link.ts';
+import { keepsLeases } from './worker-leases.ts';
+import type { HeldLeases, Pace } from './held-leases.ts';
 import { Attachment, endText } from './attachment.ts';
 import type { CommandBoard } from './command-board.ts';
 import { OneOwner } from './one-owner.ts';
@@ -22,9 +24,11 @@ export interface ReceptionOptions {
   readonly masterId: string;
   readonly filesDir: string;
   readonly creditPool: CreditPool;
-  readonly heartbeatMs?: number;
   /** Whether a name that has logged in is still a worker's. */
   readonly isAdmitted?: (worker: string) => boolean;
+  /** Instead of what the configuration says, for measurements. */
+  readonly pace?: Pace;
+  readonly held: HeldLeases;
   readonly board: CommandBoard;
   /** What must be done before the first worker is let in. */
   readonly prepared: Promise<void>;
@@ -34,6 +38,7 @@ export interface ReceptionOptions {
 /** The connection that is the worker now: from its admission, before its welcome is even sent. */
 interface Owner extends Claimant {
   readonly epoch: number;
+  readonly pace: Pace;
   readonly carrier: Carrier;
   /** Resolves when `link` is there. */
   readonly opened: Deferred<void>;
@@ -45,6 +50,8 @@ interface Owner extends Claimant {
 interface Door {
   readonly rule: OneOwner;
   owner: Owner | undefined;
+  /** By the monotonic clock: when a byte came last of a connection that is gone, or its hello was answered. */
+  heardAtMs: number;
   /** Newcomers are judged one after another. */
   turn: Promise<unknown>;
 }
@@ -91,6 +98,23 @@ export class Reception {
     return this.#ready.has(worker) ? this.#doors.get(worker)?.owner?.hello.bootId : undefined;
   }
 
+  /** When a byte of the worker came last, by the monotonic clock; undefined: not since this master began. */
+  heardAtMs(worker: string): number | undefined {
+    const door = this.#doors.get(worker);
+    if (!door) return undefined;
+    const heardAtMs = Math.max(door.heardAtMs, door.owner?.link?.heardAtMs() ?? -Infinity);
+    return heardAtMs === -Infinity ? undefined : heardAtMs;
+  }
+
+  /** Ends all connections that ping less often than this: they are to come again and hear the new pace. */
+  hasten(heartbeatMs: number): void {
+    for (const { owner } of this.#doors.values()) {
+      if (!owner || owner.pace.heartbeatMs <= heartbeatMs) continue;
+      const message = 'the heartbeat of the configuration is shorter now: come again';
+      this.#sayGoodbye(owner, { code: 'drain', message, retryAfterMs: RETRY_AFTER_STOP_MS });
+    }
+  }
+
   vitals(worker: string): Vitals | undefined {
     return this.#doors.get(worker)?.owner?.link?.vitals();
   }
@@ -129,7 +153,7 @@ export class Reception {
 
   /** A whole connection; resolves after its end is stored. */
   async #serve(name: string, carrier: Carrier): Promise<void> {
-    const { clock, logger, creditPool, heartbeatMs, masterId, store } = this.#options;
+    const { clock, logger, creditPool, masterId, store } = this.#options;
     const door = this.#door(name);
     let owner: Owner | undefined;
     let isGone = false;
@@ -141,7 +165,6 @@ export class Reception {
         logger,
         principalName: name,
         creditPool,
-        ...(heartbeatMs !== undefined && { heartbeatMs }),
         admit: async (hello) => {
           const admitted = await this.#inTurn(door, async () =>
             // Its turn may come late: who is gone by then may push nobody away.
@@ -149,7 +172,7 @@ export class Reception {
           );
           if ('goodbye' in admitted) return admitted;
           owner = admitted;
-          return { epoch: admitted.epoch, masterId };
+          return { epoch: admitted.epoch, masterId, ...admitted.pace };
         },
       });
       this.#greeting.delete(carrier);
@@ -171,7 +194,7 @@ export class Reception {
     hello: Fields<'hello'>,
     carrier: Carrier,
   ): Promise<Owner | { readonly goodbye: Fields<'goodbye'> }> {
-    const { store, clock, logger, prepared } = this.#options;
+    const { store, clock, logger, prepared, held } = this.#options;
     await prepared;
     const refused = (): Fields<'goodbye'> | undefined => {
       const isAdmitted = this.#options.isAdmitted?.(hello.worker) ?? true;
@@ -188,9 +211,14 @@ export class Reception {
       return { goodbye };
     }
     const { worker: name, installId, bootId, processId, host, version, facts } = hello;
+    const pace = this.#options.pace ?? (await held.paceOf(name));
     const epoch = await store.workers.attach({ name, installId, bootId, processId, host, version, facts }, clock.now());
+    // Before anything is started there.
+    if (!keepsLeases(hello)) await held.put(name, Number.MAX_SAFE_INTEGER);
+    door.heardAtMs = clock.monotonic();
     const owner: Owner = {
       epoch,
+      pace,
       hello,
       carrier,
       peer: carrier.peer,
@@ -232,6 +260,7 @@ export class Reception {
   /** The connection is no longer the worker. */
   #leave(door: Door, owner: Owner): void {
     owner.attachment?.end();
+    if (owner.link) door.heardAtMs = Math.max(door.heardAtMs, owner.link.heardAtMs());
     if (door.owner !== owner) return;
     door.owner = undefined;
     if (this.#ready.delete(owner.hello.worker)) this.#options.onChange(owner.hello.worker);
@@ -256,7 +285,12 @@ export class Reception {
   #door(name: string): Door {
     const known = this.#doors.get(name);
     if (known) return known;
-    const door: Door = { rule: new OneOwner(this.#options.clock), owner: undefined, turn: Promise.resolve() };
+    const door: Door = {
+      rule: new OneOwner(this.#options.clock),
+      owner: undefined,
+      heardAtMs: -Infinity,
+      turn: Promise.resolve(),
+    };
     this.#doors.set(name, door);
     return door;
   }

@@ -16,6 +16,8 @@ import type { StoredLog } from '../logs/log-intake.ts';
 import { storedLog } from '../logs/stored-log.ts';
 import { CommandBoard } from './command-board.ts';
 import type { DeskBus } from './command-board.ts';
+import { HeldLeases } from './held-leases.ts';
+import type { LostRules, Pace } from './held-leases.ts';
 import type { CommandPost } from './command-post.ts';
 import type { CommandOrder, WorkerDesk } from './desk.ts';
 import { Reception } from './reception.ts';
@@ -30,10 +32,15 @@ export interface WorkerDeskOptions {
   readonly filesDir: string;
   /** Shared by all links of this master. */
   readonly creditPool: CreditPool;
-  readonly heartbeatMs?: number;
   /** Whether a name that has logged in is still a worker's; all are when not given. */
   readonly isAdmitted?: (worker: string) => boolean;
+  readonly rules: LostRules;
+  /** Instead of what the rules say, for measurements. */
+  readonly pace?: Pace;
 }
+
+/** A worker that is well says within this time that a lease is on its disk. */
+const LEASE_ANSWER_MS = 5_000;
 
 export interface OpenWorkerDesk extends WorkerDesk {
   /** A worker has logged in as `name`: greets it, judges whether it may be that worker, and serves it. */
@@ -42,6 +49,15 @@ export interface OpenWorkerDesk extends WorkerDesk {
   vitals(worker: string): Vitals | undefined;
   /** Ends the worker's connection: its key or name was withdrawn. True when there is one to be told. */
   dismiss(worker: string, message: string): boolean;
+  /** What must be done before the first worker is let in. */
+  readonly prepared: Promise<void>;
+  /** Workers whose connections ping less often than this come again. */
+  hasten(heartbeatMs: number): void;
+  /**
+   * Lets all workers that are here hold their commands for so long out of sight, until their next inventory is answered.
+   * Resolves to those that did not say in time that they will.
+   */
+  raiseLeases(leaseMs: number): Promise<readonly string[]>;
 }
 
 export function openWorkerDesk(options: WorkerDeskOptions): OpenWorkerDesk {
@@ -52,18 +68,25 @@ class Desk implements OpenWorkerDesk {
   readonly #options: WorkerDeskOptions;
   readonly #board: CommandBoard;
   readonly #reception: Reception;
+  readonly prepared: Promise<void>;
+  readonly #held: HeldLeases;
+  readonly #openedAtMs: number;
   readonly #changed = new Signal<string>();
   /** Orders whose records are being read, so that a `forget` meanwhile is not lost. */
   readonly #opening = new Set<string>();
 
   constructor(options: WorkerDeskOptions) {
     this.#options = options;
-    const { store, bus } = options;
+    const { store, bus, clock, rules } = options;
+    this.#openedAtMs = clock.monotonic();
+    this.#held = new HeldLeases(store, rules);
     this.#board = new CommandBoard({ store, bus });
+    this.prepared = this.#prepare();
     this.#reception = new Reception({
       ...options,
       board: this.#board,
-      prepared: this.#prepare(),
+      held: this.#held,
+      prepared: this.prepared,
       onChange: (worker) => {
         bus.publish('workers', worker);
         this.#changed.emit(worker);
@@ -89,6 +112,26 @@ class Desk implements OpenWorkerDesk {
 
   dismiss(worker: string, message: string): boolean {
     return this.#reception.dismiss(worker, message);
+  }
+
+  heardAtMs(worker: string): number {
+    return this.#reception.heardAtMs(worker) ?? this.#openedAtMs;
+  }
+
+  heldMs(worker: string): number {
+    return this.#held.of(worker);
+  }
+
+  hasten(heartbeatMs: number): void {
+    this.#reception.hasten(heartbeatMs);
+  }
+
+  async raiseLeases(leaseMs: number): Promise<readonly string[]> {
+    const told = Array.from(this.#reception.ready(), async (worker) => {
+      const leases = this.#reception.attachment(worker)?.leases;
+      return (await leases?.raise(leaseMs, LEASE_ANSWER_MS)) ? [] : [worker];
+    });
+    return (await Promise.all(told)).flat();
   }
 
   onChange(listener: (worker: string) => void): Cancel {
@@ -186,6 +229,7 @@ class Desk implements OpenWorkerDesk {
   /** Before the first worker is let in. */
   async #prepare(): Promise<void> {
     const { store, filesDir } = this.#options;
+    await this.#held.read();
     this.#board.inherit(await store.workers.seats());
     await mkdir(filesDir, { recursive: true });
     for (const command of await listPartials(filesDir)) {

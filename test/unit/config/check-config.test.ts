@@ -34,6 +34,7 @@ test('a configuration becomes its shape, with all that was left out', () => {
   expect(check.shape).toMatchObject({
     hash: 'hash',
     title: 'T',
+    heartbeatMs: 15_000,
     workers: [{ name: 'sid', maxBuilds: 2 }],
     projects: [
       {
@@ -45,6 +46,7 @@ test('a configuration becomes its shape, with all that was left out', () => {
             name: 'debian',
             workers: ['sid'],
             env: { A: 'b' },
+            whenWorkerLost: { retryAfterMs: 1_800_000 },
             steps: [
               { name: 'checkout', rules: { haltOnFailure: true, alwaysRun: false } },
               { name: 'make' },
@@ -60,6 +62,37 @@ test('a configuration becomes its shape, with all that was left out', () => {
 test('a builder on an unknown worker is told with its place and the way out', () => {
   expect(mistakes(withBuilder(builder('debian', { workers: ['sidd'], steps })))).toEqual([
     'project "kate", builder "debian": worker "sidd" is not among the workers; add worker(\'sidd\') or correct the name',
+  ]);
+});
+
+test('what becomes of the builds of a lost worker is told a builder, and fits the heartbeat', () => {
+  const rules = ['wait', { retryAfter: '4s' }, { retryAfter: '2h' }] as const;
+  const builders = rules.map((whenWorkerLost, n) => builder(`b${n}`, { workers: ['sid'], whenWorkerLost, steps }));
+  const farm = (heartbeat?: string): ReturnType<typeof checkConfig> => {
+    const projects = [project('kate', { builders })];
+    return checkConfig('hash', defineMaster({ title: 'T', ...(heartbeat && { heartbeat }), workers: [sid], projects }));
+  };
+  const check = farm('1s');
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  expect(check.shape.heartbeatMs).toBe(1_000);
+  expect(check.shape.projects[0]?.builders.map((one) => one.whenWorkerLost)).toEqual([
+    'wait',
+    { retryAfterMs: 4_000 },
+    { retryAfterMs: 7_200_000 },
+  ]);
+  expect(farm()).toEqual({
+    mistakes: [
+      'project "kate", builder "b1": whenWorkerLost retries after 4s, but a worker is known to be lost only after 4 heartbeats; write 1m or more, or a shorter heartbeat',
+    ],
+  });
+  for (const heartbeat of ['500ms', '61s', 'often']) {
+    const bad = farm(heartbeat);
+    expect('mistakes' in bad && bad.mistakes, heartbeat).toMatchObject([
+      expect.stringContaining(`heartbeat: "${heartbeat}"`),
+    ]);
+  }
+  expect(mistakes(withBuilder({ ...kate.builders[0], whenWorkerLost: { retryAfter: 5 } }))).toEqual([
+    'project "kate", builder "debian", whenWorkerLost: write \'wait\', or { retryAfter: \'30m\' } with a time of your choice',
   ]);
 });
 

@@ -66,3 +66,13 @@ test('code that changed behind the same shape is told; the same configuration is
   expect(diffShapes(shape('1', before), shape('1', before))).toEqual([]);
   expect(diffShapes(shape('1', before), shape('2', before))).toEqual([expect.stringContaining('the code changed')]);
 });
+
+test('a reload tells the heartbeat, and what becomes of the builds of a lost worker', () => {
+  const [kate] = before.projects;
+  const [debian] = kate?.builders ?? [];
+  const projects = [{ ...kate!, builders: [{ ...debian!, whenWorkerLost: 'wait' as const }, kate!.builders[1]!] }];
+  expect(diffShapes(shape('1', before), shape('2', { ...before, heartbeat: '5s', projects }))).toEqual([
+    'heartbeat changed from 15s to 5s',
+    'project kate: builder debian: whenWorkerLost changed from retry after 30m to wait',
+  ]);
+});

@@ -6,6 +6,7 @@ import type { CommandOrder } from '../../../src/master/link/desk.ts';
 import { openWorkerDesk } from '../../../src/master/link/worker-desk.ts';
 import type { OpenWorkerDesk } from '../../../src/master/link/worker-desk.ts';
 import type { Build } from '../../../src/model/build.ts';
+import { HEARTBEAT_MS } from '../../../src/model/lost-worker.ts';
 import { CreditPool } from '../../../src/protocol/credit.ts';
 import type { CommandSpec, Outcome } from '../../../src/protocol/messages.ts';
 import type { Store } from '../../../src/store/store.ts';
@@ -178,6 +179,7 @@ export class Schedule {
       masterId: 'master-1',
       filesDir: join(this.#temp.dir, 'files'),
       creditPool: new CreditPool(),
+      rules: { ruleOf: () => Promise.resolve('wait'), heartbeatMs: () => HEARTBEAT_MS },
     });
     const { signal } = this.#stopping;
     const desk = this.#desk;

@@ -34,6 +34,7 @@ async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun;
     build: { ...bench.build, ...names, configHash: hash },
     seat: bench.seat,
     step: { index: 0, name: 'make' },
+    leaseMs: undefined,
     facts: { id, uid, number, worker, reason, owner, source, properties: {}, ...names },
     records: [],
     onProperty: () => undefined,

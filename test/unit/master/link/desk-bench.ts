@@ -9,6 +9,8 @@ import type { OpenWorkerDesk } from '../../../../src/master/link/worker-desk.ts'
 import type { Build } from '../../../../src/model/build.ts';
 import type { Json } from '../../../../src/model/json.ts';
 import type { Log } from '../../../../src/model/log.ts';
+import { HEARTBEAT_MS } from '../../../../src/model/lost-worker.ts';
+import type { WhenWorkerLost } from '../../../../src/model/lost-worker.ts';
 import type { Seat } from '../../../../src/model/worker.ts';
 import { CreditPool } from '../../../../src/protocol/credit.ts';
 import type { CommandSpec, Outcome } from '../../../../src/protocol/messages.ts';
@@ -24,6 +26,8 @@ export class DeskBench {
   readonly build: Build;
   readonly seat: Seat;
   desk: OpenWorkerDesk;
+  /** Of the build; undefined: its configuration cannot be read. */
+  rule: WhenWorkerLost | undefined = 'wait';
   readonly stopping = new AbortController();
   #calls = 0;
 
@@ -96,6 +100,10 @@ export class DeskBench {
     await this.#temp.remove();
   }
 
+  #ruleOf(): Promise<WhenWorkerLost> {
+    return this.rule ? Promise.resolve(this.rule) : Promise.reject(new Error('no such configuration'));
+  }
+
   #open(): OpenWorkerDesk {
     const bus = new LocalBus(this.#logger);
     return openWorkerDesk({
@@ -106,6 +114,7 @@ export class DeskBench {
       masterId: 'master-1',
       filesDir: this.filesDir,
       creditPool: new CreditPool(),
+      rules: { ruleOf: () => this.#ruleOf(), heartbeatMs: () => HEARTBEAT_MS },
     });
   }
 }

@@ -20,16 +20,19 @@ export interface PeerOptions {
   readonly host?: string;
   readonly folder?: string;
   readonly useMux?: boolean;
+  readonly capabilities?: readonly string[];
 }
 
 /** The worker's end of a real link, which does only what the test says. */
 export class WorkerPeer {
   readonly link: Link;
   readonly faults: MemoryFaults;
+  readonly welcome: Fields<'welcome'>;
   readonly received: Message[] = [];
 
-  private constructor(link: Link, faults: MemoryFaults) {
+  private constructor(link: Link, faults: MemoryFaults, welcome: Fields<'welcome'>) {
     this.link = link;
+    this.welcome = welcome;
     this.faults = faults;
     // The bytes alias what was read.
     link.onMessage((message) => void this.received.push(structuredClone(message)));
@@ -42,11 +45,12 @@ export class WorkerPeer {
     { worker, master, faults } = memoryCarriers(),
   ): Promise<WorkerPeer> {
     const { clock, name = 'w', installId = 'install-1', bootId = 'boot-1', host = 'host-1', useMux = false } = options;
-    const { processId = HELLO.processId, folder } = options;
+    const { processId = HELLO.processId, folder, capabilities = [] } = options;
     desk.accept(name, master);
-    const { link } = await openWorkerLink(worker, {
+    const { link, welcome } = await openWorkerLink(worker, {
       hello: {
         ...HELLO,
+        capabilities: [...capabilities],
         worker: name,
         installId,
         bootId,
@@ -58,7 +62,7 @@ export class WorkerPeer {
       logger: silentLogger,
       useMux,
     });
-    return new WorkerPeer(link, faults);
+    return new WorkerPeer(link, faults, welcome);
   }
 
   /** Greets, tells what it holds, and has the answer. */

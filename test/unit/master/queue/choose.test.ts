@@ -12,11 +12,13 @@ function config(workers: Readonly<Record<string, number>>, builders: Readonly<Re
     name,
     workers: names,
     env: {},
+    whenWorkerLost: 'wait',
     steps: [],
   }));
   return {
     hash: 'h',
     title: 't',
+    heartbeatMs: 15_000,
     workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
     projects: [{ name: 'p', builders: shapes, isForceable: true }],
   };

@@ -1,0 +1,66 @@
+import type { Build } from '../../model/build.ts';
+import { DEAD_AFTER_HEARTBEATS, heartbeatFor } from '../../model/lost-worker.ts';
+import type { WhenWorkerLost } from '../../model/lost-worker.ts';
+import type { Store } from '../../store/store.ts';
+
+export interface LostRules {
+  /** What the configuration that the build keeps says; rejects when that cannot be read. */
+  readonly ruleOf: (build: Build) => Promise<WhenWorkerLost>;
+  /** Of the active configuration. */
+  readonly heartbeatMs: () => number;
+}
+
+/** How often both sides ping, and after how long a silent peer is dead. */
+export interface Pace {
+  readonly heartbeatMs: number;
+  readonly deadMs: number;
+}
+
+/**
+ * How long each worker may hold commands out of sight beyond the leases of their builds, as the store has it: for ever when it
+ * keeps no leases, so long when it was told that the master stops for a while. Work is started elsewhere only after that.
+ */
+export class HeldLeases {
+  readonly #store: Store;
+  readonly #rules: LostRules;
+  readonly #leases = new Map<string, number>();
+
+  constructor(store: Store, rules: LostRules) {
+    this.#store = store;
+    this.#rules = rules;
+  }
+
+  /** Before the first worker is let in. */
+  async read(): Promise<void> {
+    for (const { name, leaseMs } of await this.#store.workers.list()) {
+      if (leaseMs !== undefined && !this.#leases.has(name)) this.#leases.set(name, leaseMs);
+    }
+  }
+
+  /** 0: no longer than the builds say. */
+  of(worker: string): number {
+    return this.#leases.get(worker) ?? 0;
+  }
+
+  /** Resolves when it is stored. */
+  async put(worker: string, leaseMs: number | undefined): Promise<void> {
+    if (this.#leases.get(worker) === leaseMs) return;
+    const stored = this.#store.workers.setLease(worker, leaseMs);
+    if (leaseMs === undefined) this.#leases.delete(worker);
+    else this.#leases.set(worker, leaseMs);
+    await stored;
+  }
+
+  ruleOf(build: Build): Promise<WhenWorkerLost> {
+    return this.#rules.ruleOf(build);
+  }
+
+  /** For a new connection of the worker. */
+  async paceOf(worker: string): Promise<Pace> {
+    const running = (await this.#store.builds.running()).filter((build) => build.worker === worker);
+    const rules = await Promise.allSettled(running.map((build) => this.#rules.ruleOf(build)));
+    const known = rules.flatMap((rule) => (rule.status === 'fulfilled' ? [rule.value] : []));
+    const heartbeatMs = heartbeatFor(this.#rules.heartbeatMs(), known);
+    return { heartbeatMs, deadMs: DEAD_AFTER_HEARTBEATS * heartbeatMs };
+  }
+}
