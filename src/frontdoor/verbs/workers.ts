@@ -28,12 +28,15 @@ export const workers: Verb = {
       worker.sinceMs === null ? '-' : howLong(clock.now() - worker.sinceMs),
       `${worker.builds.length} of ${worker.maxBuilds}`,
       worker.host ?? '-',
+      worker.version ?? '-',
       [worker.facts['os'], worker.facts['arch'], worker.facts['cores'] && `${worker.facts['cores']} cores`]
         .filter((fact) => fact)
         .join(', ') || '-',
     ]);
     await write(
-      rows.length > 0 ? table(['WORKER', 'STATE', 'FOR', 'BUILDS', 'HOST', 'MACHINE'], rows) : 'no workers yet\n',
+      rows.length > 0
+        ? table(['WORKER', 'STATE', 'FOR', 'BUILDS', 'HOST', 'VERSION', 'MACHINE'], rows)
+        : 'no workers yet\n',
     );
     return 0;
   },
