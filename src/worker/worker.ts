@@ -20,7 +20,9 @@ import type { Link, LinkEnd } from '../transport/link.ts';
 import { openWorkerLink } from '../transport/worker-link.ts';
 import { commandEnvironment } from './command-environment.ts';
 import { Commands } from './commands/commands.ts';
+import { Leavers } from './commands/leavers.ts';
 import { FileRecords } from './files/file-record.ts';
+import type { KeeperLimits } from './keeper/keeper-limits.ts';
 import { openKeeper } from './keeper/open-keeper.ts';
 import { Attachment } from './link/attachment.ts';
 import { connectToMaster, explain, isRevoked, needsPerson } from './link/connect.ts';
@@ -49,6 +51,10 @@ export interface WorkerOptions {
   readonly connect?: () => Promise<Carrier>;
   /** The built keeper-main.js, when it is not beside this file. */
   readonly keeperProgram?: string;
+  /** Where they are to differ. */
+  readonly keeperLimits?: Partial<KeeperLimits>;
+  /** A start waits so long for what was forgotten where it is to run. */
+  readonly leaversWaitMs?: number;
 }
 
 export interface WorkerState {
@@ -133,15 +139,18 @@ async function openParts(
   const sessions = await SessionBook.open(paths.state);
   undo.add(() => sessions.close());
   const records = await FileRecords.open(recordDir, logger);
+  const limits = options.keeperLimits === undefined ? {} : { limits: options.keeperLimits };
+  const waitMs = options.leaversWaitMs === undefined ? {} : { waitMs: options.leaversWaitMs };
   const program = options.keeperProgram === undefined ? {} : { program: options.keeperProgram };
-  const keeper = await openKeeper({ spoolDir: paths.spool, clock, logger, onGone, ...program });
+  const keeper = await openKeeper({ spoolDir: paths.spool, clock, logger, onGone, ...limits, ...program });
   undo.add(() => keeper.close());
   const orders = new KeyedQueue((key, error) => logger.error(`an order failed: ${errorText(error)}`, { order: key }));
   const environment = (step: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> =>
     commandEnvironment(process.env, dir.env, step);
   const commands = new Commands({ keeper, records, sessions, workDir: paths.work, clock, environment });
+  const leavers = new Leavers({ commands, keeper, clock, ...waitMs });
   const budget = new ChunkBudget();
-  return { sessions, commands, keeper, budget, orders, workDir: paths.work, clock, logger };
+  return { sessions, commands, leavers, keeper, budget, orders, workDir: paths.work, clock, logger };
 }
 
 async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOptions): Promise<Fields<'hello'>> {

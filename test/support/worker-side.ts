@@ -8,6 +8,7 @@ import { LinkRefused } from '../../src/transport/link-refused.ts';
 import { SshConnectError } from '../../src/transport/ssh-client.ts';
 import { openWorkerLink } from '../../src/transport/worker-link.ts';
 import { Commands } from '../../src/worker/commands/commands.ts';
+import { Leavers } from '../../src/worker/commands/leavers.ts';
 import { FileRecords } from '../../src/worker/files/file-record.ts';
 import type { Keeper } from '../../src/worker/keeper/keeper.ts';
 import { Attachment } from '../../src/worker/link/attachment.ts';
@@ -47,8 +48,9 @@ export class WorkerSide {
     const environment = () => ({ PATH: process.env['PATH'] ?? '' });
     const commands = new Commands({ keeper, records, sessions, workDir, clock, environment });
     const orders = new KeyedQueue((order, error) => logger.error(`an order failed: ${errorText(error)}`, { order }));
+    const leavers = new Leavers({ commands, keeper, clock });
     const budget = new ChunkBudget();
-    return new WorkerSide(options, { sessions, commands, keeper, budget, orders, workDir, clock, logger });
+    return new WorkerSide(options, { sessions, commands, leavers, keeper, budget, orders, workDir, clock, logger });
   }
 
   /** Takes line after line until `leave`. */

@@ -151,6 +151,7 @@ export class Commands {
       session: held.session,
       fence: held.fence,
       argv,
+      folder,
       cwd: spec.cwd === undefined ? folder : await insideFolder(folder, spec.cwd),
       env: this.#options.environment(spec.env),
       killAfterMs: spec.killAfterMs ?? DEFAULT_KILL_AFTER_MS,

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync, renameSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { errorCode, errorText } from '../../base/errors.ts';
 import { outcome } from '../../protocol/messages.ts';
-import { flag, integer, object, optional, text } from '../../protocol/schema.ts';
+import { flag, integer, list, object, optional, text } from '../../protocol/schema.ts';
 import type { Checked, Checker } from '../../protocol/schema.ts';
 
 /**
@@ -28,6 +28,9 @@ export const FILES = {
   outcome: 'outcome.json',
 } as const;
 
+/** Of the system. */
+const MOST_PATH = 4_096;
+
 const identity = object({ pid: integer(), startTicks: integer(), bootId: text(100) });
 
 export const claimFile = object({
@@ -40,6 +43,8 @@ export const claimFile = object({
   cap: optional(object({ headBytes: integer(), tailBytes: integer() })),
   atMs: integer(),
   leaseMs: optional(integer(1)),
+  /** The session's. Claims of version 1 have none. */
+  folder: optional(text(MOST_PATH)),
 });
 export type Claim = Checked<typeof claimFile>;
 /** In a claim that was made anew, as the disk had lost it. */
@@ -54,7 +59,9 @@ export const exitFile = object({
   startedAtMs: integer(),
   endedAtMs: integer(),
 });
-export const outcomeFile = object({ outcome, outputEnd: integer() });
+/** So many processes that could not be ended are remembered. */
+export const MOST_LEFT = 1_000;
+export const outcomeFile = object({ outcome, outputEnd: integer(), left: optional(list(identity, MOST_LEFT)) });
 
 class DamagedRecord extends Error {
   override readonly name = 'DamagedRecord';

@@ -130,7 +130,8 @@ export class CommandHost {
   async #refuse(dir: string, command: string, why: Pick<Outcome, 'message' | 'ended'>): Promise<void> {
     this.#leases.delete(command);
     const now = Date.now();
-    await writeOutcome(dir, { status: 'refused', ...why, startedAtMs: now, endedAtMs: now }, 0, this.#options.warn);
+    const outcome = { status: 'refused', ...why, startedAtMs: now, endedAtMs: now } as const;
+    await writeOutcome(dir, { outcome, outputEnd: 0 }, this.#options.warn);
     this.#options.onProgress(command, true);
   }
 
@@ -148,6 +149,7 @@ export class CommandHost {
       keeper: this.#self,
       ...layout,
       atMs: Date.now(),
+      folder: spec.folder,
       ...(spec.leaseMs === undefined ? {} : { leaseMs: spec.leaseMs }),
     };
     mkdirSync(made, { mode: 0o700 });

@@ -1,10 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { hasProcessTable, readProcess, signalProcess } from './process-table.ts';
-import type { ProcessEntry } from './process-table.ts';
+import { bootId, hasProcessTable, readProcess, signalProcess } from './process-table.ts';
+import type { ProcessEntry, ProcessIdentity } from './process-table.ts';
 import type { TreeScan } from './tree-scan.ts';
 
-/** A process in an uninterruptible wait (a dead network disk) cannot be ended: say so then, and go on. */
-const END_BOUND_MS = 60_000;
 /** Freezing is to win against a tree that forks within this; then killing goes on with whom it has. */
 const FREEZE_BOUND_MS = 5_000;
 /** So long at a time nothing else of the keeper runs: who pauses is overtaken by what forks. */
@@ -44,15 +42,15 @@ export async function askTreeToEnd(scan: TreeScan, graceMs: number, hurry: Abort
 /**
  * Ends every process of the command, also of a tree that forks as fast as it can. First everybody is stopped on sight, until
  * a look finds nobody new: what is stopped cannot fork, so no child is born behind our back. Then all are killed, and
- * looked for until none is left. Resolves with the pids that could not be ended.
+ * looked for until none is left, or for `boundMs`. Resolves with those that could not be ended.
  */
-export async function endTree(scan: TreeScan, boundMs = END_BOUND_MS): Promise<readonly number[]> {
+export async function endTree(scan: TreeScan, boundMs: number): Promise<readonly ProcessIdentity[]> {
   if (!hasProcessTable) return endGroup(scan, boundMs);
   const end = performance.now() + boundMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
     const found = await freeze(scan);
     if (found.length === 0) return [];
-    if (performance.now() > end) return found.map((entry) => entry.pid);
+    if (performance.now() > end) return found.map(({ pid, startTicks }) => ({ pid, startTicks, bootId: bootId() }));
     for (const entry of found) signalEntry(entry, 'SIGKILL');
     await setTimeout(pauseMs);
   }
@@ -96,12 +94,12 @@ function signalEntry(entry: ProcessEntry, signal: NodeJS.Signals): void {
   signalProcess(entry.pid, signal);
 }
 
-async function endGroup(scan: TreeScan, boundMs: number): Promise<readonly number[]> {
+async function endGroup(scan: TreeScan, boundMs: number): Promise<readonly ProcessIdentity[]> {
   const { leader } = scan.target;
   if (!leader) return [];
   const end = performance.now() + boundMs;
   while (signalProcess(-leader.pid, 'SIGKILL')) {
-    if (performance.now() > end) return [leader.pid];
+    if (performance.now() > end) return [leader];
     await setTimeout(LONGEST_PAUSE_MS);
   }
   return [];

@@ -15,6 +15,8 @@ export interface KeeperLimits {
   readonly freeBytes: number;
   /** Output is read for so long after the main process ended, if others hold it open. */
   readonly drainMs: number;
+  /** From KILL to giving up: a process in an uninterruptible wait (a dead network disk) cannot be ended. */
+  readonly endMs: number;
 }
 
 export const KEEPER_LIMITS: KeeperLimits = {
@@ -23,4 +25,5 @@ export const KEEPER_LIMITS: KeeperLimits = {
   workerBytes: 4 * GiB,
   freeBytes: 512 * MiB,
   drainMs: 5_000,
+  endMs: 60_000,
 };

@@ -9,6 +9,8 @@ export interface KeeperSpec {
   readonly session: string;
   readonly fence: number;
   readonly argv: readonly string[];
+  /** The session's, absolute: see `folderOf`. */
+  readonly folder: string;
   /** Absolute. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
@@ -43,10 +45,17 @@ export interface Keeper {
   start(spec: KeeperSpec): Promise<void>;
   /** TERM, then KILL after the spec's delay, to everything of it. Resolves when the order is with the keeper. */
   interrupt(command: string, reason: string): Promise<void>;
-  /** Kills what runs, then drops the spool. Resolves when the folder is gone; nothing to do is no error. */
+  /**
+   * Kills what runs, then drops the spool, once no process is left: also what could not be killed in time is waited for, for
+   * ever. Resolves when the command's folder is gone, or the keeper closed; nothing to do is no error.
+   */
   forget(command: string): Promise<void>;
   list(): Promise<readonly HeldCommand[]>;
   find(command: string): Promise<HeldCommand | undefined>;
+  /** The session's folder of a command that is held; undefined for one that is not. */
+  folderOf(command: string): string | undefined;
+  /** Of a command that runs: its main process, if it lives. Of one that ended: those that could not be ended and live. */
+  pidsOf(command: string): readonly number[];
   /** Raises a held command's fence, on disk. */
   setFence(command: string, fence: number): Promise<void>;
   /** Changes a running command's lease; undefined: it has none any more. Holds also when the daemon dies. */

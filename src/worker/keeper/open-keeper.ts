@@ -43,6 +43,8 @@ const RECOVERIES_AT_ONCE = 4;
 const INSPECT_MS = 2_000;
 /** The keeper tells when it is done; this is for when it cannot. */
 const LOOK_MS = 200;
+/** At processes that could not be ended. */
+const LOOK_LEFT_MS = 1_000;
 
 /** Finds the keepers that run on the spool; ends what was left by those that died. */
 export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
@@ -56,7 +58,7 @@ class SpoolKeeper implements Keeper {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #spool: Spool;
-  readonly #segmentBytes: number;
+  readonly #limits: KeeperLimits;
   readonly #lines: KeeperLines;
   readonly #progress = new Signal<string>();
   /** Each looks through the whole process table. */
@@ -73,12 +75,11 @@ class SpoolKeeper implements Keeper {
     this.#clock = clock;
     this.#onGone = options.onGone;
     this.#spool = new Spool(spoolDir);
-    const limits = { ...KEEPER_LIMITS, ...options.limits };
-    this.#segmentBytes = limits.segmentBytes;
+    this.#limits = { ...KEEPER_LIMITS, ...options.limits };
     this.#lines = new KeeperLines({
       spoolDir,
       socketDir: options.socketDir ?? socketFolder(spoolDir),
-      limits,
+      limits: this.#limits,
       program: options.program ?? keeperProgram(),
       logger,
       onProgress: (commands) => this.#onProgress(commands),
@@ -117,7 +118,7 @@ class SpoolKeeper implements Keeper {
 
   /** It may have run: it is not started, and its outcome is unknown. */
   async #mend(spec: KeeperSpec): Promise<void> {
-    await this.#spool.mend(spec, this.#segmentBytes, this.#clock.now());
+    await this.#spool.mend(spec, this.#limits.segmentBytes, this.#clock.now());
     await Promise.all(this.#recoverDead());
   }
 
@@ -133,7 +134,18 @@ class SpoolKeeper implements Keeper {
       await this.#moved(command);
     }
     await this.#recoveries.get(command);
-    await this.#spool.remove(command);
+    // Dropped before, nobody would know any more that something of it lives.
+    while (this.#spool.pidsOf(command).length > 0 && !this.#isClosed)
+      await sleep(LOOK_LEFT_MS, undefined, { ref: false });
+    if (!this.#isClosed) await this.#spool.remove(command);
+  }
+
+  folderOf(command: string): string | undefined {
+    return this.#spool.folderOf(command);
+  }
+
+  pidsOf(command: string): readonly number[] {
+    return this.#spool.pidsOf(command);
   }
 
   async list(): Promise<readonly HeldCommand[]> {
@@ -286,7 +298,7 @@ class SpoolKeeper implements Keeper {
       if (!claim) return;
       this.#logger.warn('the keeper of a command died: ending its processes', { command, keeper: claim.keeper.pid });
       const warn = (message: string): void => this.#logger.warn(message, { command });
-      await recoverCommand(this.#spool.dir, claim, this.#clock.now(), warn);
+      await recoverCommand(this.#spool.dir, claim, this.#limits.endMs, this.#clock.now(), warn);
     } catch (error) {
       this.#logger.error('a command could not be recovered', { command, error: errorText(error) });
     }

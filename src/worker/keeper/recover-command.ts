@@ -15,8 +15,9 @@ import type { Claim } from './command-files.ts';
 import { cookieOf } from './cookie.ts';
 import { endTree } from './end-tree.ts';
 import { bootId, isAlive } from './process-table.ts';
+import type { ProcessIdentity } from './process-table.ts';
 import { TreeScan } from './tree-scan.ts';
-import { writeOutcome } from './write-outcome.ts';
+import { toldLeft, writeOutcome } from './write-outcome.ts';
 
 const LOSS_MARK = '[trunkline: the keeper of this command was killed: the end of its output may be missing]\n';
 
@@ -27,24 +28,25 @@ const LOSS_MARK = '[trunkline: the keeper of this command was killed: the end of
 export async function recoverCommand(
   spoolDir: string,
   claim: Claim,
+  endMs: number,
   nowMs: number,
   warn: (message: string) => void,
 ): Promise<void> {
   const dir = join(spoolDir, claim.command);
   const isSameBoot = claim.keeper.bootId === bootId();
   const main = readLooseRecord(dir, FILES.process, processFile);
-  let left: readonly number[] = [];
+  let left: readonly ProcessIdentity[] = [];
   if (isSameBoot) {
     const leader = main && isAlive(main.process) ? { leader: main.process } : {};
-    left = await endTree(new TreeScan({ cookie: cookieOf(spoolDir, claim.command), ...leader }));
+    left = await endTree(new TreeScan({ cookie: cookieOf(spoolDir, claim.command), ...leader }), endMs);
   }
   const exit = readLooseRecord(dir, FILES.exit, exitFile);
   // Without an exit status the outcome itself says that nothing is known.
   if (exit) await markLoss(dir, claim);
   const { end } = outputRange(dir, claim);
   const lostBy = isSameBoot ? 'keeper' : 'reboot';
-  const outcome = outcomeOf(claim, exit, main?.startedAtMs, lostBy, nowMs);
-  await writeOutcome(dir, { ...outcome, message: why() }, end, warn);
+  const outcome = { ...outcomeOf(claim, exit, main?.startedAtMs, lostBy, nowMs), message: why() };
+  await writeOutcome(dir, { outcome, outputEnd: end, left }, warn);
 
   function why(): string {
     const cause = isDeepStrictEqual(claim.keeper, LOST_KEEPER)
@@ -53,7 +55,7 @@ export async function recoverCommand(
         ? `the keeper process ${claim.keeper.pid}, which ran it, was killed`
         : 'the machine was restarted while it ran';
     const rest = exit ? 'the end of its output may be missing' : 'whether it did its work is not known';
-    return `${cause}; ${rest}${left.length > 0 ? `; could not be ended: ${left.slice(0, 20).join(', ')}` : ''}`;
+    return `${cause}; ${rest}${left.length > 0 ? `; ${toldLeft(left)}` : ''}`;
   }
 }
 

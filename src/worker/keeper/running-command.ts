@@ -13,7 +13,7 @@ import { OutputReader } from './output-reader.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { TreeScan } from './tree-scan.ts';
-import { writeOutcome } from './write-outcome.ts';
+import { toldLeft, writeOutcome } from './write-outcome.ts';
 
 /** After the main process ended so much is read beyond the limits: what the pipe holds, so that the end need not wait. */
 const LAST_BYTES = 1024 * 1024;
@@ -66,6 +66,7 @@ export class RunningCommand {
   #ended: Ended | undefined;
   /** For the outcome's message. */
   readonly #notes: string[] = [];
+  #left: readonly ProcessIdentity[] = [];
   #isTreeEnded = false;
   #isFinishing = false;
   readonly #startedMs = performance.now();
@@ -145,11 +146,11 @@ export class RunningCommand {
   }
 
   async #endTree(): Promise<void> {
-    const { cookie, leader, killAfterMs } = this.#options;
+    const { cookie, leader, killAfterMs, limits } = this.#options;
     const scan = new TreeScan({ cookie, leader });
     if (killAfterMs > 0 && !this.#hurry.signal.aborted) await askTreeToEnd(scan, killAfterMs, this.#hurry.signal);
-    const left = await endTree(scan);
-    if (left.length > 0) this.#notes.push(`these processes could not be ended: ${left.slice(0, 20).join(', ')}`);
+    this.#left = await endTree(scan, limits.endMs);
+    if (this.#left.length > 0) this.#notes.push(toldLeft(this.#left));
     const bound = new AbortController();
     await Promise.race([this.#exited.promise, sleep(REAP_BOUND_MS, undefined, { signal: bound.signal }).catch(ignore)]);
     bound.abort();
@@ -243,7 +244,7 @@ export class RunningCommand {
       endedAtMs: this.#exit?.atMs ?? this.#nowMs(),
     };
     await this.#writer.close().catch((error: unknown) => warn(`the output may not be durable: ${errorText(error)}`));
-    await writeOutcome(dir, outcome, this.#writer.end, warn);
+    await writeOutcome(dir, { outcome, outputEnd: this.#writer.end, left: this.#left }, warn);
     onFinished();
   }
 

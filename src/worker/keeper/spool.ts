@@ -4,7 +4,6 @@ import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/atomic-file.ts';
 import { errorCode } from '../../base/errors.ts';
-import type { Outcome } from '../../protocol/messages.ts';
 import {
   claimFile,
   fenceFile,
@@ -13,6 +12,7 @@ import {
   LOST_KEEPER,
   outcomeFile,
   outputRange,
+  processFile,
   readLooseRecord,
   segmentIndexes,
   segmentName,
@@ -21,7 +21,8 @@ import type { Claim } from './command-files.ts';
 import { Gate } from './gate.ts';
 import type { HeldCommand } from './keeper.ts';
 import { readLease, writeLease } from './lease-files.ts';
-import { signalProcess } from './process-table.ts';
+import { isAlive, signalProcess } from './process-table.ts';
+import type { End } from './write-outcome.ts';
 
 /** A daemon with a thousand commands is to live with 256 descriptors. */
 const FILES_AT_ONCE = 32;
@@ -30,7 +31,7 @@ interface Entry {
   readonly claim: Claim;
   fence: number;
   leaseMs: number | undefined;
-  finished: { readonly outcome: Outcome; readonly outputEnd: number } | undefined;
+  finished: End | undefined;
   /** As of the last look. */
   bytes: number;
 }
@@ -68,6 +69,18 @@ export class Spool {
     if (!finished) return { ...held, state: 'running' };
     // Files may end earlier than they did if the machine lost its power.
     return { ...held, state: 'finished', outputEnd: Math.min(finished.outputEnd, end), outcome: finished.outcome };
+  }
+
+  folderOf(command: string): string | undefined {
+    return this.#load(command)?.claim.folder;
+  }
+
+  pidsOf(command: string): number[] {
+    const entry = this.#load(command);
+    if (!entry) return [];
+    const main = entry.finished ? undefined : readLooseRecord(join(this.dir, command), FILES.process, processFile);
+    const known = entry.finished ? (entry.finished.left ?? []) : main ? [main.process] : [];
+    return known.filter(isAlive).map(({ pid }) => pid);
   }
 
   list(): HeldCommand[] {

@@ -2,6 +2,7 @@ import { errorText } from '../../base/errors.ts';
 import { Disposer } from '../../base/disposer.ts';
 import type { CommandVerdict, Fields, Message, MessageType } from '../../protocol/messages.ts';
 import type { Link } from '../../transport/link.ts';
+import type { HeldSession } from '../session-book.ts';
 import { sessionFolder } from '../session-folder.ts';
 import { inventoryOf } from './inventory.ts';
 import { Streams } from './streams.ts';
@@ -89,7 +90,7 @@ export class Attachment {
       case 'command.interrupt':
         return void this.#order(`command ${message.fields.command}`, () => this.#interrupt(session, message.fields));
       case 'command.forget':
-        return void this.#order(`command ${message.fields.command}`, () => this.#forget(message.fields.command));
+        return this.#orderForget(message.fields.command, session);
       default:
         // The link's own, and what a newer master may say that we need not hear.
         return undefined;
@@ -113,10 +114,18 @@ export class Attachment {
     const { keeper } = this.#parts;
     for (const verdict of answer.commands) {
       const { command } = verdict;
-      if (verdict.verdict === 'forget') void this.#order(`command ${command}`, () => this.#forget(command));
+      if (verdict.verdict === 'forget') this.#orderForget(command);
       else this.#judged = Promise.all([this.#judged, this.#order(`command ${command}`, () => this.#continue(verdict))]);
     }
     if (answer.last) this.#orderLeases(() => keeper.dropLeastLease());
+  }
+
+  #orderForget(command: string, session?: string): void {
+    const done = this.#order(`command ${command}`, async () => {
+      await this.#streams.end(command);
+      await this.#parts.commands.forget(command);
+    });
+    this.#parts.leavers.forgotten(command, session, done);
   }
 
   #orderLeast({ n, leaseMs }: Fields<'lease'>): void {
@@ -210,14 +219,21 @@ export class Attachment {
     if (held && fence < held.fence) return this.#tellStale('command.start', session, fence);
     if (held && fence > held.fence) await commands.setFence(command, fence);
     if (!held) {
-      // The next link's inventory may have been told without it: its master decides anew.
-      if (this.#isClosed) return;
       try {
+        const left = await this.#leftAt(raised);
+        // The next link's inventory may have been told without it: its master decides anew.
+        if (this.#isClosed) return;
+        if (left !== undefined) return this.#refuse(session, fields, left.slice(0, MAX_MESSAGE));
         const bounds = {
           ...(leaseMs !== undefined && { leaseMs }),
           ...(logMaxBytes !== undefined && { logMaxBytes }),
         };
-        await commands.start(command, raised, spec, bounds);
+        const started = commands.start(command, raised, spec, bounds);
+        if (spec.kind === 'mkdir' || spec.kind === 'remove') {
+          const done = started.catch(() => undefined); // Whoever started it hears of it.
+          this.#parts.leavers.changes(command, raised, done);
+        }
+        await started;
       } catch (error) {
         this.#parts.logger.error(`a command could not be started: ${errorText(error)}`, { command });
         held = await commands.find(command);
@@ -227,6 +243,12 @@ export class Attachment {
     }
     this.#send('command.started', session, { command, fence });
     if (held) this.#streams.begin({ ...held, fence }, held.outputStart);
+  }
+
+  async #leftAt({ session, fence, directory }: HeldSession): Promise<string | undefined> {
+    const { leavers, workDir } = this.#parts;
+    if (leavers.size === 0) return undefined;
+    return await leavers.leftAt({ session, fence, folder: await sessionFolder(workDir, directory) });
   }
 
   /** Nothing of it is on disk: should this answer be lost, the master asks for the start again. */
@@ -245,11 +267,6 @@ export class Attachment {
     // A file operation that waited for its turn has no stream to tell of its end.
     const now = await this.#parts.commands.find(command);
     if (now?.state === 'finished' && this.#open.has(now.session)) this.#streams.begin(now, now.outputStart);
-  }
-
-  async #forget(command: string): Promise<void> {
-    await this.#streams.end(command);
-    await this.#parts.commands.forget(command);
   }
 
   #send<T extends MessageType>(type: T, session: string, fields: Fields<T>): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Commands } from '../commands/commands.ts';
+import type { Leavers } from '../commands/leavers.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { ChunkBudget } from '../logs/chunk-budget.ts';
 import type { SessionBook } from '../session-book.ts';
@@ -10,6 +11,7 @@ import type { KeyedQueue } from './keyed-queue.ts';
 export interface WorkerParts {
   readonly sessions: SessionBook;
   readonly commands: Commands;
+  readonly leavers: Leavers;
   readonly keeper: Keeper;
   readonly budget: ChunkBudget;
   /** Orders of one session, and of one command, are carried out one after the other, whatever link they came by. */

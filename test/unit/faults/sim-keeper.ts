@@ -91,6 +91,14 @@ export class SimKeeper implements Keeper {
     return process && held(process);
   }
 
+  folderOf(command: string): string | undefined {
+    return this.#processes.get(command)?.spec.folder;
+  }
+
+  pidsOf(): readonly number[] {
+    return [];
+  }
+
   async setFence(command: string, fence: number): Promise<void> {
     await this.#pause();
     const process = this.#processes.get(command);

@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { initWorker } from '../../../src/worker/init-worker.ts';
 import { openWorker } from '../../../src/worker/worker.ts';
-import type { Worker } from '../../../src/worker/worker.ts';
+import type { Worker, WorkerOptions } from '../../../src/worker/worker.ts';
 import { until } from '../../support/until.ts';
 import { ScriptedMaster } from './scripted-master.ts';
 
@@ -17,6 +17,8 @@ export class TryWorker {
   readonly dir: string;
   readonly master = new ScriptedMaster();
   worker: Worker | undefined;
+  /** Of the next start. */
+  options: Partial<WorkerOptions> = {};
 
   private constructor(dir: string) {
     this.dir = dir;
@@ -30,7 +32,15 @@ export class TryWorker {
 
   async start(): Promise<Worker> {
     const { connect } = this.master;
-    this.worker = await openWorker({ dir: this.dir, clock: systemClock, logger: silentLogger, version: '1', connect });
+    const { dir, options } = this;
+    this.worker = await openWorker({
+      dir,
+      clock: systemClock,
+      logger: silentLogger,
+      version: '1',
+      connect,
+      ...options,
+    });
     return this.worker;
   }
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import { finished, printed, readAll, SpoolFixture, until } from './spool-fixture.ts';
+import { finished, isRunning, printed, readAll, SpoolFixture, until } from './spool-fixture.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
@@ -135,4 +135,28 @@ test('a keeper that was stopped for longer than a command may be silent reads wh
   await writeFile(join(spool.work, 'go'), '');
   expect((await finished(keeper, 'c1')).outcome).toMatchObject({ status: 'exited', exitCode: 0 });
   expect((await readAll(keeper, 'c1')).toString()).toMatch(/^(again\n)+over\n$/);
+});
+
+test('what cannot be ended is named, and the command is not dropped before it is gone', async () => {
+  // No time at all to die after KILL: what ignores TERM is stopped, and left.
+  const spool = await SpoolFixture.make({ endMs: 0, drainMs: 100 });
+  const keeper = await spool.open();
+  const script = `setsid sh -c 'trap "" TERM; echo $$ > pid; exec sleep 1000' & until [ -s pid ]; do sleep 0.1; done; echo ready; wait`;
+  await keeper.start(spool.shell('c1', script, { killAfterMs: 500 }));
+  await printed(keeper, 'c1', 'ready');
+  const pid = Number(await readFile(join(spool.work, 'pid'), 'utf8'));
+  await keeper.interrupt('c1', 'test');
+  const { outcome } = await finished(keeper, 'c1');
+  expect(outcome).toMatchObject({ signal: 'SIGTERM', ended: 'interrupt' });
+  expect(outcome?.message).toContain(`these processes could not be ended: ${pid}`);
+  expect(keeper.pidsOf('c1')).toEqual([pid]);
+  let isForgotten = false;
+  const forgotten = keeper.forget('c1').then(() => (isForgotten = true));
+  await keeper.start(spool.shell('c2', 'sleep 1.5'));
+  await finished(keeper, 'c2');
+  expect(isForgotten).toBe(false);
+  expect(await isRunning(pid)).toBe(true);
+  process.kill(pid, 'SIGKILL');
+  await forgotten;
+  expect(existsSync(join(spool.dir, 'c1'))).toBe(false);
 });

@@ -62,6 +62,7 @@ export class SpoolFixture {
       session: 'session-1',
       fence: 1,
       argv,
+      folder: this.work,
       cwd: this.work,
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', [name]: value },
       killAfterMs: 30_000,

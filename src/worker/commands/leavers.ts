@@ -1,0 +1,121 @@
+import type { Clock } from '../../base/clock.ts';
+import { sleep } from '../../base/sleep.ts';
+import type { Keeper } from '../keeper/keeper.ts';
+import type { Commands } from './commands.ts';
+
+/** KILL has a minute to do its work: see the keeper's `endMs`. */
+const WAIT_MS = 75_000;
+/** So many are named. */
+const MOST_NAMED = 10;
+
+export interface LeaversOptions {
+  readonly commands: Commands;
+  readonly keeper: Keeper;
+  readonly clock: Clock;
+  readonly waitMs?: number;
+}
+
+/** Where a command is to run, and for which owner of the session. */
+export interface Place {
+  readonly session: string;
+  readonly fence: number;
+  /** Absolute. */
+  readonly folder: string;
+}
+
+interface Leaver {
+  /** As the message said; not known of what an inventory was answered. */
+  readonly session: string | undefined;
+  /** Only in the way of owners after this one. */
+  readonly fence: number | undefined;
+  readonly done: Promise<void>;
+  isDone: boolean;
+}
+
+/** What keeps a place from being free. */
+interface Obstacle {
+  readonly command: string;
+  readonly leaver: Leaver;
+}
+
+/**
+ * What was given up and may still be at work: commands that were forgotten, and changes of folders that an earlier owner asked
+ * for. Until they are gone nothing new begins where they are, so that a build and the one before it never work in one folder
+ * at the same time.
+ */
+export class Leavers {
+  readonly #options: LeaversOptions;
+  readonly #leavers = new Map<string, Leaver>();
+
+  constructor(options: LeaversOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#leavers.size;
+  }
+
+  /** The order to forget it has come; `done` when it is carried out, or has failed. */
+  forgotten(command: string, session: string | undefined, done: Promise<void>): void {
+    this.#add(command, session, undefined, done);
+  }
+
+  /** A change of a folder, which nobody can end. */
+  changes(command: string, { session, fence }: Omit<Place, 'folder'>, done: Promise<void>): void {
+    this.#add(command, session, fence, done);
+  }
+
+  /** Resolves when the place is free; to what is still there and what to do, for people, when it has not become so in time. */
+  async leftAt(place: Place): Promise<string | undefined> {
+    const { clock, waitMs = WAIT_MS } = this.#options;
+    const end = new AbortController();
+    const bound = sleep(clock, waitMs, end.signal).then(() => end.abort());
+    try {
+      for (;;) {
+        const there = await this.#listAt(place);
+        if (there.length === 0) return undefined;
+        const coming = there.filter(({ leaver }) => !leaver.isDone);
+        if (coming.length === 0 || end.signal.aborted) return this.#explain(there, place);
+        await Promise.race([Promise.all(coming.map(({ leaver }) => leaver.done)), bound]);
+      }
+    } finally {
+      end.abort();
+    }
+  }
+
+  #add(command: string, session: string | undefined, fence: number | undefined, done: Promise<void>): void {
+    const leaver: Leaver = { session, fence, done, isDone: false };
+    this.#leavers.set(command, leaver);
+    void done.then(() => (leaver.isDone = true));
+  }
+
+  async #listAt(place: Place): Promise<Obstacle[]> {
+    const found: Obstacle[] = [];
+    for (const [command, leaver] of this.#leavers) {
+      const held = await this.#options.commands.find(command);
+      const isGone = held
+        ? held.state === 'finished' && this.#options.keeper.pidsOf(command).length === 0
+        : leaver.isDone;
+      // An order that failed may have left something alive: it is in the way until the master forgets it once more.
+      if (isGone && leaver.isDone && this.#leavers.get(command) === leaver) this.#leavers.delete(command);
+      if (!isGone && this.#isAt(place, command, leaver, held?.session)) found.push({ command, leaver });
+    }
+    return found;
+  }
+
+  #isAt(place: Place, command: string, leaver: Leaver, heldSession: string | undefined): boolean {
+    if (leaver.fence !== undefined && leaver.fence >= place.fence) return false;
+    const isSession = leaver.session === place.session || heldSession === place.session;
+    return isSession || this.#options.keeper.folderOf(command) === place.folder;
+  }
+
+  #explain(left: readonly Obstacle[], { folder }: Place): string {
+    const pids = left.flatMap(({ command }) => this.#options.keeper.pidsOf(command));
+    const names = left
+      .slice(0, MOST_NAMED)
+      .map(({ command }) => command)
+      .join(', ');
+    const named = pids.length === 0 ? '' : ` (processes ${pids.slice(0, MOST_NAMED).join(', ')})`;
+    return `what an earlier build ran in ${folder} has not ended: ${names}${named}; see what holds it up there, then try again`;
+  }
+}
