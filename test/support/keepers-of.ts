@@ -1,9 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 
-/** The process ids of the keepers of a worker's folder: there may be more than one. */
-export async function keepersOf(workerDir: string): Promise<readonly number[]> {
-  const spool = join(workerDir, 'spool');
+/** The process ids of the keepers of a spool, by its real path: there may be more than one. */
+export async function keepersOf(spool: string): Promise<readonly number[]> {
   const found: number[] = [];
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;

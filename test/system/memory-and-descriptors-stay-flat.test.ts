@@ -162,7 +162,7 @@ interface Held {
 
 /** What the daemons and the keeper hold when all is quiet. */
 async function held(): Promise<readonly Held[]> {
-  const [keeper] = await keepersOf(farm.workerDir('w'));
+  const [keeper] = await keepersOf(join(farm.workerDir('w'), 'spool'));
   const found: Held[] = [];
   for (const [name, pid] of [
     ['master', master.process.pid],

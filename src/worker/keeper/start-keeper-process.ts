@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '../../base/errors.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
-import { KeeperLine } from './keeper-line.ts';
+import { KeeperGone, KeeperLine } from './keeper-line.ts';
 import { newSocketPath } from './keeper-socket.ts';
 import { KEEPER_VERSION } from './order-line.ts';
 
@@ -22,7 +22,7 @@ export interface StartOptions {
   readonly onProgress: (commands: readonly string[]) => void;
 }
 
-/** Starts a keeper in a session of its own and connects to it. */
+/** Starts a keeper in a session of its own and connects to it. Rejects with KeeperGone when it was killed before it listened. */
 export async function startKeeperProcess(options: StartOptions): Promise<KeeperLine> {
   const { spoolDir, socketDir, limits, program, onProgress } = options;
   const socketPath = newSocketPath(socketDir, `${process.pid.toString(36)}${Date.now().toString(36).slice(-6)}`);
@@ -36,9 +36,13 @@ export async function startKeeperProcess(options: StartOptions): Promise<KeeperL
     stdio: ['ignore', log, log],
   });
   closeSync(log);
-  let failure: string | undefined;
-  child.on('error', (error) => (failure = error.message));
-  child.on('exit', (code, signal) => (failure = `it ended at once (${signal ?? code})`));
+  let failure: Error | undefined;
+  const fail = (why: string): Error => new Error(`the keeper ${program} could not be started: ${why}; see ${logPath}`);
+  child.on('error', (error) => (failure = fail(error.message)));
+  child.on('exit', (code, signal) => {
+    // Who ran short of memory, say, has killed it: another one may live.
+    failure = signal ? new KeeperGone(`the keeper was killed as it started (${signal})`) : fail(`it ended (${code})`);
+  });
   child.unref();
   for (const end = performance.now() + START_BOUND_MS; ;) {
     if (existsSync(socketPath)) {
@@ -49,7 +53,7 @@ export async function startKeeperProcess(options: StartOptions): Promise<KeeperL
         if (errorCode(error) !== 'ECONNREFUSED') throw error;
       }
     }
-    if (failure) throw new Error(`the keeper ${program} could not be started: ${failure}; see ${logPath}`);
+    if (failure) throw failure;
     if (performance.now() > end) throw new Error(`the keeper ${program} did not listen in time; see ${logPath}`);
     await sleep(LOOK_MS);
   }

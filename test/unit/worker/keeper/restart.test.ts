@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
+import { keepersOf } from '../../../support/keepers-of.ts';
 import { finished, isRunning, printed, readAll, SpoolFixture, until } from './spool-fixture.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
@@ -141,4 +142,19 @@ test('a keeper whose spool is removed ends its commands and leaves', async () =>
   await until('the keeper left', async () => !(await isRunning(pid)));
   expect(await spool.marked()).toEqual([]);
   await rm(join(spool.work, 'moved'), { recursive: true });
+});
+
+test('a keeper that is killed before it can be spoken to is followed by another one, which starts the command', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  const started = keeper.start(spool.shell('c1', 'echo once >> starts'));
+  const [newborn] = await until('a keeper is born', async () => {
+    const pids = await keepersOf(spool.dir);
+    return pids.length > 0 && pids;
+  });
+  process.kill(newborn ?? 0, 'SIGKILL');
+  await started;
+  const held = await finished(keeper, 'c1');
+  expect(held.outcome).toMatchObject({ status: 'exited', exitCode: 0 });
+  expect(await readFile(join(spool.work, 'starts'), 'utf8')).toBe('once\n');
 });
