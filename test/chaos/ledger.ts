@@ -79,19 +79,41 @@ export class Ledger {
   }
 }
 
+/** A log ends with it whose keeper was killed before it had read all. */
+const LOSS_MARK = /\n?\[trunkline: the keeper of this command was killed: the end of its output may be missing\]\n$/;
+
+export interface LogRules {
+  /** It may lack its end, as that of a stopped build. */
+  readonly mayBeCut: boolean;
+  /** It may lack its end, and then says so. */
+  readonly mayBeMarked: (command: string) => boolean;
+}
+
 /** What is wrong with a stored log; undefined when nothing is. Its first line names the command. */
-export async function wrongInLog(ledger: Ledger, stored: Buffer, mayBeCut: boolean): Promise<string | undefined> {
+export async function wrongInLog(ledger: Ledger, stored: Buffer, rules: LogRules): Promise<string | undefined> {
   const command = commandOf(stored);
+  const mark = LOSS_MARK.exec(stored.subarray(-200).toString('latin1'))?.[0] ?? '';
   if (command === undefined) {
-    return stored.length === 0 && mayBeCut ? undefined : `it begins with "${stored.subarray(0, 60).toString()}"`;
+    const isNothing = stored.length === mark.length && (rules.mayBeCut || mark !== '');
+    return isNothing ? undefined : `it begins with "${stored.subarray(0, 60).toString()}"`;
   }
-  if (!stored.equals(expectedOutput(command, stored.length))) return `${command}: it is not what was printed`;
-  if (mayBeCut) return undefined;
+  if (mark !== '' && !rules.mayBeMarked(command)) return `${command}: it says that a keeper was killed, and none was`;
+  const printed = withoutMark(stored, command, mark);
+  if (!printed) return `${command}: it is not what was printed`;
+  if (rules.mayBeCut || mark !== '') return undefined;
   const end = await ledger.end(command);
   if (!end) return `${command}: its process never came to its end`;
-  if (end.bytes !== stored.length) return `${command}: ${stored.length} of ${end.bytes} bytes are stored`;
-  const sha256 = createHash('sha256').update(stored).digest('hex');
+  if (end.bytes !== printed.length) return `${command}: ${printed.length} of ${end.bytes} bytes are stored`;
+  const sha256 = createHash('sha256').update(printed).digest('hex');
   return end.sha256 === sha256 ? undefined : `${command}: SHA-256 ${sha256} instead of ${end.sha256}`;
+}
+
+/** Undefined when it is not what the command prints. The newline before the mark may be either's. */
+function withoutMark(stored: Buffer, command: string, mark: string): Buffer | undefined {
+  const lengths = mark.startsWith('\n') ? [mark.length, mark.length - 1] : [mark.length];
+  return lengths
+    .map((length) => stored.subarray(0, stored.length - length))
+    .find((printed) => printed.equals(expectedOutput(command, printed.length)));
 }
 
 /** The command that printed a log: each of its lines names it. */

@@ -52,6 +52,7 @@ export class Office {
 
   /** Until `isOver`, and then until all is through. */
   async run(isOver: () => boolean): Promise<void> {
+    this.#isOver = false;
     const checkers = Array.from({ length: CHECKS_AT_ONCE }, () => this.#check());
     let endMs = Infinity;
     let newest = 0;
@@ -94,7 +95,9 @@ export class Office {
   }
 
   async #force(): Promise<void> {
-    const kind = this.#random.pick(Object.keys(KINDS));
+    const kinds = Object.keys(KINDS);
+    // First each kind once.
+    const kind = kinds[this.#asked] ?? this.#random.pick(kinds);
     const ran = await this.#counter.ask('force', `chaos/${kind}`, '--json');
     if (ran.status === 0) this.#asked += 1;
     else this.#unanswered += 1;
@@ -181,7 +184,10 @@ export class Office {
     if (log.length !== stored.length) return `${stored.length} bytes were read of ${log.length}`;
     if (isWhole && !log.isComplete) return 'it is not complete';
     if (log.name === 'silent') return stored.length === 0 ? undefined : stored.subarray(0, 200).toString();
-    return await wrongInLog(this.#site.ledger, stored, !isWhole);
+    return await wrongInLog(this.#site.ledger, stored, {
+      mayBeCut: !isWhole,
+      mayBeMarked: (command) => this.#site.orphans.has(command),
+    });
   }
 
   async #judgeFile({ id, properties }: BuildView): Promise<void> {

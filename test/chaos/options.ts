@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
-export const FAULTS = ['kill', 'freeze', 'line', 'reload', 'stop'] as const;
-export type FaultKind = (typeof FAULTS)[number] | 'keeper';
+export const FAULTS = ['kill', 'freeze', 'line', 'reload', 'stop', 'keeper'] as const;
+export type FaultKind = (typeof FAULTS)[number];
 
 export interface ChaosOptions {
   readonly minutes: number;
@@ -14,7 +14,7 @@ export interface ChaosOptions {
   readonly keep: boolean;
 }
 
-export const USAGE = `npm run chaos -- [--minutes M] [--builds N] [--seed N] [--faults ${FAULTS.join(',')}] [--keepers] [--keep] [--json]`;
+export const USAGE = `npm run chaos -- [--minutes M] [--builds N] [--seed N] [--faults ${FAULTS.join(',')}] [--keep] [--json]`;
 
 /** Undefined when the words are wrong. */
 export function readOptions(words: readonly string[]): ChaosOptions | undefined {
@@ -26,7 +26,6 @@ export function readOptions(words: readonly string[]): ChaosOptions | undefined 
         builds: { type: 'string', default: 'Infinity' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         faults: { type: 'string', default: FAULTS.join(',') },
-        keepers: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
       },
@@ -38,7 +37,7 @@ export function readOptions(words: readonly string[]): ChaosOptions | undefined 
       minutes,
       builds,
       seed,
-      faults: [...faults.filter((name) => name !== undefined), ...(values.keepers ? (['keeper'] as const) : [])],
+      faults: faults.filter((name) => name !== undefined),
       asJson: values.json,
       keep: values.keep,
     };

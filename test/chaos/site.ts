@@ -28,7 +28,9 @@ export class Site {
   readonly ledger: Ledger;
   readonly payload = randomBytes(PAYLOAD_BYTES);
   readonly killedKeepers = new Set<number>();
-  /** Commands that a killed keeper had not seen the end of. */
+  /** Commands whose keeper was killed before they were forgotten. */
+  readonly orphans = new Set<string>();
+  /** Those of them that it had not seen the end of. */
   readonly lostCommands = new Set<string>();
   readonly #violations: Violations;
   readonly #daemons = new Map<string, Daemon>();
@@ -120,25 +122,37 @@ export class Site {
 
   /** The keepers of a worker: there may be more than one. */
   keepers(worker: string): Promise<readonly number[]> {
-    return keepersOf(this.farm.workerDir(worker));
+    return keepersOf(join(this.farm.workerDir(worker), 'spool'));
   }
 
   async killKeepers(worker: string): Promise<void> {
     const pids = new Set(await this.keepers(worker));
+    const held = await this.#heldBy(worker, pids);
     for (const pid of pids) {
       this.killedKeepers.add(pid);
       process.kill(pid, 'SIGKILL');
     }
     await until('the keepers are gone', async () => !(await this.keepers(worker)).some((pid) => pids.has(pid)));
+    const left = await this.#heldBy(worker, pids);
+    for (const command of [...held, ...left]) this.orphans.add(command);
     const spool = join(this.farm.workerDir(worker), 'spool');
-    for (const command of await readdir(spool)) {
-      const claim = (await record(spool, command, 'claim')) as
-        { readonly keeper: { readonly pid: number } } | undefined;
-      if (!claim || !pids.has(claim.keeper.pid) || (await record(spool, command, 'exit'))) continue;
+    for (const command of left) {
+      if (await record(spool, command, 'exit')) continue;
       const end = (await record(spool, command, 'outcome')) as { readonly outcome: { status: string } } | undefined;
       // The daemon may have found out already.
       if (!end || end.outcome.status === 'unknown') this.lostCommands.add(command);
     }
+  }
+
+  async #heldBy(worker: string, keepers: ReadonlySet<number>): Promise<readonly string[]> {
+    const spool = join(this.farm.workerDir(worker), 'spool');
+    const held: string[] = [];
+    for (const command of await readdir(spool)) {
+      const claim = (await record(spool, command, 'claim')) as
+        { readonly keeper: { readonly pid: number } } | undefined;
+      if (claim && keepers.has(claim.keeper.pid)) held.push(command);
+    }
+    return held;
   }
 
   /** What every daemon holds, when it has collected its garbage. */
@@ -163,7 +177,10 @@ export class Site {
     };
     for (const name of WORKERS) {
       const dir = this.farm.workerDir(name);
-      await look(join(dir, 'spool'), (entry) => !/^(keeper-.*\.sock|\.keeper\.log|\.pipe-.*)$/.test(entry));
+      await look(
+        join(dir, 'spool'),
+        (entry) => !/^(keeper-.*\.sock|\.keeper\.log|\.pipe-.*|\.sight\.json)$/.test(entry),
+      );
       await look(join(dir, 'state', 'files'), () => true);
     }
     await look(join(this.farm.masterDir, 'state', 'files'), () => true);

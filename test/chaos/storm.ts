@@ -55,16 +55,17 @@ export class Storm {
     const daemon = random.chance(0.35) ? 'master' : worker;
     const awayMs = random.between(0, 4_000);
     const bytes = Math.round(random.between(1, 400_000));
-    const [isAll, isLong, dice] = [random.chance(0.25), random.chance(0.02), random.next()];
+    const [isAll, isLong, dice] = [random.chance(0.25), random.chance(0.03), random.next()];
     switch (random.pick(this.#kinds)) {
       case 'kill':
         return isAll ? this.#killAll(random.shuffle(WORKERS).slice(0, 2), awayMs) : this.#kill(daemon, awayMs);
       case 'freeze':
-        return this.#freeze(daemon, 300 + awayMs * 1.5);
+        return this.#freeze(daemon, isLong ? DEAD_LINE_MS : 300 + awayMs * 1.5);
       case 'line':
         if (isLong) return this.#stall(worker, DEAD_LINE_MS, false);
         if (dice < 0.3) return this.#stall(worker, awayMs * 2, dice < 0.1);
-        return dice < 0.6 ? this.#cut(isAll ? WORKERS : [worker]) : this.#cutAfter(worker, bytes, awayMs);
+        if (dice < 0.45) return this.#slow(worker, bytes / 2, awayMs * 3);
+        return dice < 0.7 ? this.#cut(isAll ? WORKERS : [worker]) : this.#cutAfter(worker, bytes, awayMs);
       case 'reload':
         return { text: 'reload', hurts: ['master'], run: () => this.#site.reload() };
       case 'stop':
@@ -127,6 +128,18 @@ export class Storm {
         await sleep(forMs);
         if (isCutThen) relay.cut();
         relay.flow();
+      },
+    };
+  }
+
+  #slow(worker: string, bytesASecond: number, forMs: number): Fault {
+    return {
+      text: `slow: line of ${worker} at ${Math.round(bytesASecond)} bytes a second for ${ms(forMs)}`,
+      hurts: [`${worker}'s line`],
+      run: async () => {
+        this.#site.relay(worker).slow(bytesASecond);
+        await sleep(forMs);
+        this.#site.relay(worker).flow();
       },
     };
   }

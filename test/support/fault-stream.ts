@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** A relay before a real port that hurts what passes: holds it back, or cuts it. */
+/** A relay before a real port that hurts what passes: holds it back, slows it down, or cuts it. */
 export interface FaultStream {
   readonly port: number;
   /** Nothing passes until `flow`; the sockets stay open and say nothing, as those of a half-open connection. */
@@ -9,6 +9,8 @@ export interface FaultStream {
   flow(): void;
   /** Of the connections that are there nothing passes ever again, their sockets stay open; new ones are let through. */
   abandon(): void;
+  /** No more than so many bytes a second pass in either direction of a connection, until `flow`. */
+  slow(bytesASecond: number): void;
   /** Ends all connections abruptly. */
   cut(): void;
   /** Cuts, once, as soon as so many more bytes have passed towards the port, or back. */
@@ -28,11 +30,18 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
   const sockets = new Set<Socket>();
   const abandoned = new Set<Socket>();
   let isStalled = false;
+  let pace = Infinity;
   let connections = 0;
   const left = { there: Infinity, back: Infinity };
   const passed = { there: 0, back: 0 };
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
+  };
+  const holdBack = (socket: Socket, ms: number): void => {
+    socket.pause();
+    setTimeout(() => {
+      if (!isStalled && sockets.has(socket)) socket.resume();
+    }, ms);
   };
   const server = createServer((near) => {
     connections += 1;
@@ -47,8 +56,10 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
         const part = bytes.subarray(0, left[direction]);
         passed[direction] += part.length;
         left[direction] -= part.length;
-        if (left[direction] > 0) to.write(part);
-        else {
+        if (left[direction] > 0) {
+          to.write(part);
+          if (pace < Infinity) holdBack(from, (part.length / pace) * 1_000);
+        } else {
           left[direction] = Infinity;
           from.pause();
           to.write(part, cut);
@@ -73,12 +84,16 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
     },
     flow() {
       isStalled = false;
+      pace = Infinity;
       for (const socket of sockets) socket.resume();
     },
     abandon() {
       for (const socket of sockets) socket.pause();
       for (const socket of sockets) abandoned.add(socket);
       sockets.clear();
+    },
+    slow(bytesASecond) {
+      pace = bytesASecond;
     },
     cut,
     cutAfter(bytes, direction = 'there') {

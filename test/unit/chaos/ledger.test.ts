@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Ledger, wrongInLog } from '../../chaos/ledger.ts';
+import type { LogRules } from '../../chaos/ledger.ts';
 import { run } from '../../support/run.ts';
 import type { Ran } from '../../support/run.ts';
 import { until } from '../../support/until.ts';
 
 // What never cries wolf and never cries at all look the same in a clean run: here it is shown that it cries.
+const WHOLE: LogRules = { mayBeCut: false, mayBeMarked: () => false };
+const CUT: LogRules = { ...WHOLE, mayBeCut: true };
+
 let dir: string;
 let ledger: Ledger;
 const running: { readonly kill: () => void; readonly ended: Promise<Ran> }[] = [];
@@ -55,7 +59,7 @@ except SystemExit: pass
 test('commands one after the other are in order', async () => {
   const { stdout } = await witness('U1.0.1', 5_000, '1');
   await witness('U2.0.1', 10, '2');
-  expect(await wrongInLog(ledger, stdout, false)).toBeUndefined();
+  expect(await wrongInLog(ledger, stdout, WHOLE)).toBeUndefined();
   expect(await ledger.report()).toEqual({
     commands: 2,
     starts: 2,
@@ -89,7 +93,20 @@ test('a log that lacks, repeats or changes a byte is told', async () => {
   changed[70_000] = 0;
   const repeated = Buffer.concat([stdout.subarray(0, 50_000), stdout.subarray(40_000)]);
   const holed = Buffer.concat([stdout.subarray(0, 50_000), stdout.subarray(60_000)]);
-  for (const wrong of [changed, repeated, holed]) expect(await wrongInLog(ledger, wrong, true)).toContain('not what');
-  expect(await wrongInLog(ledger, stdout.subarray(0, 99_999), true)).toBeUndefined();
-  expect(await wrongInLog(ledger, stdout.subarray(0, 99_999), false)).toContain('99999 of 100000');
+  for (const wrong of [changed, repeated, holed]) expect(await wrongInLog(ledger, wrong, CUT)).toContain('not what');
+  expect(await wrongInLog(ledger, stdout.subarray(0, 99_999), CUT)).toBeUndefined();
+  expect(await wrongInLog(ledger, stdout.subarray(0, 99_999), WHOLE)).toContain('99999 of 100000');
+});
+
+test('a log that says its keeper was killed is to be one whose keeper was', async () => {
+  const { stdout } = await witness('U1.0.1', 1_000, '1');
+  const mark = '[trunkline: the keeper of this command was killed: the end of its output may be missing]\n';
+  const orphaned: LogRules = { ...WHOLE, mayBeMarked: (command) => command === 'U1.0.1' };
+  const [inLine, atEnd] = [stdout.subarray(0, 900), stdout.subarray(0, stdout.indexOf('\n') + 1)];
+  for (const stored of [Buffer.from(`${inLine.toString()}\n${mark}`), Buffer.from(`${atEnd.toString()}${mark}`)]) {
+    expect(await wrongInLog(ledger, stored, orphaned)).toBeUndefined();
+    expect(await wrongInLog(ledger, stored, WHOLE)).toContain('none was');
+  }
+  const changed = Buffer.from(`${inLine.toString('latin1', 0, 899)}X\n${mark}`);
+  expect(await wrongInLog(ledger, changed, orphaned)).toContain('not what was printed');
 });

@@ -60,6 +60,25 @@ export class SimKeeper implements Keeper {
     this.#end(command, { status: 'exited', exitCode: 0, startedAtMs: 1, endedAtMs: 2 });
   }
 
+  /** Nothing runs any more, and the last bytes are gone that nobody has; returns those commands. Outcomes were synced. */
+  failPower(): readonly string[] {
+    const running = this.running();
+    for (const command of running) {
+      const process = this.#processes.get(command);
+      if (!process) continue;
+      process.end -= Math.floor((process.end - process.start) * this.#random());
+      this.#end(command, { status: 'unknown', message: 'the machine was restarted', startedAtMs: 1, endedAtMs: 2 });
+    }
+    return running;
+  }
+
+  /** Nothing is held any more; returns what was. */
+  loseSpool(): readonly string[] {
+    const held = this.held();
+    this.#processes.clear();
+    return held;
+  }
+
   async start(spec: KeeperSpec): Promise<void> {
     await this.#pause();
     const { command, fence } = spec;
