@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -240,6 +241,19 @@ export class Farm {
     const ran = await this.ssh(['log', String(build), step]);
     if (ran.status !== 0) throw new Error(`log ${build} ${step}: ${ran.stderr}`);
     return ran.stdout;
+  }
+
+  /** The same without holding it: SHA-256, in hex. */
+  async logSha256(build: string | number, step: string): Promise<string> {
+    const child = spawn('ssh', [...this.sshArgs(), 'log', String(build), step], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    const hash = createHash('sha256');
+    for await (const piece of child.stdout) hash.update(piece as Buffer);
+    const [status] = (await ended) as [number | null];
+    if (status !== 0) throw new Error(`log ${build} ${step} ended with ${status}`);
+    return hash.digest('hex');
   }
 
   /** A git repository with one commit of the given files. */
