@@ -20,6 +20,7 @@ export default defineMaster({
         setsid sh -c 'trap "" TERM; sleep 1000' &
         timeout 1000 sh -c 'trap "" TERM; sleep 1000' &
         (sh -c 'sleep 1000 &' &)
+        (env -i MARK=${mark} setsid sh -c 'trap "" TERM; sleep 1000; :' &)
         echo ready; sleep 1000\`, { killAfter: '1s' }),
       sh('never', 'true'),
       sh('tidy', 'echo tidy', { alwaysRun: true }),
@@ -45,7 +46,7 @@ test('children that ignore TERM, in sessions of their own, are gone after a stop
     const [one] = await farm.list();
     return (one?.steps[0]?.logs[0]?.length ?? 0) > 0 ? one : undefined;
   });
-  await until('its processes are there', async () => (await marked()).length >= 3);
+  await until('its processes are there', async () => (await marked()).length >= 7);
   expect((await farm.ssh(['stop', String(build.id), '--reason', 'enough'])).status).toBe(0);
   expect((await waited).status).toBe(12);
   const view = await farm.view(build.id);

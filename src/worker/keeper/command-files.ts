@@ -51,7 +51,7 @@ export type Claim = Checked<typeof claimFile>;
 export const LOST_KEEPER: Claim['keeper'] = { pid: 0, startTicks: 0, bootId: 'lost' };
 
 export const fenceFile = object({ fence: integer() });
-export const processFile = object({ process: identity, startedAtMs: integer() });
+export const processFile = object({ process: identity, startedAtMs: integer(), pipe: optional(text(100)) });
 export const endFile = object({ isForgotten: flag, reason: optional(text(1_000)) });
 export const exitFile = object({
   exitCode: optional(integer(0, 255)),

@@ -48,7 +48,7 @@ export class CommandHost {
 
   constructor(options: CommandHostOptions) {
     this.#options = options;
-    this.#fifos = new FifoPool(options.spoolDir, `.pipe-${process.pid}`);
+    this.#fifos = new FifoPool(options.spoolDir, `.pipe-${process.pid}-${randomBytes(6).toString('hex')}`);
     this.#gauge = new SpoolGauge(options.spoolDir, options.limits, () => this.#usage());
     this.#leases = new LeaseWatch(options.spoolDir, () => momentOf(systemClock), options.warn);
   }
@@ -173,9 +173,11 @@ export class CommandHost {
     const cookie = cookieOf(spoolDir, spec.command);
     let launched: Awaited<ReturnType<typeof launchProcess>>;
     let readEnd: number;
+    let pipe = '';
     try {
       const fifo = await this.#fifos.take();
       readEnd = fifo.readEnd;
+      pipe = fifo.name;
       launched = await launchProcess({
         argv: spec.argv,
         cwd: spec.cwd,
@@ -199,6 +201,7 @@ export class CommandHost {
       cookie,
       child: launched.child,
       leader,
+      pipe,
       startedAtMs,
       readEnd,
       ...(spec.silenceMs === undefined ? {} : { silenceMs: spec.silenceMs }),
@@ -217,6 +220,6 @@ export class CommandHost {
     });
     this.#running.set(spec.command, running);
     // Only of use after the keeper's death: not durable on purpose, as no process outlives the machine's.
-    writeLooseRecord(dir, FILES.process, { process: leader, startedAtMs });
+    writeLooseRecord(dir, FILES.process, { process: leader, startedAtMs, pipe });
   }
 }

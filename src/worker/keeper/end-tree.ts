@@ -19,9 +19,9 @@ export async function askTreeToEnd(scan: TreeScan, graceMs: number, hurry: Abort
   const { leader } = scan.target;
   if (hasProcessTable) {
     const { found } = scan.look();
-    askOnce(found, 'SIGTERM');
+    askOnce(scan, found, 'SIGTERM');
     // What is stopped would not hear it.
-    askOnce(found, 'SIGCONT');
+    askOnce(scan, found, 'SIGCONT');
   } else if (leader) signalProcess(-leader.pid, 'SIGTERM');
   const end = performance.now() + graceMs;
   for (
@@ -51,7 +51,7 @@ export async function endTree(scan: TreeScan, boundMs: number): Promise<readonly
     const found = await freeze(scan);
     if (found.length === 0) return [];
     if (performance.now() > end) return found.map(({ pid, startTicks }) => ({ pid, startTicks, bootId: bootId() }));
-    for (const entry of found) signalEntry(entry, 'SIGKILL');
+    for (const entry of found) signalEntry(scan, entry, 'SIGKILL');
     await setTimeout(pauseMs);
   }
 }
@@ -68,7 +68,7 @@ async function freeze(scan: TreeScan): Promise<readonly ProcessEntry[]> {
       if (stopped.has(key)) return;
       hasNew = true;
       stopped.add(key);
-      signalEntry(entry, 'SIGSTOP');
+      signalEntry(scan, entry, 'SIGSTOP');
     });
     if (hasNew) sure = unsure = 0;
     else if (isSure) sure++;
@@ -82,15 +82,16 @@ async function freeze(scan: TreeScan): Promise<readonly ProcessEntry[]> {
 }
 
 /** A program may take a second TERM for impatience, so each gets one: by its group, as all of that is the command's. */
-function askOnce(found: readonly ProcessEntry[], signal: NodeJS.Signals): void {
-  for (const group of new Set(found.map((entry) => entry.group))) if (group > 1) signalProcess(-group, signal);
+function askOnce(scan: TreeScan, found: readonly ProcessEntry[], signal: NodeJS.Signals): void {
+  const targets = found.map((entry) => (entry.group > 1 && scan.ownsSession(entry) ? -entry.group : entry.pid));
+  for (const target of new Set(targets)) signalProcess(target, signal);
 }
 
-/** To its group as well, in one: the kernel lets no fork in a group slip through. All in its session is the command's. */
-function signalEntry(entry: ProcessEntry, signal: NodeJS.Signals): void {
+/** To its group as well, in one: the kernel lets no fork in a group slip through. */
+function signalEntry(scan: TreeScan, entry: ProcessEntry, signal: NodeJS.Signals): void {
   // The pid may have gone to another process since it was looked at.
   if (readProcess(entry.pid)?.startTicks !== entry.startTicks) return;
-  if (entry.group > 1 && entry.session > 1) signalProcess(-entry.group, signal);
+  if (entry.group > 1 && scan.ownsSession(entry)) signalProcess(-entry.group, signal);
   signalProcess(entry.pid, signal);
 }
 

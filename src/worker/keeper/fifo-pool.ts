@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -10,6 +10,8 @@ const BATCH = 16;
 const LOW = 6;
 
 export interface Fifo {
+  /** No other pipe of this machine has or had it: what holds it open is told by it (`/proc/PID/fd`), whatever became of its name. */
+  readonly name: string;
   /** Not blocking. */
   readonly readEnd: number;
   /** Blocking, as programs expect of their standard output. To be closed by us once the process has it. */
@@ -69,7 +71,7 @@ export class FifoPool {
 function openFifo(name: string): Fifo {
   const readEnd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    return { readEnd, writeEnd: openSync(name, constants.O_WRONLY) };
+    return { name: basename(name), readEnd, writeEnd: openSync(name, constants.O_WRONLY) };
   } catch (error) {
     closeSync(readEnd);
     throw error;

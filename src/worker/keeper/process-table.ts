@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { errorCode } from '../../base/errors.ts';
 
 /** A line of the process table, from /proc/PID/stat (proc(5)). */
@@ -61,10 +61,36 @@ export function readProc(name: string): Buffer | undefined {
   try {
     return readFileSync(`/proc/${name}`);
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM') return undefined;
+    if (isOutOfSight(error)) return undefined;
     throw error;
   }
+}
+
+/** Whether it has the pipe of this name open, which may have been removed; false when it is not ours to look at. */
+export function holdsPipe(pid: number, name: string): boolean {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).some((fd) => linkOf(`${folder}/${fd}`).includes(`/${name}`));
+  } catch (error) {
+    if (isOutOfSight(error)) return false;
+    throw error;
+  }
+}
+
+/** Empty for a descriptor that was closed meanwhile. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (isOutOfSight(error)) return '';
+    throw error;
+  }
+}
+
+/** Of a file below /proc: the process is gone, or not ours to look at. */
+function isOutOfSight(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM';
 }
 
 let knownBootId: string | undefined;

@@ -38,7 +38,8 @@ export async function recoverCommand(
   let left: readonly ProcessIdentity[] = [];
   if (isSameBoot) {
     const leader = main && isAlive(main.process) ? { leader: main.process } : {};
-    left = await endTree(new TreeScan({ cookie: cookieOf(spoolDir, claim.command), ...leader }), endMs);
+    const pipe = main?.pipe ? { pipe: { name: main.pipe, sinceTicks: main.process.startTicks } } : {};
+    left = await endTree(new TreeScan({ cookie: cookieOf(spoolDir, claim.command), ...leader, ...pipe }), endMs);
   }
   const exit = readLooseRecord(dir, FILES.exit, exitFile);
   // Without an exit status the outcome itself says that nothing is known.

@@ -32,6 +32,8 @@ export interface RunningCommandOptions {
   readonly cookie: string;
   readonly child: ChildProcess;
   readonly leader: ProcessIdentity;
+  /** Name of the pipe that its output goes to. */
+  readonly pipe: string;
   /** Wall clock; the end is told as this and the time it took, so that a step of the clock does not show. */
   readonly startedAtMs: number;
   readonly readEnd: number;
@@ -146,8 +148,8 @@ export class RunningCommand {
   }
 
   async #endTree(): Promise<void> {
-    const { cookie, leader, killAfterMs, limits } = this.#options;
-    const scan = new TreeScan({ cookie, leader });
+    const { cookie, leader, pipe, killAfterMs, limits } = this.#options;
+    const scan = new TreeScan({ cookie, leader, pipe: { name: pipe, sinceTicks: leader.startTicks } });
     if (killAfterMs > 0 && !this.#hurry.signal.aborted) await askTreeToEnd(scan, killAfterMs, this.#hurry.signal);
     this.#left = await endTree(scan, limits.endMs);
     if (this.#left.length > 0) this.#notes.push(toldLeft(this.#left));

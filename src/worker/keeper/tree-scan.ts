@@ -1,5 +1,5 @@
 import { carriesCookie } from './cookie.ts';
-import { isAlive, listPids, readProc, readProcess } from './process-table.ts';
+import { isAlive, listPids, readProc, readProcess, holdsPipe } from './process-table.ts';
 import type { ProcessEntry, ProcessIdentity } from './process-table.ts';
 
 /** How to know the processes of a command. */
@@ -7,6 +7,8 @@ export interface TreeTarget {
   readonly cookie: string;
   /** The main process, when it leads its session still or has ended just now. */
   readonly leader?: ProcessIdentity;
+  /** The name of the pipe that its output goes to, and when its main process started: nothing of it is older. */
+  readonly pipe?: { readonly name: string; readonly sinceTicks: number };
 }
 
 export interface Look {
@@ -24,7 +26,8 @@ const STRANGERS_MS = 500;
 
 /**
  * Finds the processes of a command, again and again: those with its cookie in their environment, those in a session of one
- * of these, and the children of one of these (both may have been given an empty environment).
+ * of these, and the children of one of these (both may have been given an empty environment); and those that have
+ * its pipe open, whatever else they have shed.
  *
  * Why a sure look that finds nobody is true of a tree that forks as fast as it can: the listing goes by ascending pid, and
  * a child has a higher one than its parent, so of every line of descent the member that lives when its turn comes is
@@ -38,6 +41,8 @@ export class TreeScan {
   readonly #members = new Set<string>();
   /** Sessions that a member was seen in: only the command can have made them. */
   readonly #sessions = new Set<number>();
+  /** Known by the pipe alone, or children of such a one. Somebody else's daemon may have handed it on: its session is not ours. */
+  readonly #guests = new Set<string>();
   /** Seen to be none of ours: a process does not become one. */
   readonly #strangers = new Set<number>();
   #strangersAtMs = -Infinity;
@@ -54,11 +59,12 @@ export class TreeScan {
     const found: ProcessEntry[] = [];
     const others: ProcessEntry[] = [];
     let isSure = true;
-    const take = (entry: ProcessEntry): void => {
-      onSight(entry);
+    const take = (entry: ProcessEntry, isGuest = this.#guests.has(keyOf(entry))): void => {
       found.push(entry);
       this.#members.add(keyOf(entry));
-      if (entry.session > 1) this.#sessions.add(entry.session);
+      if (isGuest && entry.session !== entry.pid) this.#guests.add(keyOf(entry));
+      else if (entry.session > 1) this.#sessions.add(entry.session);
+      onSight(entry);
     };
     for (const pid of listPids()) {
       if (this.#strangers.has(pid)) continue;
@@ -73,6 +79,7 @@ export class TreeScan {
       }
       const kind = this.#judge(entry);
       if (kind === 'ours') take(entry);
+      else if (kind === 'guest') take(entry, true);
       else if (kind === 'other') others.push(entry);
       else isSure = false;
     }
@@ -81,7 +88,12 @@ export class TreeScan {
     return { found, isSure };
   }
 
-  #judge(entry: ProcessEntry): 'ours' | 'other' | 'unclear' {
+  /** Whether all of its session is the command's, and so of its group. */
+  ownsSession(entry: ProcessEntry): boolean {
+    return entry.session > 1 && this.#sessions.has(entry.session);
+  }
+
+  #judge(entry: ProcessEntry): 'ours' | 'guest' | 'other' | 'unclear' {
     if (this.#members.has(keyOf(entry)) || this.#sessions.has(entry.session)) return 'ours';
     // Read twice at most: what had no arguments yet at the first look has them at the second, or is still in execve.
     for (let look = 0; look < 2; look++) {
@@ -89,23 +101,37 @@ export class TreeScan {
       const now = environ?.length ? entry : readProcess(entry.pid);
       if (!now || now.isZombie) return 'unclear';
       if (!environ) return 'other';
-      if (environ.length > 0) return carriesCookie(environ, this.target.cookie) ? 'ours' : 'other';
+      if (environ.length > 0) {
+        return carriesCookie(environ, this.target.cookie) ? 'ours' : this.#guestOrOther(entry);
+      }
       const argv = readProc(`${entry.pid}/cmdline`);
-      if (look === 1 && argv && argv.length > 0) return 'other';
+      if (look === 1 && argv && argv.length > 0) return this.#guestOrOther(entry);
     }
     return 'unclear';
   }
 
+  /** An older one that was handed the pipe serves others as well: a tmux server, say. */
+  #guestOrOther({ pid, startTicks }: ProcessEntry): 'guest' | 'other' {
+    const { pipe } = this.target;
+    return pipe && startTicks >= pipe.sinceTicks && holdsPipe(pid, pipe.name) ? 'guest' : 'other';
+  }
+
   /** Those without the cookie whose parent or session is ours; the rest are strangers from now on. */
-  #takeRelatives(others: readonly ProcessEntry[], found: ProcessEntry[], take: (entry: ProcessEntry) => void): void {
-    const pids = new Set(found.map((entry) => entry.pid));
+  #takeRelatives(
+    others: readonly ProcessEntry[],
+    found: readonly ProcessEntry[],
+    take: (entry: ProcessEntry, isGuest: boolean) => void,
+  ): void {
+    const kin = new Map(found.map((entry) => [entry.pid, this.#guests.has(keyOf(entry))]));
     let rest = others;
-    for (let before = -1; before !== pids.size;) {
-      before = pids.size;
+    for (let before = -1; before !== kin.size;) {
+      before = kin.size;
       rest = rest.filter((entry) => {
-        if (!pids.has(entry.parent) && !this.#sessions.has(entry.session)) return true;
-        pids.add(entry.pid);
-        take(entry);
+        const isInSession = this.#sessions.has(entry.session);
+        const isOfGuest = kin.get(entry.parent);
+        if (isOfGuest === undefined && !isInSession) return true;
+        take(entry, !isInSession && isOfGuest === true);
+        kin.set(entry.pid, this.#guests.has(keyOf(entry)));
         return false;
       });
     }
