@@ -15,7 +15,13 @@ const wanted = Buffer.from(Array.from({ length: LINES }, (_, i) => `${i + 1}\n`)
 const LIMITS = { segmentBytes: 64 * KiB, commandBytes: 1024 * KiB };
 
 async function bytesOnDisk(dir: string): Promise<number> {
-  const sizes = (await readdir(dir)).map(async (name) => (await stat(join(dir, name))).size);
+  const sizes = (await readdir(dir)).map((name) =>
+    stat(join(dir, name)).then(
+      ({ size }) => size,
+      // Deleted since it was listed.
+      () => 0,
+    ),
+  );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
