@@ -9,8 +9,10 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { checkMaster } from '../../../src/master/check-master.ts';
 import { askMaster } from '../../../src/master/control.ts';
 import { initMaster } from '../../../src/master/init-master.ts';
+import { masterPaths } from '../../../src/master/master-dir.ts';
 import { openMaster } from '../../../src/master/master.ts';
 import type { Master } from '../../../src/master/master.ts';
+import { openStore } from '../../../src/store/open-store.ts';
 import { makeKeyPair } from '../../../src/transport/keys.ts';
 
 // Real processes on a machine that may be busy with much else.
@@ -43,6 +45,17 @@ async function start(port = 0): Promise<Master> {
   });
   open.push(master);
   return master;
+}
+
+/** The one that the database has as active, of a master that does not run. */
+async function activeConfig(): Promise<string | undefined> {
+  const { database, logsDir } = masterPaths(dir);
+  const store = await openStore({ file: database, archiveDir: logsDir, clock: systemClock, logger: silentLogger });
+  try {
+    return await store.configs.active();
+  } finally {
+    await store.close();
+  }
 }
 
 /** The one line a person is told. */
@@ -126,11 +139,14 @@ test('what has to be set right is told in one line, and nothing is left behind',
   const { port } = holder.address() as { readonly port: number };
   expect(await refusal(start(port))).toContain(String(port));
   await new Promise((resolve) => holder.close(resolve));
+  // What never ran must not be what new builds are made from.
+  expect(await activeConfig()).toBeUndefined();
 
   await writeFile(join(dir, 'master.json'), '{"listen": {"port": "22"}}');
   expect(await refusal(start())).toContain('master.json');
   await writeFile(join(dir, 'master.json'), '{"listen": {"host": "127.0.0.1", "port": 0}}');
-  await start();
+  await (await start()).stop();
+  expect(await activeConfig()).toBeDefined();
 });
 
 test('a database newer than the program, or that is none, is refused', async () => {

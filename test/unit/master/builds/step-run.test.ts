@@ -4,6 +4,7 @@ import { StepRun } from '../../../../src/master/builds/step-run.ts';
 import type { BuildTools } from '../../../../src/master/builds/step-run.ts';
 import { configOf, tryConfig } from '../../config/try-config.ts';
 import { DeskBench } from '../link/desk-bench.ts';
+import { WorkerPeer } from '../link/worker-peer.ts';
 
 /** One step with one command, over a real store, desk and code host; `onRecorded` is called when its record is just made. */
 async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun; readonly bench: DeskBench }> {
@@ -50,4 +51,14 @@ test('a master that stops while a call is being recorded decides nothing about i
   expect(record).toMatchObject({ kind: 'run', state: 'started' });
   const log = await tried.bench.store.logs.findByCommand(record?.id ?? '');
   expect(log?.isComplete).toBe(false);
+});
+
+test('a command that the worker ended because it was out of sight has its build done again', async () => {
+  const { run, bench } = await tryStep(() => undefined);
+  const report = run.run();
+  const worker = await WorkerPeer.connect(bench.desk, { clock: bench.clock });
+  const { uid } = bench.build;
+  const start = await worker.started(`${uid}.0.1`);
+  worker.finish(start, 0, { status: 'signalled', signal: 'SIGKILL', ended: 'deadline' });
+  expect(await report).toMatchObject({ result: 'retry', summary: expect.stringContaining('out of sight') });
 });
