@@ -28,7 +28,7 @@ export interface LinkCoreOptions {
   /** Messages of the link itself: true when it was one. Throws a ProtocolError for one that may not be. */
   readonly own: (message: Message, wireBytes: number) => boolean;
   /** The peer answered a ping that was sent at that moment. */
-  readonly answered?: ((sentAt: Moment) => void) | undefined;
+  readonly answered?: (sentAt: Moment) => void;
   /** Frames went out: there may be room. */
   readonly wrote: () => void;
 }

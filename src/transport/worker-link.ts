@@ -26,8 +26,8 @@ export interface WorkerLinkOptions {
   readonly useMux?: boolean;
   /** Told with each ping. */
   readonly vitals?: () => Vitals;
-  /** The master has answered what was sent at that moment: the hello, then each ping. */
-  readonly seen?: (sentAt: Moment) => void;
+  /** The master has answered what was sent at that moment: the hello, then each ping. The next one follows within `pingMs`. */
+  readonly seen?: (sentAt: Moment, pingMs: number) => void;
   readonly helloTimeoutMs?: number;
 }
 
@@ -47,7 +47,7 @@ export async function openWorkerLink(
     subsystem: options.useMux ? 'trunkline-mux' : 'trunkline-control',
     timeoutMs: options.helloTimeoutMs ?? LIMITS.helloTimeoutMs,
   });
-  options.seen?.(greetedAt);
+  options.seen?.(greetedAt, welcome.heartbeatMs);
   const link = new WorkerLink(carrier, control, welcome, { ...options, clock });
   return { link, welcome };
 }
@@ -100,7 +100,7 @@ class WorkerLink implements Link {
       deadMs: welcome.deadMs,
       pingFields: options.vitals ?? (() => ({})),
       own: (message) => this.#own(message),
-      answered: options.seen,
+      answered: (sentAt) => options.seen?.(sentAt, welcome.heartbeatMs),
       wrote: () => this.#tellRoom(),
     });
     this.peer = this.#core.peer;

@@ -254,7 +254,7 @@ class Daemon implements Worker {
         clock,
         logger,
         vitals: () => this.#vitals(),
-        seen: (sentAt) => parts.keeper.seen(sentAt),
+        seen: (sentAt, pingMs) => parts.keeper.seen(sentAt, pingMs),
       });
       return opened.link;
     } catch (error) {

@@ -64,8 +64,8 @@ export interface Keeper {
   raiseLeastLease(leaseMs: number): Promise<void>;
   /** Each lease is as long as it is again. */
   dropLeastLease(): Promise<void>;
-  /** The master has answered what was sent at that moment: all leases count from there. */
-  seen(sentAt: Moment): void;
+  /** The master has answered what was sent at that moment: all leases count from there. The next ping follows within `pingMs`. */
+  seen(sentAt: Moment, pingMs: number): void;
   /** Up to `maxBytes` of output from `offset`; fewer at a segment's end, none when there is none yet. A copy. */
   read(command: string, offset: number, maxBytes: number): Promise<Uint8Array>;
   /** Output below `offset` is stored by the master: whole segments below are deleted, and room is made for more. */

@@ -1,15 +1,21 @@
 import { join } from 'node:path';
-import { elapsedMs } from '../../base/moment.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Moment } from '../../base/moment.ts';
 import type { Claim } from './command-files.ts';
 import { readLease, readLeastLease } from './lease-files.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import { readSight } from './sight.ts';
+import type { Sight } from './sight.ts';
+
+/** For a ping and its answer, over the time to the next ping, when only the wall clock says that a lease is over. */
+const DOUBT_SLACK_MS = 10_000;
 
 interface Watched {
   readonly claim: Pick<Claim, 'leaseMs'>;
   readonly claimedAt: Moment;
   leaseMs: number | undefined;
+  /** By the boot clock: since when only the wall clock says that the lease is over. */
+  doubtedAtMs: number | undefined;
 }
 
 /** A command whose lease is over. */
@@ -22,6 +28,10 @@ export interface Overdue {
 /**
  * Tells which of a keeper's commands have been out of the master's sight for longer than their lease. The daemon writes when
  * the master has seen it last, and what the leases are; while it writes nothing, for whatever reason, the time runs on.
+ *
+ * The time is told by the clock that counts from the machine's start, its sleep included. The wall clock may know of more: of a machine
+ * that was frozen from outside. It may also just have been set forward, while the master sees the worker as before. So
+ * what it alone says counts when the next ping is not answered.
  */
 export class LeaseWatch {
   readonly #spoolDir: string;
@@ -29,7 +39,7 @@ export class LeaseWatch {
   readonly #warn: (message: string) => void;
   readonly #watched = new Map<string, Watched>();
   /** The last one that could be read: should the file vanish, the time counts on from there. */
-  #sight: Moment | undefined;
+  #sight: Sight | undefined;
   #leastMs = 0;
 
   constructor(spoolDir: string, now: () => Moment, warn: (message: string) => void) {
@@ -40,7 +50,7 @@ export class LeaseWatch {
 
   /** `claimedAt` stands in for the sight when there is none. */
   add(claim: Pick<Claim, 'command' | 'leaseMs'>, claimedAt: Moment): void {
-    this.#watched.set(claim.command, { claim, claimedAt, leaseMs: claim.leaseMs });
+    this.#watched.set(claim.command, { claim, claimedAt, leaseMs: claim.leaseMs, doubtedAtMs: undefined });
   }
 
   delete(command: string): void {
@@ -71,16 +81,26 @@ export class LeaseWatch {
     );
   }
 
-  #judge(command: string, { claimedAt, leaseMs }: Watched, now: Moment): Overdue | undefined {
-    if (leaseMs === undefined) return undefined;
-    const unseenMs = elapsedMs(this.#sight ?? claimedAt, now);
-    const boundMs = Math.max(leaseMs, this.#leastMs);
-    if (unseenMs < boundMs) return undefined;
-    const [unseen, bound] = [unseenMs, boundMs].map((ms) => `${(ms / 1_000).toFixed(1)} s`);
-    return {
-      command,
-      message: `the worker was out of the master's sight for ${unseen}, longer than its lease of ${bound}`,
-    };
+  #judge(command: string, watched: Watched, now: Moment): Overdue | undefined {
+    if (watched.leaseMs === undefined) return undefined;
+    const from = this.#sight ?? watched.claimedAt;
+    const boundMs = Math.max(watched.leaseMs, this.#leastMs);
+    const [bootMs, wallMs] = [now.bootMs - from.bootMs, now.wallMs - from.wallMs];
+    if (bootMs < boundMs && wallMs < boundMs) {
+      watched.doubtedAtMs = undefined;
+      return undefined;
+    }
+    if (bootMs < boundMs && this.#isInDoubt(watched, from, now)) return undefined;
+    const [unseen, bound] = [Math.max(bootMs, wallMs), boundMs].map((ms) => `${(ms / 1_000).toFixed(1)} s`);
+    const message = `the worker was out of the master's sight for ${unseen}, longer than its lease of ${bound}`;
+    return { command, message };
+  }
+
+  /** The next ping may still be answered. One that was sent since then begins the doubt anew. */
+  #isInDoubt(watched: Watched, from: Moment, now: Moment): boolean {
+    if (watched.doubtedAtMs === undefined || from.bootMs > watched.doubtedAtMs) watched.doubtedAtMs = now.bootMs;
+    const pingMs = this.#sight?.pingMs ?? LIMITS.heartbeatMs;
+    return now.bootMs - watched.doubtedAtMs < pingMs + DOUBT_SLACK_MS;
   }
 
   #readSight(): void {

@@ -172,9 +172,9 @@ class SpoolKeeper implements Keeper {
     return dropLeastLease(this.#spool.dir);
   }
 
-  seen(sentAt: Moment): void {
+  seen(sentAt: Moment, pingMs: number): void {
     try {
-      writeSight(this.#spool.dir, sentAt);
+      writeSight(this.#spool.dir, { ...sentAt, pingMs });
     } catch (error) {
       this.#logger.error('commands may be ended as out of sight: the keeper cannot be told that the master sees us', {
         error: errorText(error),

@@ -9,7 +9,7 @@ const SEEN_EVERY_MS = 100;
 
 const [spoolDir = '', spec = ''] = process.argv.slice(2);
 const keeper = await openKeeper({ spoolDir, logger: silentLogger, clock: systemClock, limits: { freeBytes: 0 } });
-const see = (): void => keeper.seen(momentOf(systemClock));
+const see = (): void => keeper.seen(momentOf(systemClock), SEEN_EVERY_MS);
 see();
 await keeper.start(JSON.parse(spec) as KeeperSpec);
 process.stdout.write('started\n');

@@ -14,6 +14,7 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const DAEMON = fileURLToPath(new URL('../../../../dist/test/unit/worker/keeper/daemon-main.js', import.meta.url));
 const HOUR_MS = 3_600_000;
+const PING_MS = 100;
 const FOR_EVER = 'echo begun; sleep 1000';
 
 /** So long ago by each of the clocks. */
@@ -25,7 +26,7 @@ function ago(bootMs: number, wallMs: number): Moment {
 test('out of sight for longer than its lease a command is ended, and only that one', async () => {
   const spool = await SpoolFixture.make();
   const keeper = await spool.open();
-  keeper.seen(ago(0, 0));
+  keeper.seen(ago(0, 0), PING_MS);
   await keeper.start(spool.shell('long', FOR_EVER, { leaseMs: HOUR_MS }));
   await keeper.start(spool.shell('none', FOR_EVER));
   await keeper.start(spool.shell('quick', 'exit 3', { leaseMs: 1_000 }));
@@ -62,7 +63,7 @@ for (const [how, signal] of [
   });
 }
 
-test('whatever clock says that the lease is over, it is', async () => {
+test('whatever clock says that the lease is over, it is; the wall clock alone, if no ping is answered then', async () => {
   const spool = await SpoolFixture.make();
   const keeper = await spool.open();
   // The machine slept, and its wall clock does not know; the wall clock was set forward; it was set back.
@@ -71,18 +72,31 @@ test('whatever clock says that the lease is over, it is', async () => {
     ['forward', ago(0, 2 * HOUR_MS)],
     ['back', ago(2 * HOUR_MS, -2 * HOUR_MS)],
   ] as const) {
-    keeper.seen(ago(0, 0));
+    keeper.seen(ago(0, 0), PING_MS);
     await keeper.start(spool.shell(command, FOR_EVER, { leaseMs: HOUR_MS }));
     await printed(keeper, command, 'begun');
-    keeper.seen(sight);
+    keeper.seen(sight, PING_MS);
     expect((await finished(keeper, command)).outcome).toMatchObject({ ended: 'deadline' });
   }
+});
+
+test('a step of the wall clock ends nothing while the master sees the worker', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  keeper.seen(ago(0, 0), PING_MS);
+  await keeper.start(spool.shell('c1', FOR_EVER, { leaseMs: HOUR_MS }));
+  await keeper.start(spool.shell('control', FOR_EVER, { totalMs: 14_000 }));
+  // As if the clock was set forward again and again just after a ping was sent.
+  const seen = setInterval(() => keeper.seen(ago(0, 2 * HOUR_MS), PING_MS), PING_MS);
+  onTestFinished(() => clearInterval(seen));
+  await finished(keeper, 'control');
+  expect(await keeper.find('c1')).toMatchObject({ state: 'running' });
 });
 
 test('a start that comes when the lease is over runs nothing', async () => {
   const spool = await SpoolFixture.make();
   const keeper = await spool.open();
-  keeper.seen(ago(HOUR_MS, HOUR_MS));
+  keeper.seen(ago(HOUR_MS, HOUR_MS), PING_MS);
   await keeper.start(spool.shell('late', 'echo ran > ran', { leaseMs: HOUR_MS / 2 }));
   const { outcome } = await finished(keeper, 'late');
   expect(outcome).toMatchObject({ status: 'refused', ended: 'deadline' });
@@ -96,7 +110,7 @@ test('a start that comes when the lease is over runs nothing', async () => {
 for (const [how, content] of [
   ['missing', undefined],
   ['damaged', '{"bootId":"'],
-  ['of another boot', JSON.stringify({ bootId: 'another', ...ago(HOUR_MS, HOUR_MS) })],
+  ['of another boot', JSON.stringify({ bootId: 'another', ...ago(HOUR_MS, HOUR_MS), pingMs: PING_MS })],
 ] as const) {
   test(`when the file of the last sight is ${how} the lease counts from the claim`, async () => {
     const spool = await SpoolFixture.make();
@@ -111,7 +125,7 @@ for (const [how, content] of [
 test('a lease can be changed, taken away, and for a while be at least so long', async () => {
   const spool = await SpoolFixture.make();
   const keeper = await spool.open();
-  keeper.seen(ago(0, 0));
+  keeper.seen(ago(0, 0), PING_MS);
   await keeper.raiseLeastLease(HOUR_MS);
   // Not to make it shorter again.
   await keeper.raiseLeastLease(1);
@@ -135,7 +149,7 @@ test('a lease can be changed, taken away, and for a while be at least so long', 
 test('who ignores TERM is killed soon, however long its own grace is and though it is being ended already', async () => {
   const spool = await SpoolFixture.make();
   const keeper = await spool.open();
-  keeper.seen(ago(0, 0));
+  keeper.seen(ago(0, 0), PING_MS);
   const deaf = 'trap "" TERM; setsid sh -c \'trap "" TERM; echo begun; while :; do sleep 0.1; done\'; :';
   await keeper.start(spool.shell('c1', deaf, { killAfterMs: HOUR_MS, leaseMs: 2_000 }));
   await keeper.start(spool.shell('c2', deaf, { killAfterMs: HOUR_MS, leaseMs: 2_000 }));
