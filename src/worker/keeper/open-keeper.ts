@@ -258,7 +258,7 @@ class SpoolKeeper implements Keeper {
   async #inspectNow(): Promise<void> {
     // First what may throw: with a promise begun before it, that one's failure would be nobody's.
     const recoveries = this.#recoverDead();
-    await Promise.all([this.#connect(), ...recoveries]);
+    await Promise.all([this.#connect(), this.#spool.sweepHalfMade(), ...recoveries]);
   }
 
   async #connect(): Promise<void> {

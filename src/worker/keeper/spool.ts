@@ -198,11 +198,19 @@ export class Spool {
     await this.#gate.pass(() => rm(gone, { recursive: true, force: true }));
   }
 
-  /** Removes what keepers and daemons that are dead left half made or half deleted. */
+  /** Removes what keepers and daemons that are dead left half made or half deleted. Only while no other removes anything. */
   async sweep(): Promise<void> {
     for (const name of await readdir(this.dir)) {
+      if (name.startsWith('.gone-')) await rm(join(this.dir, name), { recursive: true, force: true });
+    }
+    await this.sweepHalfMade();
+  }
+
+  /** Removes what keepers that are dead left half made: a claim that never was one, their pipes. */
+  async sweepHalfMade(): Promise<void> {
+    for (const name of await readdir(this.dir)) {
       const maker = /^\.(?:new|pipe)-(\d+)/.exec(name)?.[1];
-      const isLeft = name.startsWith('.gone-') || (maker !== undefined && !signalProcess(Number(maker), 0));
+      const isLeft = maker !== undefined && !signalProcess(Number(maker), 0);
       if (isLeft) await rm(join(this.dir, name), { recursive: true, force: true });
     }
   }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
@@ -157,4 +157,18 @@ test('a keeper that is killed before it can be spoken to is followed by another 
   const held = await finished(keeper, 'c1');
   expect(held.outcome).toMatchObject({ status: 'exited', exitCode: 0 });
   expect(await readFile(join(spool.work, 'starts'), 'utf8')).toBe('once\n');
+});
+
+test('what a killed keeper leaves half made is gone soon, while the daemon goes on', async () => {
+  const spool = await SpoolFixture.make();
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', 'echo begun; sleep 1000'));
+  const pid = await spool.keeperPid('c1');
+  await mkdir(join(spool.dir, `.new-${pid}-half`));
+  const left = async (): Promise<readonly string[]> =>
+    (await readdir(spool.dir)).filter((name) => name.includes(`-${pid}`));
+  expect((await left()).some((name) => name.startsWith(`.pipe-${pid}`))).toBe(true);
+  process.kill(pid, 'SIGKILL');
+  await until('nothing is left', async () => (await left()).length === 0);
+  expect((await finished(keeper, 'c1')).outcome).toMatchObject({ status: 'unknown' });
 });
