@@ -11,8 +11,15 @@ export const KINDS: Readonly<Record<string, { readonly result: Result; readonly 
   loop: { result: 'success', logs: 5 },
   files: { result: 'success', logs: 2 },
   failing: { result: 'failure', logs: 3 },
+  capped: { result: 'success', logs: 1 },
+  lost: { result: 'success', logs: 1 },
   endless: { result: 'cancelled', logs: 2 },
 };
+
+/** A line, or a daemon, that says nothing for three heartbeats is dead. */
+export const HEARTBEAT_S = 4;
+/** After so long without their worker builds of the kind `lost` are retried elsewhere; the others wait. */
+export const RETRY_AFTER_S = 16;
 
 /** The text of the configuration. With each generation it is another one. */
 export function farmConfig(ledgerDir: string, witness: string, generation: number): string {
@@ -23,7 +30,8 @@ import type { StepFunction } from 'trunkline';
 const workers = ${JSON.stringify(WORKERS)};
 const witness = (bytes: number, pause = 0, status = 0, ...more: string[]) =>
   ['python3', '${witness}', '${ledgerDir}', String(bytes), String(pause), String(status), ...more];
-const kind = (name: string, ...steps: ReturnType<typeof step>[]) => builder(name, { workers, env: { GENERATION: '${generation}' }, steps });
+const kind = (name: string, ...steps: ReturnType<typeof step>[]) =>
+  builder(name, { workers, env: { GENERATION: '${generation}' }, whenWorkerLost: 'wait', steps });
 
 const branches: StepFunction = async (ctx) => {
   const first = await ctx.run(witness(50_000, 0.05), { log: 'first', capture: 10 });
@@ -60,6 +68,7 @@ const files: StepFunction = async (ctx) => {
 
 export default defineMaster({
   title: 'Chaos, generation ${generation}',
+  heartbeat: '${HEARTBEAT_S}s',
   workers: workers.map((name) => worker(name, { maxBuilds: 2 })),
   projects: [project('chaos', {
     builders: [
@@ -70,6 +79,16 @@ export default defineMaster({
       kind('loop', step('code', loop)),
       kind('files', step('code', files)),
       kind('failing', sh('good', witness(1_000)), sh('bad', witness(5_000, 0.1, 3)), sh('never', witness(1)), sh('tidy', witness(500), { alwaysRun: true })),
+      kind('capped', sh('much', witness(8_000_000, 0.005), { logLimit: '300KB' })),
+      builder('lost', {
+        workers,
+        env: { GENERATION: '${generation}' },
+        whenWorkerLost: { retryAfter: '${RETRY_AFTER_S}s' },
+        steps: [step('once', async (ctx) => {
+          const { ok } = await ctx.run(witness(1_500_000, 0.08, 0, 'one=' + ctx.build.reason), { log: 'once' });
+          return ok ? 'success' : 'failure';
+        })],
+      }),
       kind('endless', sh('stubborn', witness(300_000, 0.02, 0, 'stubborn'), { killAfter: '1s' }), sh('tidy', witness(500), { alwaysRun: true })),
     ],
     schedulers: [force()],

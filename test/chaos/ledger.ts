@@ -82,6 +82,10 @@ export class Ledger {
 /** A log ends with it whose keeper was killed before it had read all. */
 const LOSS_MARK = /\n?\[trunkline: the keeper of this command was killed: the end of its output may be missing\]\n$/;
 
+/** In place of the middle of one that reached its limit; the count comes with the tail. */
+const LIMIT =
+  /\n\[trunkline: the log has reached its limit: [^\]]*\]\n(?:\n\[trunkline: (\d+) bytes were left out here: the log had reached its limit\]\n)?/;
+
 export interface LogRules {
   /** It may lack its end, as that of a stopped build. */
   readonly mayBeCut: boolean;
@@ -98,22 +102,27 @@ export async function wrongInLog(ledger: Ledger, stored: Buffer, rules: LogRules
     return isNothing ? undefined : `it begins with "${stored.subarray(0, 60).toString()}"`;
   }
   if (mark !== '' && !rules.mayBeMarked(command)) return `${command}: it says that a keeper was killed, and none was`;
-  const printed = withoutMark(stored, command, mark);
-  if (!printed) return `${command}: it is not what was printed`;
+  const printed = printedBytes(stored, command, mark);
+  if (printed === undefined) return `${command}: it is not what was printed`;
   if (rules.mayBeCut || mark !== '') return undefined;
   const end = await ledger.end(command);
   if (!end) return `${command}: its process never came to its end`;
-  if (end.bytes !== printed.length) return `${command}: ${printed.length} of ${end.bytes} bytes are stored`;
-  const sha256 = createHash('sha256').update(printed).digest('hex');
+  if (end.bytes !== printed) return `${command}: ${printed} of ${end.bytes} bytes are stored`;
+  const sha256 = createHash('sha256').update(expectedOutput(command, printed)).digest('hex');
   return end.sha256 === sha256 ? undefined : `${command}: SHA-256 ${sha256} instead of ${end.sha256}`;
 }
 
-/** Undefined when it is not what the command prints. The newline before the mark may be either's. */
-function withoutMark(stored: Buffer, command: string, mark: string): Buffer | undefined {
+/** How much the command printed, by its log; undefined when that holds anything else. The newline before the mark may be either's. */
+function printedBytes(stored: Buffer, command: string, mark: string): number | undefined {
   const lengths = mark.startsWith('\n') ? [mark.length, mark.length - 1] : [mark.length];
-  return lengths
-    .map((length) => stored.subarray(0, stored.length - length))
-    .find((printed) => printed.equals(expectedOutput(command, printed.length)));
+  for (const length of lengths) {
+    const text = stored.toString('latin1', 0, stored.length - length);
+    const [head = '', leftOut = '0', tail = ''] = text.split(LIMIT);
+    const bytes = head.length + Number(leftOut) + tail.length;
+    const all = expectedOutput(command, bytes).toString('latin1');
+    if (all.startsWith(head) && all.endsWith(tail)) return bytes;
+  }
+  return undefined;
 }
 
 /** The command that printed a log: each of its lines names it. */

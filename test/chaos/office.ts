@@ -41,6 +41,7 @@ export class Office {
   bytes = 0;
   #asked = 0;
   #unanswered = 0;
+  #retried = 0;
   #isOver = false;
 
   constructor(site: Site, counter: Counter, random: Random, violations: Violations) {
@@ -82,11 +83,12 @@ export class Office {
     await Promise.all(checkers);
     for (const command of this.#site.lostCommands) {
       const result = this.#resultOf.get(uidOf(command)) ?? 'exception';
-      if (result !== 'exception' && result !== 'cancelled')
+      if (!['exception', 'cancelled', 'retry'].includes(result ?? ''))
         this.#violations.add(`the keeper of ${command} was killed, and its build ended as ${result}`);
     }
-    if (newest < this.#asked) this.#violations.add(`${this.#asked} builds were promised, ${newest} were run`);
-    if (newest > this.#asked + this.#unanswered) this.#violations.add(`${newest} builds were run of ${this.#asked}`);
+    const least = this.#asked + this.#retried;
+    if (newest < least) this.#violations.add(`${least} builds were promised, ${newest} were run`);
+    if (newest > least + this.#unanswered) this.#violations.add(`${newest} builds were run of ${least}`);
   }
 
   #take(id: number): void {
@@ -98,7 +100,9 @@ export class Office {
     const kinds = Object.keys(KINDS);
     // First each kind once.
     const kind = kinds[this.#asked] ?? this.#random.pick(kinds);
-    const ran = await this.#counter.ask('force', `chaos/${kind}`, '--json');
+    // The reason stays with the request, however many builds that has.
+    const reason = `request-${this.#asked + this.#unanswered}`;
+    const ran = await this.#counter.ask('force', `chaos/${kind}`, '--reason', reason, '--json');
     if (ran.status === 0) this.#asked += 1;
     else this.#unanswered += 1;
   }
@@ -138,11 +142,16 @@ export class Office {
     this.results.set(key, (this.results.get(key) ?? 0) + 1);
     const isStopped = result === 'cancelled' && this.#stops.get(id)?.state !== undefined;
     const kind = KINDS[builder];
-    const isRight = result === kind?.result || isStopped || (result === 'exception' && this.#hasLostKeeper(build));
+    if (result === 'retry') this.#retried += 1;
+    const isRight =
+      result === kind?.result ||
+      isStopped ||
+      (result === 'retry' && builder === 'lost') ||
+      (result === 'exception' && this.#hasLostKeeper(build));
     if (!isRight || (builder === 'endless' && result === 'cancelled' && !isStopped)) {
       this.#violations.add(`build ${id} (${builder} on ${build.worker}) ended as ${result}: ${JSON.stringify(build)}`);
     }
-    const isWhole = result !== 'cancelled' && result !== 'exception';
+    const isWhole = result !== 'cancelled' && result !== 'exception' && result !== 'retry';
     const logs = steps.flatMap((step) => step.logs);
     if (isWhole && logs.length !== kind?.logs)
       this.#violations.add(`build ${id} (${builder}) has ${logs.length} logs of ${kind?.logs}`);
@@ -172,7 +181,7 @@ export class Office {
     this.bytes += stored.stdout.length;
     const command = commandOf(stored.stdout);
     if (command !== undefined) this.#resultOf.set(uidOf(command), build.result);
-    const wrong = stored.status === 0 ? await this.#wrong(stored.stdout, log, isWhole) : stored.stderr;
+    const wrong = stored.status === 0 ? await this.#wrong(build, stored.stdout, log, isWhole) : stored.stderr;
     if (wrong === undefined) return;
     this.mismatches += 1;
     this.#violations.add(
@@ -180,8 +189,15 @@ export class Office {
     );
   }
 
-  async #wrong(stored: Buffer, log: StepView['logs'][number], isWhole: boolean): Promise<string | undefined> {
-    if (log.length !== stored.length) return `${stored.length} bytes were read of ${log.length}`;
+  async #wrong(
+    build: BuildView,
+    stored: Buffer,
+    log: StepView['logs'][number],
+    isWhole: boolean,
+  ): Promise<string | undefined> {
+    // One that has reached its limit is shorter than what was printed.
+    if (log.length !== stored.length && build.builder !== 'capped')
+      return `${stored.length} bytes were read of ${log.length}`;
     if (isWhole && !log.isComplete) return 'it is not complete';
     if (log.name === 'silent') return stored.length === 0 ? undefined : stored.subarray(0, 200).toString();
     return await wrongInLog(this.#site.ledger, stored, {

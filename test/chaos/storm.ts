@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WORKERS } from './farm-config.ts';
+import { HEARTBEAT_S, RETRY_AFTER_S, WORKERS } from './farm-config.ts';
 import type { FaultKind } from './options.ts';
 import type { Random } from './random.ts';
 import type { Site } from './site.ts';
 
 /** Longer than a peer may be silent. */
-const DEAD_LINE_MS = 55_000;
+const DEAD_LINE_MS = (3 * HEARTBEAT_S + 2) * 1_000;
+/** Longer than builds of a lost worker are waited for. */
+const LOST_MS = (RETRY_AFTER_S + 10) * 1_000;
 
 interface Fault {
   readonly text: string;
@@ -55,14 +57,15 @@ export class Storm {
     const daemon = random.chance(0.35) ? 'master' : worker;
     const awayMs = random.between(0, 4_000);
     const bytes = Math.round(random.between(1, 400_000));
-    const [isAll, isLong, dice] = [random.chance(0.25), random.chance(0.03), random.next()];
+    const [isAll, isLong, dice] = [random.chance(0.25), random.chance(0.06), random.next()];
     switch (random.pick(this.#kinds)) {
       case 'kill':
+        if (isLong) return this.#kill(worker, LOST_MS);
         return isAll ? this.#killAll(random.shuffle(WORKERS).slice(0, 2), awayMs) : this.#kill(daemon, awayMs);
       case 'freeze':
         return this.#freeze(daemon, isLong ? DEAD_LINE_MS : 300 + awayMs * 1.5);
       case 'line':
-        if (isLong) return this.#stall(worker, DEAD_LINE_MS, false);
+        if (isLong) return this.#stall(worker, dice < 0.5 ? LOST_MS : DEAD_LINE_MS, false);
         if (dice < 0.3) return this.#stall(worker, awayMs * 2, dice < 0.1);
         if (dice < 0.45) return this.#slow(worker, bytes / 2, awayMs * 3);
         return dice < 0.7 ? this.#cut(isAll ? WORKERS : [worker]) : this.#cutAfter(worker, bytes, awayMs);
@@ -84,7 +87,8 @@ export class Storm {
   #kill(name: string, awayMs: number): Fault {
     return {
       text: `kill: ${name} for ${ms(awayMs)}`,
-      hurts: [name],
+      // A killed keeper that no daemon follows ends nothing: what it ran goes on for as long as both are away.
+      hurts: [name, `${name}'s keeper`],
       run: async () => {
         await this.#site.end(name, 'SIGKILL');
         await sleep(awayMs);
@@ -109,7 +113,7 @@ export class Storm {
   #freeze(name: string, forMs: number): Fault {
     return {
       text: `freeze: ${name} for ${ms(forMs)}`,
-      hurts: [name],
+      hurts: [name, `${name}'s keeper`],
       run: async () => {
         this.#site.signal(name, 'SIGSTOP');
         await sleep(forMs);

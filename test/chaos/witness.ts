@@ -39,6 +39,13 @@ for name in os.listdir(seat):
     except BlockingIOError: note('overlaps', of=name)
     os.close(other)
 
+for word in sys.argv[5:]:
+    if not word.startswith('one='): continue
+    # The same work, on whatever machine: it must be over there before it begins here.
+    alone = os.open('%s/seats/%s' % (base, safe(word)), os.O_CREAT | os.O_RDWR, 0o600)
+    try: fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError: note('overlaps', of=word)
+
 if is_stubborn:
     # A child in a session of its own that ignores TERM, and holds the lock too.
     if os.fork() == 0:
