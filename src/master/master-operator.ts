@@ -87,7 +87,7 @@ export class MasterOperator implements Operator {
     demand(asker, 'reader', 'list workers');
     const { store, configs, desk } = this.#parts;
     const [records, running] = await Promise.all([store.workers.list(), store.builds.running()]);
-    return workerViews(configs.active, records, desk.connected(), running);
+    return workerViews(configs.active, records, desk.connected(), running, (name) => desk.vitals(name));
   }
 
   async *log(

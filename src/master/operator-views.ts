@@ -5,16 +5,21 @@ import type { WorkerRecord } from '../model/worker.ts';
 import type { Store, WaitingRequest } from '../store/store.ts';
 import type { Builds } from './builds/builds.ts';
 import type { Away } from './builds/lost-watch.ts';
+import type { Vitals } from '../transport/link.ts';
+import { heldBackText } from './held-back.ts';
+import type { WorkerDesk } from './link/desk.ts';
 import type { BuildView, RequestView, StepView, WorkerView } from './operator.ts';
 
 export interface ViewSources {
   readonly store: Store;
   readonly clock: Clock;
   readonly builds: Pick<Builds, 'away'>;
+  readonly desk: Pick<WorkerDesk, 'vitals'>;
 }
 
 /** A build with all that people see of it. */
-export async function buildView({ store, clock, builds: running }: ViewSources, build: Build): Promise<BuildView> {
+export async function buildView(sources: ViewSources, build: Build): Promise<BuildView> {
+  const { store, clock, builds: running, desk } = sources;
   const [steps, logs, properties, builds] = await Promise.all([
     store.builds.steps(build.id),
     store.logs.list(build.id),
@@ -35,6 +40,7 @@ export async function buildView({ store, clock, builds: running }: ViewSources, 
     summary: build.summary ?? null,
     worker: build.worker,
     workerAway: awayView(running.away(build.id), clock.now()),
+    heldBack: (build.state === 'running' && heldBackText(desk.vitals(build.worker))) || null,
     reason: build.reason,
     owner: build.owner,
     branch: build.source.branch ?? null,
@@ -76,6 +82,7 @@ export function workerViews(
   records: readonly WorkerRecord[],
   connected: ReadonlySet<string>,
   running: readonly Build[],
+  vitals: (worker: string) => Vitals | undefined,
 ): readonly WorkerView[] {
   const known = new Map(records.map((record) => [record.name, record]));
   const configured = new Map(config.workers.map((worker) => [worker.name, worker]));
@@ -91,6 +98,7 @@ export function workerViews(
       builds: running.filter((build) => build.worker === name).map((build) => build.id),
       maxBuilds: configured.get(name)?.maxBuilds ?? 0,
       isConfigured: configured.has(name),
+      heldBack: heldBackText(vitals(name)) ?? null,
       facts: record?.facts ?? {},
     };
   });

@@ -39,6 +39,8 @@ export interface BuildView {
   readonly worker: string;
   /** Of a running build whose worker is out of sight: since when, and when it is retried elsewhere; null: it waits. */
   readonly workerAway: { readonly sinceMs: number; readonly retryAtMs: number | null } | null;
+  /** Why commands of its worker wait in the middle of their output; null when none does, or the build has ended. */
+  readonly heldBack: string | null;
   readonly reason: string;
   readonly owner: string;
   readonly branch: string | null;
@@ -73,6 +75,8 @@ export interface WorkerView {
   readonly builds: readonly number[];
   readonly maxBuilds: number;
   readonly isConfigured: boolean;
+  /** Why commands there wait in the middle of their output; null when none does. */
+  readonly heldBack: string | null;
   readonly facts: Readonly<Record<string, string>>;
 }
 

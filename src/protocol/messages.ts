@@ -164,6 +164,10 @@ export const MESSAGES = {
       load: optional(text(16)),
       freeBytes: optional(integer()),
       spoolBytes: optional(integer()),
+      /** Commands whose output is held back for want of free disk, of which so much is to stay free; and by a full spool. */
+      heldByDisk: optional(integer()),
+      keepFreeBytes: optional(integer()),
+      heldBySpool: optional(integer()),
     }),
   },
   pong: { from: 'both', lane: 'control', fields: object({ n: integer() }) },

@@ -45,6 +45,8 @@ export interface Link {
   consumed(session: string, wireBytes: number): void;
   /** Says goodbye and ends. */
   close(goodbye: { readonly code: string; readonly message: string; readonly retryAfterMs?: number }): void;
+  /** Pings before it is due: the peer is to hear of what has changed. */
+  pingNow(): void;
   /** Ends at once, without a word. */
   destroy(reason: string): void;
   readonly closed: Promise<LinkEnd>;
@@ -53,7 +55,7 @@ export interface Link {
 }
 
 /** What the worker told of itself with its last ping. */
-export type Vitals = Pick<Fields<'ping'>, 'load' | 'freeBytes' | 'spoolBytes'>;
+export type Vitals = Omit<Fields<'ping'>, 'n'>;
 
 /** The master's end. */
 export interface MasterLink extends Link {

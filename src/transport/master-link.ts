@@ -227,6 +227,10 @@ class ServingLink implements MasterLink {
     return this.#core.heardAtMs;
   }
 
+  pingNow(): void {
+    if (!this.#core.isOver) this.#core.pingNow();
+  }
+
   vitals(): Vitals {
     return this.#vitals;
   }

@@ -163,6 +163,10 @@ class WorkerLink implements Link {
   /** The master alone grants credit. */
   consumed(): void {}
 
+  pingNow(): void {
+    if (!this.#core.isOver) this.#core.pingNow();
+  }
+
   close(goodbye: Fields<'goodbye'>): void {
     this.#core.close(goodbye);
   }

@@ -1,14 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserMistake, errorCode, errorText } from '../base/errors.ts';
+import { parseSize, showSize } from '../base/size.ts';
 import { shellWord } from '../base/shell-word.ts';
+import { MiB } from '../protocol/limits.ts';
 import { list, mapOf, matching, object, optional, text } from '../protocol/schema.ts';
 import type { Checked } from '../protocol/schema.ts';
+import { KEEPER_LIMITS } from './keeper/keeper-limits.ts';
+import type { KeeperLimits } from './keeper/keeper-limits.ts';
 import { parseMasterAddress } from './master-address.ts';
 import type { MasterAddress } from './master-address.ts';
 
 /** `SHA256:…`, as ssh-keygen -l prints it. */
 export const FINGERPRINT = /^SHA256:[A-Za-z0-9+/]{43}$/;
+
+/** With less than some reads of the pipe a command would stand still more than it runs. */
+const LEAST_SPOOL_BYTES = 1 * MiB;
+const SEGMENTS = 8;
 
 /** What `worker.json` holds. */
 const workerFile = object({
@@ -20,6 +28,8 @@ const workerFile = object({
   hostKeys: list(matching(FINGERPRINT, 64), 8),
   /** Added to the environment of every command. */
   env: optional(mapOf(text(100_000), 1_000)),
+  /** What the disk lends to output that the master has not stored yet: sizes like `512MiB`. */
+  spool: optional(object({ perCommand: optional(text(20)), inAll: optional(text(20)), keepFree: optional(text(20)) })),
 });
 export type WorkerFile = Checked<typeof workerFile>;
 
@@ -31,6 +41,7 @@ export interface WorkerDir {
   readonly masters: readonly MasterAddress[];
   readonly hostKeys: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly spool: KeeperLimits;
   readonly paths: WorkerPaths;
 }
 
@@ -72,6 +83,7 @@ export async function loadWorkerDir(dir: string): Promise<WorkerDir> {
     masters: file.masters.map(parseMasterAddress),
     hostKeys: file.hostKeys,
     env: file.env ?? {},
+    spool: spoolLimits(file.spool ?? {}, paths.config),
     paths,
   };
 }
@@ -95,4 +107,28 @@ function parseWorkerFile(content: string, where: string): WorkerFile {
   } catch (error) {
     throw new UserMistake(`${where} cannot be used: ${errorText(error)}`, { cause: error });
   }
+}
+
+function spoolLimits(given: NonNullable<WorkerFile['spool']>, where: string): KeeperLimits {
+  const size = (name: keyof typeof given, least: number, otherwise: number): number => {
+    const text = given[name];
+    if (text === undefined) return otherwise;
+    try {
+      const bytes = parseSize(text);
+      if (bytes >= least) return bytes;
+    } catch (error) {
+      throw new UserMistake(`${where} cannot be used: spool.${name}: ${errorText(error)}`, { cause: error });
+    }
+    throw new UserMistake(`${where} cannot be used: spool.${name} is ${text}, give it ${showSize(least)} at least`);
+  };
+  const usual = KEEPER_LIMITS;
+  const commandBytes = size('perCommand', LEAST_SPOOL_BYTES, usual.commandBytes);
+  return {
+    ...usual,
+    // A command's spool is some segments: one that is not full yet can not be deleted.
+    segmentBytes: Math.min(usual.segmentBytes, Math.floor(commandBytes / SEGMENTS)),
+    commandBytes,
+    workerBytes: size('inAll', commandBytes, usual.workerBytes),
+    freeBytes: size('keepFree', 0, usual.freeBytes),
+  };
 }

@@ -16,12 +16,13 @@ import type { Fields } from '../protocol/messages.ts';
 import { PROTOCOLS } from '../protocol/version.ts';
 import type { Carrier } from '../transport/carrier.ts';
 import { loadPrivateKey } from '../transport/keys.ts';
-import type { Link, LinkEnd } from '../transport/link.ts';
+import type { Link, LinkEnd, Vitals } from '../transport/link.ts';
 import { openWorkerLink } from '../transport/worker-link.ts';
 import { commandEnvironment } from './command-environment.ts';
 import { Commands } from './commands/commands.ts';
 import { Leavers } from './commands/leavers.ts';
 import { FileRecords } from './files/file-record.ts';
+import { DiskWatch } from './disk-watch.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
 import { openKeeper } from './keeper/open-keeper.ts';
 import { Attachment } from './link/attachment.ts';
@@ -139,11 +140,13 @@ async function openParts(
   const sessions = await SessionBook.open(paths.state);
   undo.add(() => sessions.close());
   const records = await FileRecords.open(recordDir, logger);
-  const limits = options.keeperLimits === undefined ? {} : { limits: options.keeperLimits };
   const waitMs = options.leaversWaitMs === undefined ? {} : { waitMs: options.leaversWaitMs };
   const program = options.keeperProgram === undefined ? {} : { program: options.keeperProgram };
-  const keeper = await openKeeper({ spoolDir: paths.spool, clock, logger, onGone, ...limits, ...program });
+  const limits = { ...dir.spool, ...options.keeperLimits };
+  const keeper = await openKeeper({ spoolDir: paths.spool, clock, logger, onGone, limits, ...program });
   undo.add(() => keeper.close());
+  const disk = new DiskWatch(logger, paths.spool, limits.freeBytes);
+  undo.add(keeper.onHeldBack((held) => disk.see(held)));
   const orders = new KeyedQueue((key, error) => logger.error(`an order failed: ${errorText(error)}`, { order: key }));
   const environment = (step: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> =>
     commandEnvironment(process.env, dir.env, step);
@@ -201,6 +204,7 @@ class Daemon implements Worker {
   constructor(options: DaemonOptions) {
     this.name = options.dir.name;
     this.#options = options;
+    options.undo.add(options.parts.keeper.onHeldBack(() => this.#link?.pingNow()));
     this.#closed.promise.catch(() => undefined); // Whoever waits for it hears of it.
   }
 
@@ -289,6 +293,7 @@ class Daemon implements Worker {
     try {
       if (this.#stopping.signal.aborted) this.#goodbye();
       await attachment.start();
+      if (this.#options.parts.keeper.heldBack().byDisk > 0) link.pingNow();
       this.#options.logger.info(`connected to ${link.peer}`);
       this.#become({ link: 'connected', peer: link.peer });
       const end = await link.closed;
@@ -333,11 +338,20 @@ class Daemon implements Worker {
     this.#link?.close({ code: 'stopping', message: 'the worker stops; its commands go on', retryAfterMs: 0 });
   }
 
-  #vitals(): { readonly load: string; readonly spoolBytes: number; readonly freeBytes?: number } {
+  #vitals(): Vitals {
     this.#lookAtDisk();
-    const { keeper } = this.#options.parts;
+    const { dir, parts } = this.#options;
+    const { keeper } = parts;
     const free = this.#freeBytes === undefined ? {} : { freeBytes: this.#freeBytes };
-    return { load: (loadavg()[0] ?? 0).toFixed(2), spoolBytes: keeper.spoolBytes(), ...free };
+    const { byDisk, bySpool } = keeper.heldBack();
+    return {
+      load: (loadavg()[0] ?? 0).toFixed(2),
+      spoolBytes: keeper.spoolBytes(),
+      ...free,
+      heldByDisk: byDisk,
+      keepFreeBytes: dir.spool.freeBytes,
+      heldBySpool: bySpool,
+    };
   }
 
   /** For the next ping: a ping does not wait for a slow disk. */

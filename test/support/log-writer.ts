@@ -40,7 +40,7 @@ while done < total:
     if done < head: first.update(piece[:head - done])
     last.append(piece)
     held += len(piece)
-    while held - len(last[0]) >= tail: held -= len(last.popleft())
+    while len(last) > 1 and held - len(last[0]) >= tail: held -= len(last.popleft())
     done += len(piece)
 end = b''.join(last)
 hashes = [whole.hexdigest(), first.hexdigest(), hashlib.sha256(end[len(end) - min(tail, len(end)):]).hexdigest()]

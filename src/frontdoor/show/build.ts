@@ -57,6 +57,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
   const lines = [
     `build ${build.id}  ${buildName(build)}: ${outcomeOf(build)}${build.summary ? ` (${build.summary})` : ''}`,
     `worker  ${build.worker}${build.workerAway ? ` (${awayText(build.workerAway, nowMs)})` : ''}`,
+    ...(build.heldBack === null ? [] : [`waits   ${build.heldBack}`]),
     `source  ${sourceOf(build)}`,
     `asked   by ${build.owner}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, took ${howLong(end - build.startedAtMs)}`,

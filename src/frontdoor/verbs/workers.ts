@@ -38,6 +38,8 @@ export const workers: Verb = {
         ? table(['WORKER', 'STATE', 'FOR', 'BUILDS', 'HOST', 'VERSION', 'MACHINE'], rows)
         : 'no workers yet\n',
     );
+    for (const { name: worker, heldBack } of list)
+      if (heldBack !== null) await write(plain(`${worker}: ${heldBack}`) + '\n');
     return 0;
   },
 };

@@ -1,5 +1,6 @@
 import type { Cancel } from '../../base/clock.ts';
 import type { Seat } from '../../model/worker.ts';
+import type { Vitals } from '../../transport/link.ts';
 import type { CommandSpec, Outcome } from '../../protocol/messages.ts';
 
 /** A command that a build wants run. */
@@ -33,6 +34,8 @@ export interface WorkerDesk {
   heardAtMs(worker: string): number;
   /** So long the worker may hold commands out of sight, beyond the leases of their builds. */
   heldMs(worker: string): number;
+  /** What the worker told of itself last; undefined when it is not connected. */
+  vitals(worker: string): Vitals | undefined;
   /** A worker came or went. */
   onChange(listener: (worker: string) => void): Cancel;
   /**

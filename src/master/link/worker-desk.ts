@@ -45,8 +45,6 @@ const LEASE_ANSWER_MS = 5_000;
 export interface OpenWorkerDesk extends WorkerDesk {
   /** A worker has logged in as `name`: greets it, judges whether it may be that worker, and serves it. */
   accept(name: string, carrier: Carrier): void;
-  /** What the worker told of itself last; undefined when it is not connected. */
-  vitals(worker: string): Vitals | undefined;
   /** Ends the worker's connection: its key or name was withdrawn. True when there is one to be told. */
   dismiss(worker: string, message: string): boolean;
   /** What must be done before the first worker is let in. */

@@ -12,6 +12,7 @@ import type { Claim } from './command-files.ts';
 import { cookieOf, withCookie } from './cookie.ts';
 import { FifoPool } from './fifo-pool.ts';
 import { Gate } from './gate.ts';
+import type { HeldBack } from './held-back.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { launchProcess } from './launch-process.ts';
 import { LeaseWatch } from './lease-watch.ts';
@@ -89,6 +90,12 @@ export class CommandHost {
     for (const running of this.#running.values()) running.look();
   }
 
+  heldBack(): HeldBack {
+    const by = { disk: 0, spool: 0 };
+    for (const { heldBy } of this.#running.values()) if (heldBy) by[heldBy]++;
+    return { byDisk: by.disk, bySpool: by.spool };
+  }
+
   lookForOrders(): void {
     for (const running of this.#running.values()) running.lookForOrder();
     this.#leases.read();
@@ -161,7 +168,9 @@ export class CommandHost {
       await rm(made, { recursive: true, force: true });
       const code = errorCode(error);
       if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
-      throw error;
+      if (code !== 'ENOSPC') throw error;
+      const message = `the disk of ${spoolDir} is full: nothing was started; make room there, and build again`;
+      throw new Error(message, { cause: error });
     }
     await syncFolder(spoolDir);
     return true;
@@ -210,6 +219,7 @@ export class CommandHost {
       limits,
       layout,
       hasSpoolRoom: () => this.#gauge.hasRoom(),
+      isDiskLow: () => this.#gauge.isDiskLow,
       onOutput: () => onProgress(spec.command, false),
       onFinished: () => {
         this.#running.delete(spec.command);
@@ -220,6 +230,10 @@ export class CommandHost {
     });
     this.#running.set(spec.command, running);
     // Only of use after the keeper's death: not durable on purpose, as no process outlives the machine's.
-    writeLooseRecord(dir, FILES.process, { process: leader, startedAtMs, pipe });
+    try {
+      writeLooseRecord(dir, FILES.process, { process: leader, startedAtMs, pipe });
+    } catch (error) {
+      warn(`${spec.command}: ${errorText(error)}`);
+    }
   }
 }

@@ -3,6 +3,8 @@ import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
+import { NOTHING_HELD } from './held-back.ts';
+import type { HeldBack } from './held-back.ts';
 import type { Order, Report } from './order-line.ts';
 import { KEEPER_VERSION, readLines, sendLine } from './order-line.ts';
 import type { ProcessIdentity } from './process-table.ts';
@@ -14,6 +16,13 @@ export class KeeperGone extends Error {
   override readonly name = 'KeeperGone';
 }
 
+/** What a keeper tells without being asked. */
+export interface KeeperEars {
+  readonly onProgress: (commands: readonly string[]) => void;
+  /** `heldBack` changed. */
+  readonly onHeldBack: () => void;
+}
+
 /** A daemon's connection to one keeper. */
 export class KeeperLine {
   readonly path: string;
@@ -21,14 +30,10 @@ export class KeeperLine {
   readonly #socket: Socket;
   readonly #waiting = new Map<number, Deferred<Report>>();
   #lastId = 0;
+  #heldBack = NOTHING_HELD;
   #keeper: ProcessIdentity | undefined;
 
-  private constructor(
-    path: string,
-    version: number,
-    socket: Socket,
-    onProgress: (commands: readonly string[]) => void,
-  ) {
+  private constructor(path: string, version: number, socket: Socket, hears: KeeperEars) {
     this.path = path;
     this.version = version;
     this.#socket = socket;
@@ -41,21 +46,21 @@ export class KeeperLine {
     });
     readLines(socket, (value) => {
       const report = value as Report;
-      if ('progress' in report) return onProgress(report.progress);
+      if ('progress' in report) return hears.onProgress(report.progress);
+      if ('heldBack' in report) {
+        this.#heldBack = report.heldBack;
+        return hears.onHeldBack();
+      }
       this.#waiting.get(report.id)?.resolve(report);
       this.#waiting.delete(report.id);
     });
   }
 
   /** Rejects when nobody listens there. */
-  static async open(
-    path: string,
-    version: number,
-    onProgress: (commands: readonly string[]) => void,
-  ): Promise<KeeperLine> {
+  static async open(path: string, version: number, hears: KeeperEars): Promise<KeeperLine> {
     const socket = createConnection(path);
     await once(socket, 'connect');
-    const line = new KeeperLine(path, version, socket, onProgress);
+    const line = new KeeperLine(path, version, socket, hears);
     line.#keeper = (await line.#ask({ order: 'hello', version: KEEPER_VERSION, daemon: process.pid })).keeper;
     return line;
   }
@@ -63,6 +68,11 @@ export class KeeperLine {
   get keeper(): ProcessIdentity {
     if (!this.#keeper) throw new KeeperGone('the keeper did not say who it is');
     return this.#keeper;
+  }
+
+  /** As the keeper told last. */
+  get heldBack(): HeldBack {
+    return this.#heldBack;
   }
 
   get isOpen(): boolean {
@@ -90,7 +100,7 @@ export class KeeperLine {
     this.#waiting.set(id, answer);
     sendLine(this.#socket, { ...body, id });
     const report = await answer.promise;
-    if ('progress' in report) throw new Error('a keeper answered with progress');
+    if (!('id' in report)) throw new Error('a keeper answered with news');
     if (report.error !== undefined) throw new Error(report.error);
     return report;
   }

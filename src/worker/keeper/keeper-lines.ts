@@ -2,6 +2,8 @@ import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { sumOf } from './held-back.ts';
+import type { HeldBack } from './held-back.ts';
 import { KeeperLine } from './keeper-line.ts';
 import { listSockets } from './keeper-socket.ts';
 import { KEEPER_VERSION } from './order-line.ts';
@@ -43,7 +45,7 @@ export class KeeperLines {
         this.#options.logger.warn(message, { path });
       }, ANSWER_MS);
       try {
-        this.#add(await KeeperLine.open(path, version, this.#options.onProgress));
+        this.#add(await KeeperLine.open(path, version, this.#options.hears));
         hasFound = true;
       } catch (error) {
         this.#options.logger.debug('a keeper does not answer', { path, error: errorText(error) });
@@ -70,6 +72,10 @@ export class KeeperLines {
     return undefined;
   }
 
+  heldBack(): HeldBack {
+    return sumOf(Array.from(this.#lines, (line) => line.heldBack));
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const line of this.#lines) line.close();
@@ -88,6 +94,7 @@ export class KeeperLines {
     this.#lines.add(line);
     line.onClose(() => {
       this.#lines.delete(line);
+      this.#options.hears.onHeldBack();
       if (!this.#isClosed) this.#options.onLost();
     });
   }

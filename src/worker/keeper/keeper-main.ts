@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { errorText } from '../../base/errors.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { serveKeeper } from './keeper-server.ts';
@@ -10,7 +11,11 @@ const { spoolDir, socketPath, limits } = JSON.parse(process.argv[2] ?? '{}') as 
 };
 
 function warn(message: string): void {
-  process.stderr.write(`${new Date().toISOString()} keeper ${process.pid}: ${message}\n`);
+  try {
+    writeSync(2, `${new Date().toISOString()} keeper ${process.pid}: ${message}\n`);
+  } catch {
+    // The disk that is full may be the log's, too: what runs is not to end for a line that nobody can read.
+  }
 }
 
 // A hang-up or an interrupt on the terminal of whoever started the daemon is not meant for the commands.

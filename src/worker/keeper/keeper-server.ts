@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import { errorText } from '../../base/errors.ts';
 import { CommandHost } from './command-host.ts';
+import { isSame, NOTHING_HELD } from './held-back.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { KEEPER_VERSION, readLines, sendLine } from './order-line.ts';
 import type { Order, Report } from './order-line.ts';
@@ -42,6 +43,7 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
   const spool = statSync(spoolDir);
   let lastVisitMs = performance.now() + FIRST_VISIT_MS - IDLE_MS;
   let isOutdated = false;
+  let heldBack = NOTHING_HELD;
 
   /**
    * A daemon that was killed may have left an order in its socket. The next one must not look at the spool before that is
@@ -72,6 +74,7 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
       await obey(socket, order);
       const keeper = order.order === 'hello' ? { keeper: identityOf(process.pid) } : {};
       sendLine(socket, { id: order.id, ...keeper });
+      if (order.order === 'hello') sendLine(socket, { heldBack });
     } catch (error) {
       sendLine(socket, { id: order.id, error: errorText(error) });
     }
@@ -96,6 +99,9 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
     let ticks = 0;
     const timer = setInterval(() => {
       host.lookAfterRoom();
+      const heldNow = host.heldBack();
+      if (!isSame(heldNow, heldBack)) tell({ heldBack: heldNow });
+      heldBack = heldNow;
       if (++ticks % ORDER_TICKS === 0) host.lookForOrders();
       host.endUnseen();
       const now = statSync(spoolDir, { throwIfNoEntry: false });

@@ -1,6 +1,7 @@
 import type { Cancel } from '../../base/clock.ts';
 import type { Moment } from '../../base/moment.ts';
 import type { Outcome } from '../../protocol/messages.ts';
+import type { HeldBack } from './held-back.ts';
 import type { HeldOutput } from '../../protocol/resume.ts';
 
 /** A process to run, all decided: absolute folder, whole environment. */
@@ -72,6 +73,9 @@ export interface Keeper {
   acknowledge(command: string, offset: number): Promise<void>;
   /** There is more output of this command, or it finished. May come too often, never too seldom. */
   onProgress(listener: (command: string) => void): Cancel;
+  /** Commands that wait because their output is not read for now. */
+  heldBack(): HeldBack;
+  onHeldBack(listener: (held: HeldBack) => void): Cancel;
   /** Bytes of output on disk in all. */
   spoolBytes(): number;
   /** Lets go of the keepers and leaves them running. */

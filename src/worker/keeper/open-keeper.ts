@@ -9,6 +9,8 @@ import type { Moment } from '../../base/moment.ts';
 import { Signal } from '../../base/signal.ts';
 import type { Claim } from './command-files.ts';
 import { Gate } from './gate.ts';
+import { isSame, NOTHING_HELD } from './held-back.ts';
+import type { HeldBack } from './held-back.ts';
 import type { HeldCommand, Keeper, KeeperSpec } from './keeper.ts';
 import { KEEPER_LIMITS } from './keeper-limits.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
@@ -68,6 +70,8 @@ class SpoolKeeper implements Keeper {
   /** Real time, whatever the clock: it looks after real processes. */
   #inspector: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #heldBack = NOTHING_HELD;
+  readonly #heldBackChanged = new Signal<HeldBack>();
 
   constructor(options: KeeperOptions) {
     const { spoolDir, logger, clock } = options;
@@ -82,7 +86,10 @@ class SpoolKeeper implements Keeper {
       limits: this.#limits,
       program: options.program ?? keeperProgram(),
       logger,
-      onProgress: (commands) => this.#onProgress(commands),
+      hears: {
+        onProgress: (commands) => this.#onProgress(commands),
+        onHeldBack: () => this.#onHeldBack(),
+      },
       onLost: () => this.#onLost(),
     });
   }
@@ -196,6 +203,14 @@ class SpoolKeeper implements Keeper {
     return this.#progress.on(listener);
   }
 
+  heldBack(): HeldBack {
+    return this.#heldBack;
+  }
+
+  onHeldBack(listener: (held: HeldBack) => void): Cancel {
+    return this.#heldBackChanged.on(listener);
+  }
+
   spoolBytes(): number {
     return this.#spool.bytes();
   }
@@ -221,6 +236,13 @@ class SpoolKeeper implements Keeper {
     } catch (error) {
       if (!(error instanceof KeeperGone)) throw error;
     }
+  }
+
+  #onHeldBack(): void {
+    const now = this.#lines.heldBack();
+    if (this.#isClosed || isSame(now, this.#heldBack)) return;
+    this.#heldBack = now;
+    this.#heldBackChanged.emit(now);
   }
 
   #onProgress(commands: readonly string[]): void {

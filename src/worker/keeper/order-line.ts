@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { HeldBack } from './held-back.ts';
 import type { KeeperSpec } from './keeper.ts';
 import type { ProcessIdentity } from './process-table.ts';
 
@@ -23,7 +24,9 @@ export type WireSpec = Omit<KeeperSpec, 'stdin'> & { readonly stdin?: string };
 /** What a keeper says. */
 export type Report =
   | { readonly id: number; readonly error?: string; readonly keeper?: ProcessIdentity }
-  | { readonly progress: readonly string[] };
+  | { readonly progress: readonly string[] }
+  /** After the answer to `hello`, and when it changed. */
+  | { readonly heldBack: HeldBack };
 
 export function toWire(spec: KeeperSpec): WireSpec {
   const { stdin, ...rest } = spec;

@@ -27,6 +27,8 @@ export class OutputReader {
   #unwritten: Buffer | undefined;
   #isAtLineStart = true;
   #isPaused = false;
+  #pausedAtMs = 0;
+  #isRefusalTold = false;
   #isClosed = false;
   #hasEnded = false;
   #markBytes = 0;
@@ -46,6 +48,16 @@ export class OutputReader {
 
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** By `performance.now`; of a reader that is paused. */
+  get pausedAtMs(): number {
+    return this.#pausedAtMs;
+  }
+
+  /** The disk did not take what was read last. */
+  get isRefused(): boolean {
+    return this.#unwritten !== undefined;
   }
 
   get hasEnded(): boolean {
@@ -78,15 +90,20 @@ export class OutputReader {
     this.#markBytes = bytes.length;
     this.#store(bytes);
     // A disk that does not take the mark holds the end up until it does.
-    if (this.#unwritten) this.#isPaused = true;
+    if (this.#unwritten) this.#pause();
     this.#socket.destroy();
+  }
+
+  #pause(): void {
+    if (!this.#isPaused) this.#pausedAtMs = performance.now();
+    this.#isPaused = true;
   }
 
   #take(bytes: Buffer): boolean {
     this.#isAtLineStart = bytes.at(-1) === NEWLINE;
     this.#store(bytes);
     if (!this.#unwritten && this.#options.hasRoom()) return true;
-    this.#isPaused = true;
+    this.#pause();
     return false;
   }
 
@@ -95,8 +112,11 @@ export class OutputReader {
     const before = writer.end;
     try {
       writer.write(bytes);
+      this.#isRefusalTold = false;
     } catch (error) {
-      this.#options.warn(`output could not be written, trying again: ${errorText(error)}`);
+      // Once: it is tried again several times a second, and the line may go to the very disk that is full.
+      if (!this.#isRefusalTold) this.#options.warn(`output could not be written, trying again: ${errorText(error)}`);
+      this.#isRefusalTold = true;
       this.#unwritten = Buffer.from(bytes.subarray(writer.end - before));
     }
     if (writer.end > before) this.#options.onOutput();

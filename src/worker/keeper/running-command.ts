@@ -22,6 +22,9 @@ const REAP_BOUND_MS = 10_000;
 /** From TERM to KILL at most, for who is out of the master's sight: it counts on the end. */
 const DEADLINE_KILL_MS = 10_000;
 
+/** Output that was held back for so long is told of. */
+const HELD_TOLD_MS = 1_000;
+
 const CUT_MARK =
   '[trunkline: the output ends here: other processes still hold it open, what they write from now on is lost]\n';
 
@@ -44,6 +47,8 @@ export interface RunningCommandOptions {
   readonly layout: LogLayout;
   /** Whether the worker's disk has room for anybody's output. */
   readonly hasSpoolRoom: () => boolean;
+  /** It has none because too little is free on the disk. */
+  readonly isDiskLow: () => boolean;
   readonly onOutput: () => void;
   readonly onFinished: () => void;
   readonly warn: (message: string) => void;
@@ -102,6 +107,12 @@ export class RunningCommand {
   /** Output on disk. */
   get heldBytes(): number {
     return this.#writer.heldBytes;
+  }
+
+  /** What holds its output back, if anything has for a while: a command that prints fast waits all the time for a moment. */
+  get heldBy(): 'disk' | 'spool' | undefined {
+    if (!this.#reader.isPaused || performance.now() - this.#reader.pausedAtMs < HELD_TOLD_MS) return undefined;
+    return this.#reader.isRefused || this.#options.isDiskLow() ? 'disk' : 'spool';
   }
 
   /** To be called now and then, and when segments were deleted. */

@@ -20,6 +20,7 @@ export class SpoolGauge {
   #othersAtMs = -Infinity;
   #isCounting = false;
   #hasRoom = true;
+  #isDiskLow = false;
   #atMs = -Infinity;
 
   constructor(
@@ -38,9 +39,15 @@ export class SpoolGauge {
       this.#atMs = now;
       if (now - this.#othersAtMs > OTHERS_FRESH_MS) void this.#countOthers();
       const held = this.#othersBytes + this.#running().bytes;
-      this.#hasRoom = held < this.#limits.workerBytes && freeBytes(this.#spoolDir) > this.#limits.freeBytes;
+      this.#isDiskLow = freeBytes(this.#spoolDir) <= this.#limits.freeBytes;
+      this.#hasRoom = held < this.#limits.workerBytes && !this.#isDiskLow;
     }
     return this.#hasRoom;
+  }
+
+  /** At the last look. */
+  get isDiskLow(): boolean {
+    return this.#isDiskLow;
   }
 
   async #countOthers(): Promise<void> {

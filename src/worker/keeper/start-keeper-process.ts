@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { errorCode } from '../../base/errors.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { KeeperGone, KeeperLine } from './keeper-line.ts';
+import type { KeeperEars } from './keeper-line.ts';
 import { newSocketPath } from './keeper-socket.ts';
 import { KEEPER_VERSION } from './order-line.ts';
 
@@ -19,12 +20,12 @@ export interface StartOptions {
   readonly socketDir: string;
   readonly limits: KeeperLimits;
   readonly program: string;
-  readonly onProgress: (commands: readonly string[]) => void;
+  readonly hears: KeeperEars;
 }
 
 /** Starts a keeper in a session of its own and connects to it. Rejects with KeeperGone when it was killed before it listened. */
 export async function startKeeperProcess(options: StartOptions): Promise<KeeperLine> {
-  const { spoolDir, socketDir, limits, program, onProgress } = options;
+  const { spoolDir, socketDir, limits, program, hears } = options;
   const socketPath = newSocketPath(socketDir, `${process.pid.toString(36)}${Date.now().toString(36).slice(-6)}`);
   const logPath = join(spoolDir, '.keeper.log');
   if ((statSync(logPath, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES) truncateSync(logPath);
@@ -47,7 +48,7 @@ export async function startKeeperProcess(options: StartOptions): Promise<KeeperL
   for (const end = performance.now() + START_BOUND_MS; ;) {
     if (existsSync(socketPath)) {
       try {
-        return await KeeperLine.open(socketPath, KEEPER_VERSION, onProgress);
+        return await KeeperLine.open(socketPath, KEEPER_VERSION, hears);
       } catch (error) {
         // Bound but not listening yet.
         if (errorCode(error) !== 'ECONNREFUSED') throw error;

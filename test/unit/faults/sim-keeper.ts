@@ -2,6 +2,8 @@ import type { Cancel } from '../../../src/base/clock.ts';
 import { Signal } from '../../../src/base/signal.ts';
 import type { Outcome } from '../../../src/protocol/messages.ts';
 import { KiB } from '../../../src/protocol/limits.ts';
+import { NOTHING_HELD } from '../../../src/worker/keeper/held-back.ts';
+import type { HeldBack } from '../../../src/worker/keeper/held-back.ts';
 import type { HeldCommand, Keeper, KeeperSpec } from '../../../src/worker/keeper/keeper.ts';
 
 const SEGMENT = 96 * KiB;
@@ -159,6 +161,15 @@ export class SimKeeper implements Keeper {
 
   onProgress(listener: (command: string) => void): Cancel {
     return this.#progress.on(listener);
+  }
+
+  heldBack(): HeldBack {
+    return NOTHING_HELD;
+  }
+
+  /** It never holds anything back. */
+  onHeldBack(): Cancel {
+    return () => undefined;
   }
 
   spoolBytes(): number {

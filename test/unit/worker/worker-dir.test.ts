@@ -9,6 +9,7 @@ import { loadPrivateKey } from '../../../src/transport/keys.ts';
 import { askWorker } from '../../../src/worker/control.ts';
 import { initWorker } from '../../../src/worker/init-worker.ts';
 import { parseMasterAddress } from '../../../src/worker/master-address.ts';
+import { KEEPER_LIMITS } from '../../../src/worker/keeper/keeper-limits.ts';
 import { loadWorkerDir } from '../../../src/worker/worker-dir.ts';
 import { openWorker } from '../../../src/worker/worker.ts';
 import type { Worker } from '../../../src/worker/worker.ts';
@@ -44,6 +45,25 @@ test('init makes a folder with a key of its own, and start finds all in it', asy
     { host: '127.0.0.1', port: 1 },
     { host: 'ci.example.org', port: 2222 },
   ]);
+});
+
+test('the limits of the spool are set in worker.json, and a mistake there is told with its place', async () => {
+  await init();
+  const file = join(dir, 'worker.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as object;
+  const withSpool = (spool: object): Promise<void> => writeFile(file, JSON.stringify({ ...config, spool }));
+  expect((await loadWorkerDir(dir)).spool).toEqual(KEEPER_LIMITS);
+  await withSpool({ perCommand: '8MiB', inAll: '1GB', keepFree: '0B' });
+  expect((await loadWorkerDir(dir)).spool).toMatchObject({
+    commandBytes: 8 * 1024 * 1024,
+    segmentBytes: 1024 * 1024,
+    workerBytes: 1e9,
+    freeBytes: 0,
+  });
+  await withSpool({ keepFree: 'some' });
+  await expect(loadWorkerDir(dir)).rejects.toThrow(/worker\.json cannot be used: spool\.keepFree: "some" is no size/);
+  await withSpool({ perCommand: '1KB' });
+  await expect(loadWorkerDir(dir)).rejects.toThrow(/spool\.perCommand is 1KB, give it 1 MiB at least/);
 });
 
 test('init touches no worker that is there, no folder of others, and trusts nothing unseen', async () => {
