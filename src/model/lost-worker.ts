@@ -1,7 +1,7 @@
 /**
  * What becomes of the builds of a worker that is lost, in numbers. The worker ends a command by itself when it was out of the
  * master's sight for the command's lease; the master starts the work elsewhere when it heard nothing of the worker for the
- * grace, which is longer by a margin: so never two at once (docs/decisions/0009-a-worker-that-is-lost.md).
+ * grace, which is longer by a margin: so never two at once (docs/decisions/0010-a-worker-that-is-lost.md).
  */
 
 /** `wait`: a build goes on when its worker is back, however long that takes. */
