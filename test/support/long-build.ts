@@ -20,6 +20,9 @@ export interface LongBuildOptions {
   readonly env?: (daemon: 'master' | 'worker', dir: string) => Readonly<Record<string, string>>;
 }
 
+/** A worker that tried in vain for long tries again within 30 s, and the machine may be busy. */
+export const BACK_MS = 180_000;
+
 /**
  * A farm of real processes with one build, whose second step prints until it is let go. Each of its commands notes its start in a
  * file of its own: two files for one command are two starts. What was printed is hashed by the command itself.
@@ -90,7 +93,7 @@ export class LongBuild {
   /** Waits until the log has grown over so many bytes, or over what it has now. */
   async storesMore(than?: number): Promise<void> {
     const before = than ?? (await this.stored());
-    await until(`more than ${before} bytes are stored`, async () => (await this.stored()) > before);
+    await until(`more than ${before} bytes are stored`, async () => (await this.stored()) > before, BACK_MS);
   }
 
   /** Bytes that the command has written so far. */

@@ -20,7 +20,7 @@ const GROWTH_MIB = 64;
 
 let build: LongBuild;
 beforeAll(async () => {
-  build = await LongBuild.create({ bytes: LOG_BYTES, bytesPerSecond: PACE });
+  build = await LongBuild.create({ bytes: LOG_BYTES, bytesPerSecond: PACE, stepOptions: `{ logLimit: '64GB' }` });
   await build.begin();
 });
 afterAll(() => build.close());
