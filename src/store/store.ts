@@ -168,6 +168,8 @@ export interface LogStore {
   list(buildId: number): Promise<readonly Log[]>;
   find(logId: number): Promise<Log | undefined>;
   findByCommand(command: string): Promise<Log | undefined>;
+  /** Where the last hole or cut of a log ends; 0 when it has none: from there on all is as it was written. */
+  wholeFrom(logId: number): Promise<number>;
   /** What a log takes: the larger of a piece's bytes and their text's, summed, a hole or cut as `holeWeight`. */
   weigh(logId: number, holeWeight: number): Promise<number>;
   /**

@@ -3,10 +3,15 @@ import type { LogStore } from '../../store/store.ts';
 /** More of an output than this is not handed to a step's function, however much it asks for. */
 const CAPTURE_MAX_BYTES = 1024 * 1024;
 
-/** The last bytes of a stored log before a mark of so many, as text; a character that the cut halved is left out. */
+/**
+ * The last bytes of a stored log before a mark of so many, as text; a character that the cut halved is left out. Of a log with a
+ * limit it gives no more than the tail.
+ */
 export async function readTail(logs: LogStore, logId: number, wantedBytes: number, markBytes = 0): Promise<string> {
   const length = Math.max(0, ((await logs.find(logId))?.length ?? 0) - markBytes);
-  const from = Math.max(0, length - Math.min(wantedBytes, CAPTURE_MAX_BYTES));
+  // What the log says in place of bytes that are not there is no output.
+  const wholeFrom = Math.min(length, await logs.wholeFrom(logId));
+  const from = Math.max(wholeFrom, length - Math.min(wantedBytes, CAPTURE_MAX_BYTES));
   const pieces: Uint8Array[] = [];
   for await (const piece of logs.read(logId, from, length)) pieces.push(Uint8Array.from(piece));
   const bytes = Buffer.concat(pieces);

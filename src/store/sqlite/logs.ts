@@ -23,6 +23,11 @@ const WEIGH = `SELECT coalesce(sum(weight), 0) AS weight FROM (
   UNION ALL
   SELECT CASE WHEN codec IN ('hole', 'cut') THEN ?2 ELSE max(length, file_length) END FROM log_extents WHERE log_id = ?1)`;
 
+const WHOLE_FROM = `SELECT coalesce(max(stop), 0) AS wholeFrom FROM (
+  SELECT max(offset + length) AS stop FROM log_chunks WHERE log_id = ?1 AND codec IN ('hole', 'cut')
+  UNION ALL
+  SELECT max(offset + length) FROM log_extents WHERE log_id = ?1 AND codec IN ('hole', 'cut'))`;
+
 type Row = Omit<Log, 'isComplete'> & { readonly isComplete: number };
 
 export function logStore({ reader, writer }: Context, archive: ArchiveFolder, sealer: Sealer): LogStore {
@@ -40,6 +45,9 @@ export function logStore({ reader, writer }: Context, archive: ArchiveFolder, se
     async findByCommand(command) {
       const row = await reader.get<Row>(FIND_BY_COMMAND, command);
       return row && toLog(row);
+    },
+    async wholeFrom(logId) {
+      return (await reader.get<{ wholeFrom: number }>(WHOLE_FROM, logId))?.wholeFrom ?? 0;
     },
     async weigh(logId, holeWeight) {
       return (await reader.get<{ weight: number }>(WEIGH, logId, holeWeight))?.weight ?? 0;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readTail } from '../../../../src/master/builds/step-log.ts';
 import { LIMITS } from '../../../../src/protocol/limits.ts';
 import type { Message } from '../../../../src/protocol/messages.ts';
 import { until } from '../../../support/until.ts';
@@ -111,4 +112,6 @@ it('shows the notice at once and the count at the end, each in its place, told t
     /^head\n\n\[[^\]]*\]\n\n\[trunkline: 95 bytes were left out here: [^\]]*\]\ntail\n$/,
   );
   expect(worker.all('log.want')).toEqual([]);
+  // A step that captures output is given output, no line of ours.
+  expect(await readTail(bench.store.logs, order.log.id, 1_000)).toBe('tail\n');
 });
