@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
 import { arch, cpus, hostname, release, totalmem, type } from 'node:os';
+import { findCgroupBase } from './keeper/cgroup.ts';
 
 /** A hello has to fit into 4 KiB: so long may one fact be. */
 const MAX_FACT = 80;
@@ -30,10 +31,17 @@ export async function machineFacts(workDir: string): Promise<Readonly<Record<str
     memoryBytes: String(totalmem()),
     hostname: hostname(),
     node: process.versions.node,
+    cgroup: cgroupFact(),
     freeBytes: String((await freeBytes(workDir)) ?? 'unknown'),
   };
   for (const [name, version] of tools) if (version !== undefined) facts[name] = version;
   return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, fact.slice(0, MAX_FACT)]));
+}
+
+/** Whether a command can be ended as one, by a cgroup of its own. */
+function cgroupFact(): string {
+  const found = findCgroupBase();
+  return 'base' in found ? 'yes' : `no: ${found.why}`;
 }
 
 export async function freeBytes(folder: string): Promise<number | undefined> {

@@ -41,6 +41,8 @@ export const claimFile = object({
   segmentBytes: integer(1),
   /** A log with a limit: the head, which is whole segments, and the tail. */
   cap: optional(object({ headBytes: integer(), tailBytes: integer() })),
+  /** The command's own cgroup, as a path of the machine. */
+  cgroup: optional(text(4_096)),
   atMs: integer(),
   leaseMs: optional(integer(1)),
   /** The session's. Claims of version 1 have none. */

@@ -9,6 +9,7 @@ import { momentOf } from '../../base/moment.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 import { FILES, writeLooseRecord } from './command-files.ts';
 import type { Claim } from './command-files.ts';
+import type { CommandGroup, CommandGroups } from './command-groups.ts';
 import { cookieOf, withCookie } from './cookie.ts';
 import { FifoPool } from './fifo-pool.ts';
 import { Gate } from './gate.ts';
@@ -31,6 +32,8 @@ const LONGEST_MESSAGE = 1_000;
 export interface CommandHostOptions {
   readonly spoolDir: string;
   readonly limits: KeeperLimits;
+  /** Undefined where cgroups are not ours to make. */
+  readonly groups: CommandGroups | undefined;
   /** More output of a command, or its end. */
   readonly onProgress: (command: string, isFinished: boolean) => void;
   readonly warn: (message: string) => void;
@@ -49,7 +52,9 @@ export class CommandHost {
 
   constructor(options: CommandHostOptions) {
     this.#options = options;
-    this.#fifos = new FifoPool(options.spoolDir, `.pipe-${process.pid}-${randomBytes(6).toString('hex')}`);
+    const { groups } = options;
+    const prefix = `.pipe-${process.pid}-${randomBytes(6).toString('hex')}`;
+    this.#fifos = new FifoPool(options.spoolDir, prefix, groups && ((work) => groups.aside(work)));
     this.#gauge = new SpoolGauge(options.spoolDir, options.limits, () => this.#usage());
     this.#leases = new LeaseWatch(options.spoolDir, () => momentOf(systemClock), options.warn);
   }
@@ -99,6 +104,7 @@ export class CommandHost {
   lookForOrders(): void {
     for (const running of this.#running.values()) running.lookForOrder();
     this.#leases.read();
+    this.#options.groups?.sweep();
   }
 
   /** Ends whom the master has not seen for longer than their lease. */
@@ -111,8 +117,9 @@ export class CommandHost {
     for (const running of this.#running.values()) running.end('forgotten');
   }
 
-  close(): Promise<void> {
-    return this.#fifos.close();
+  async close(): Promise<void> {
+    await this.#fifos.close();
+    this.#options.groups?.close();
   }
 
   #usage(): { readonly bytes: number; readonly names: ReadonlySet<string> } {
@@ -126,12 +133,22 @@ export class CommandHost {
     if (existsSync(dir)) return;
     const layout = layOutLog(this.#options.limits, spec.logMaxBytes);
     const claimedAt = momentOf(systemClock);
-    if (!(await this.#claim(dir, spec, layout))) return;
+    const { groups } = this.#options;
+    const cgroup = groups?.take();
+    let isClaimed = false;
+    try {
+      isClaimed = await this.#claim(dir, spec, layout, cgroup);
+    } finally {
+      if (!isClaimed && cgroup !== undefined) groups?.giveBack(cgroup);
+    }
+    if (!isClaimed) return;
     this.#leases.add(spec, claimedAt);
     // The order may have lain in a buffer while the daemon stood still: by now the work may have begun elsewhere.
     const late = this.#leases.overdue(spec.command);
-    if (late) await this.#refuse(dir, spec.command, { message: late.message, ended: 'deadline' });
-    else await this.#launch(dir, spec, layout);
+    if (late) {
+      if (cgroup !== undefined) groups?.giveBack(cgroup);
+      await this.#refuse(dir, spec.command, { message: late.message, ended: 'deadline' });
+    } else await this.#launch(dir, spec, layout, cgroup);
   }
 
   async #refuse(dir: string, command: string, why: Pick<Outcome, 'message' | 'ended'>): Promise<void> {
@@ -146,7 +163,7 @@ export class CommandHost {
    * The claim: a folder with the claim's file in it is renamed to the command's name, which fails if there is one. Durable
    * before the process starts, so that also after a power cut "no folder" means "never started".
    */
-  async #claim(dir: string, spec: WireSpec, layout: LogLayout): Promise<boolean> {
+  async #claim(dir: string, spec: WireSpec, layout: LogLayout, cgroup: string | undefined): Promise<boolean> {
     const { spoolDir } = this.#options;
     const made = join(spoolDir, `.new-${process.pid}-${randomBytes(6).toString('hex')}`);
     const claim: Claim = {
@@ -155,6 +172,7 @@ export class CommandHost {
       fence: spec.fence,
       keeper: this.#self,
       ...layout,
+      ...(cgroup === undefined ? {} : { cgroup }),
       atMs: Date.now(),
       folder: spec.folder,
       ...(spec.leaseMs === undefined ? {} : { leaseMs: spec.leaseMs }),
@@ -176,25 +194,29 @@ export class CommandHost {
     return true;
   }
 
-  async #launch(dir: string, spec: WireSpec, layout: LogLayout): Promise<void> {
-    const { spoolDir, limits, onProgress, warn } = this.#options;
+  async #launch(dir: string, spec: WireSpec, layout: LogLayout, cgroup: string | undefined): Promise<void> {
+    const { spoolDir, limits, groups, onProgress, warn } = this.#options;
     const startedAtMs = Date.now();
     const cookie = cookieOf(spoolDir, spec.command);
     let launched: Awaited<ReturnType<typeof launchProcess>>;
     let readEnd: number;
     let pipe = '';
+    let group: CommandGroup | undefined;
     try {
       const fifo = await this.#fifos.take();
       readEnd = fifo.readEnd;
       pipe = fifo.name;
-      launched = await launchProcess({
+      const launch = {
         argv: spec.argv,
         cwd: spec.cwd,
         env: withCookie(spec.env, spec.command, cookie),
         ...(spec.stdin === undefined ? {} : { stdin: Buffer.from(spec.stdin, 'base64') }),
         dir,
         output: fifo.writeEnd,
-      });
+      };
+      if (groups && cgroup !== undefined) {
+        ({ spawned: launched, group } = await groups.start(cgroup, () => launchProcess(launch)));
+      } else launched = await launchProcess(launch);
       closeSync(fifo.writeEnd);
       if ('refused' in launched) closeSync(fifo.readEnd);
     } catch (error) {
@@ -202,6 +224,7 @@ export class CommandHost {
       readEnd = -1;
     }
     if ('refused' in launched) {
+      if (cgroup !== undefined) groups?.release(cgroup);
       return await this.#refuse(dir, spec.command, { message: launched.refused.slice(0, LONGEST_MESSAGE) });
     }
     const leader = identityOf(launched.pid);
@@ -211,6 +234,7 @@ export class CommandHost {
       child: launched.child,
       leader,
       pipe,
+      ...(group && { group }),
       startedAtMs,
       readEnd,
       ...(spec.silenceMs === undefined ? {} : { silenceMs: spec.silenceMs }),
@@ -224,6 +248,7 @@ export class CommandHost {
       onFinished: () => {
         this.#running.delete(spec.command);
         this.#leases.delete(spec.command);
+        if (cgroup !== undefined) groups?.release(cgroup);
         onProgress(spec.command, true);
       },
       warn: (message) => warn(`${spec.command}: ${message}`),

@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { killCgroup } from './cgroup.ts';
 import { bootId, hasProcessTable, readProcess, signalProcess } from './process-table.ts';
 import type { ProcessEntry, ProcessIdentity } from './process-table.ts';
 import type { TreeScan } from './tree-scan.ts';
@@ -41,7 +42,7 @@ export async function askTreeToEnd(scan: TreeScan, graceMs: number, hurry: Abort
 
 /**
  * Ends every process of the command, also of a tree that forks as fast as it can. First everybody is stopped on sight, until
- * a look finds nobody new: what is stopped cannot fork, so no child is born behind our back. Then all are killed, and
+ * a look finds nobody new: what is stopped cannot fork, so no child is born behind our back. Then all are killed, those in its cgroup by the kernel as one, and
  * looked for until none is left, or for `boundMs`. Resolves with those that could not be ended.
  */
 export async function endTree(scan: TreeScan, boundMs: number): Promise<readonly ProcessIdentity[]> {
@@ -51,6 +52,7 @@ export async function endTree(scan: TreeScan, boundMs: number): Promise<readonly
     const found = await freeze(scan);
     if (found.length === 0) return [];
     if (performance.now() > end) return found.map(({ pid, startTicks }) => ({ pid, startTicks, bootId: bootId() }));
+    if (scan.target.cgroup !== undefined) killCgroup(scan.target.cgroup);
     for (const entry of found) signalEntry(scan, entry, 'SIGKILL');
     await setTimeout(pauseMs);
   }

@@ -18,6 +18,9 @@ export interface Fifo {
   readonly writeEnd: number;
 }
 
+/** Runs the work while no command is being started. */
+type Aside = (work: () => Promise<unknown>) => Promise<unknown>;
+
 /**
  * Pipes for the output of commands. Node's own stdio pipes are sockets, on which a command cannot open /dev/stdout; and Node
  * cannot make a pipe. The names are removed as soon as both ends are open.
@@ -25,14 +28,16 @@ export interface Fifo {
 export class FifoPool {
   readonly #dir: string;
   readonly #prefix: string;
+  readonly #aside: Aside;
   readonly #names: string[] = [];
   #made = 0;
   #filling: Promise<void> | undefined;
 
-  /** Files are named `PREFIX.NUMBER` in the folder. */
-  constructor(dir: string, prefix: string) {
+  /** Files are named `PREFIX.NUMBER` in the folder. `aside` runs what starts a process of ours. */
+  constructor(dir: string, prefix: string, aside: Aside = (work) => work()) {
     this.#dir = dir;
     this.#prefix = prefix;
+    this.#aside = aside;
   }
 
   async take(): Promise<Fifo> {
@@ -57,7 +62,7 @@ export class FifoPool {
 
   async #make(): Promise<void> {
     const names = Array.from({ length: BATCH }, () => join(this.#dir, `${this.#prefix}.${this.#made++}`));
-    await run('mkfifo', ['-m', '600', ...names]);
+    await this.#aside(() => run('mkfifo', ['-m', '600', ...names]));
     this.#names.push(...names);
   }
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import { errorText } from '../../base/errors.ts';
+import { CommandGroups } from './command-groups.ts';
 import { CommandHost } from './command-host.ts';
 import { isSame, NOTHING_HELD } from './held-back.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
@@ -37,6 +38,7 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
   const host = new CommandHost({
     spoolDir,
     limits,
+    groups: await CommandGroups.open(warn),
     onProgress: (command, isFinished) => notice.add(command, isFinished),
     warn,
   });

@@ -12,6 +12,8 @@ import {
   segmentName,
 } from './command-files.ts';
 import type { Claim } from './command-files.ts';
+import { membersOf, removeCgroup } from './cgroup.ts';
+import { COMMAND_GROUP } from './command-groups.ts';
 import { cookieOf } from './cookie.ts';
 import { endTree } from './end-tree.ts';
 import { bootId, isAlive } from './process-table.ts';
@@ -39,7 +41,11 @@ export async function recoverCommand(
   if (isSameBoot) {
     const leader = main && isAlive(main.process) ? { leader: main.process } : {};
     const pipe = main?.pipe ? { pipe: { name: main.pipe, sinceTicks: main.process.startTicks } } : {};
-    left = await endTree(new TreeScan({ cookie: cookieOf(spoolDir, claim.command), ...leader, ...pipe }), endMs);
+    const cgroup = cgroupOf(claim);
+    const named = cgroup === undefined ? {} : { cgroup };
+    const cookie = cookieOf(spoolDir, claim.command);
+    left = await endTree(new TreeScan({ cookie, ...leader, ...pipe, ...named }), endMs);
+    if (cgroup !== undefined) removeCgroup(cgroup);
   }
   const exit = readLooseRecord(dir, FILES.exit, exitFile);
   // Without an exit status the outcome itself says that nothing is known.
@@ -58,6 +64,12 @@ export async function recoverCommand(
     const rest = exit ? 'the end of its output may be missing' : 'whether it did its work is not known';
     return `${cause}; ${rest}${left.length > 0 ? `; ${toldLeft(left)}` : ''}`;
   }
+}
+
+/** None that we are in ourselves, should the claim be of other hands. */
+function cgroupOf({ cgroup }: Claim): string | undefined {
+  if (cgroup === undefined || !COMMAND_GROUP.test(cgroup) || membersOf(cgroup).has(process.pid)) return undefined;
+  return cgroup;
 }
 
 /** A log that may lack its end says so, once, also if whoever wrote that was killed before the outcome was written. */

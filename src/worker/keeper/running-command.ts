@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../../base/deferred.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Outcome } from '../../protocol/messages.ts';
+import type { CommandGroup } from './command-groups.ts';
 import { endFile, FILES, readRecord, writeLooseRecord } from './command-files.ts';
 import { askTreeToEnd, endTree } from './end-tree.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
@@ -37,6 +38,7 @@ export interface RunningCommandOptions {
   readonly leader: ProcessIdentity;
   /** Name of the pipe that its output goes to. */
   readonly pipe: string;
+  readonly group?: CommandGroup;
   /** Wall clock; the end is told as this and the time it took, so that a step of the clock does not show. */
   readonly startedAtMs: number;
   readonly readEnd: number;
@@ -159,8 +161,9 @@ export class RunningCommand {
   }
 
   async #endTree(): Promise<void> {
-    const { cookie, leader, pipe, killAfterMs, limits } = this.#options;
-    const scan = new TreeScan({ cookie, leader, pipe: { name: pipe, sinceTicks: leader.startTicks } });
+    const { cookie, leader, pipe, group, killAfterMs, limits } = this.#options;
+    const cgroup = group && (await group.isLeft) ? { cgroup: group.path } : {};
+    const scan = new TreeScan({ cookie, leader, pipe: { name: pipe, sinceTicks: leader.startTicks }, ...cgroup });
     if (killAfterMs > 0 && !this.#hurry.signal.aborted) await askTreeToEnd(scan, killAfterMs, this.#hurry.signal);
     this.#left = await endTree(scan, limits.endMs);
     if (this.#left.length > 0) this.#notes.push(toldLeft(this.#left));

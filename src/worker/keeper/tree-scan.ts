@@ -1,3 +1,4 @@
+import { membersOf } from './cgroup.ts';
 import { carriesCookie } from './cookie.ts';
 import { isAlive, listPids, readProc, readProcess, holdsPipe } from './process-table.ts';
 import type { ProcessEntry, ProcessIdentity } from './process-table.ts';
@@ -9,6 +10,8 @@ export interface TreeTarget {
   readonly leader?: ProcessIdentity;
   /** The name of the pipe that its output goes to, and when its main process started: nothing of it is older. */
   readonly pipe?: { readonly name: string; readonly sinceTicks: number };
+  /** All in it are the command's, and nobody else's. */
+  readonly cgroup?: string;
 }
 
 export interface Look {
@@ -23,11 +26,12 @@ export interface Look {
 
 /** Pids come round again, but not so fast. */
 const STRANGERS_MS = 500;
+const NOBODY: ReadonlySet<number> = new Set();
 
 /**
- * Finds the processes of a command, again and again: those with its cookie in their environment, those in a session of one
- * of these, and the children of one of these (both may have been given an empty environment); and those that have
- * its pipe open, whatever else they have shed.
+ * Finds the processes of a command, again and again: those in its cgroup, if it has one; those with its cookie in their
+ * environment, those in a session of one of these, and the children of one of these (both may have been given an empty
+ * environment); and those that have its pipe open, whatever else they have shed.
  *
  * Why a sure look that finds nobody is true of a tree that forks as fast as it can: the listing goes by ascending pid, and
  * a child has a higher one than its parent, so of every line of descent the member that lives when its turn comes is
@@ -66,6 +70,7 @@ export class TreeScan {
       else if (entry.session > 1) this.#sessions.add(entry.session);
       onSight(entry);
     };
+    const members = this.target.cgroup === undefined ? NOBODY : membersOf(this.target.cgroup);
     for (const pid of listPids()) {
       if (this.#strangers.has(pid)) continue;
       const entry = readProcess(pid);
@@ -77,7 +82,7 @@ export class TreeScan {
         if (!entry || this.#isNewZombie(entry)) isSure = false;
         continue;
       }
-      const kind = this.#judge(entry);
+      const kind = members.has(pid) ? 'ours' : this.#judge(entry);
       if (kind === 'ours') take(entry);
       else if (kind === 'guest') take(entry, true);
       else if (kind === 'other') others.push(entry);

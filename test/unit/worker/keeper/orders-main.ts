@@ -9,7 +9,17 @@ import { openKeeper } from '../../../../src/worker/keeper/open-keeper.ts';
  */
 const [spoolDir = '', first = '', second = ''] = process.argv.slice(2);
 const keeper = await openKeeper({ spoolDir, logger: silentLogger, clock: systemClock, limits: { freeBytes: 0 } });
-await keeper.start(JSON.parse(first) as KeeperSpec);
+const spec = JSON.parse(first) as KeeperSpec;
+// Told to its end: a keeper that still has something to tell a dead daemon lets go of what that one ordered.
+const isTold = new Promise<void>((resolve) => {
+  keeper.onProgress((command) => {
+    void keeper.find(command).then((held) => {
+      if (held?.state === 'finished') resolve();
+    });
+  });
+});
+await keeper.start(spec);
+await isTold;
 process.stdin.on('data', () => {
   void keeper.start(JSON.parse(second) as KeeperSpec);
   setImmediate(() => process.stdout.write('ordered\n'));
