@@ -147,7 +147,8 @@ export class Site {
   async #heldBy(worker: string, keepers: ReadonlySet<number>): Promise<readonly string[]> {
     const spool = join(this.farm.workerDir(worker), 'spool');
     const held: string[] = [];
-    for (const command of await readdir(spool)) {
+    const commands = (await readdir(spool)).filter((name) => !name.startsWith('.'));
+    for (const command of commands) {
       const claim = (await record(spool, command, 'claim')) as
         { readonly keeper: { readonly pid: number } } | undefined;
       if (claim && keepers.has(claim.keeper.pid)) held.push(command);
@@ -205,8 +206,11 @@ export class Site {
   }
 }
 
-/** One of a command's files in a spool; undefined when it is not there. */
+/** One of a command's files in a spool; undefined when it is not there, or not whole: its writer may have been killed. */
 async function record(spool: string, command: string, name: string): Promise<unknown> {
-  const text = await readFile(join(spool, command, `${name}.json`), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : JSON.parse(text);
+  try {
+    return JSON.parse(await readFile(join(spool, command, `${name}.json`), 'utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
 }
