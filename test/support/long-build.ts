@@ -4,6 +4,8 @@ import { expect } from 'vitest';
 import type { BuildView } from '../../src/master/operator.ts';
 import { Farm } from './farm.ts';
 import type { Daemon } from './farm.ts';
+import { faultStream } from './fault-stream.ts';
+import type { FaultStream } from './fault-stream.ts';
 import { until } from './until.ts';
 
 export interface LongBuildOptions {
@@ -16,6 +18,8 @@ export interface LongBuildOptions {
   /** Of `defineMaster` and of its builder: TypeScript, with a comma at the end. */
   readonly masterOptions?: string;
   readonly builderOptions?: string;
+  /** The worker comes through `relay`. */
+  readonly isRelayed?: boolean;
   /** Of a daemon, and the worker's also of its keeper; `dir` is the farm's folder. */
   readonly env?: (daemon: 'master' | 'worker', dir: string) => Readonly<Record<string, string>>;
 }
@@ -32,6 +36,7 @@ export class LongBuild {
   readonly #options: LongBuildOptions;
   #master: Daemon | undefined;
   #worker: Daemon | undefined;
+  #relay: FaultStream | undefined;
   #id = 0;
 
   private constructor(farm: Farm, options: LongBuildOptions) {
@@ -46,13 +51,20 @@ export class LongBuild {
     await writeFile(join(farm.dir, 'printer.py'), PRINTER);
     await farm.config(config(farm.dir, options));
     await build.startMaster();
-    await farm.addWorker('w');
+    if (options.isRelayed) build.#relay = await faultStream(farm.port);
+    await farm.addWorker('w', build.#relay?.port);
     await build.startWorker();
     return build;
   }
 
-  close(): Promise<void> {
-    return this.farm.close();
+  async close(): Promise<void> {
+    await this.farm.close();
+    await this.#relay?.close();
+  }
+
+  get relay(): FaultStream {
+    if (!this.#relay) throw new Error('the worker comes straight to the master');
+    return this.#relay;
   }
 
   get master(): Daemon {
@@ -77,10 +89,11 @@ export class LongBuild {
     this.#worker = await this.farm.startWorker('w', this.#options.env?.('worker', this.farm.dir));
   }
 
-  /** Starts the build and waits until its second step has printed something that the master holds. */
+  /** Starts a build and waits until its second step has printed something that the master holds. */
   async begin(): Promise<void> {
+    const known = new Set((await this.farm.list()).map(({ id }) => id));
     expect((await this.farm.ssh(['force', 'p/b'])).status).toBe(0);
-    const build = await until('the build runs', async () => (await this.farm.list())[0]);
+    const build = await until('the build runs', async () => (await this.farm.list()).find(({ id }) => !known.has(id)));
     this.#id = build.id;
     await this.storesMore(0);
   }
@@ -101,11 +114,16 @@ export class LongBuild {
     return Number(await readFile(join(this.farm.dir, 'printed'), 'utf8'));
   }
 
-  /** The process that holds the second step's command. */
-  async keeperPid(): Promise<number> {
+  /** The second step's command on the worker's disk. */
+  async spoolFolder(): Promise<string> {
     const spool = join(this.farm.workerDir('w'), 'spool');
     const [name] = (await readdir(spool)).filter((one) => !one.startsWith('.') && !one.startsWith('keeper-'));
-    const claim = await readFile(join(spool, name ?? '', 'claim.json'), 'utf8');
+    return join(spool, name ?? '');
+  }
+
+  /** The process that holds the second step's command. */
+  async keeperPid(): Promise<number> {
+    const claim = await readFile(join(await this.spoolFolder(), 'claim.json'), 'utf8');
     return (JSON.parse(claim) as { readonly keeper: { readonly pid: number } }).keeper.pid;
   }
 
@@ -124,21 +142,35 @@ export class LongBuild {
   /** Lets it go; waits for the build's end, and holds what is stored against what the commands noted themselves. */
   async endsWell(boundMs?: number): Promise<BuildView> {
     await this.letGo();
-    const finished = async (): Promise<BuildView | undefined> => {
-      const now = await this.farm.view(this.#id);
-      return now.state === 'finished' ? now : undefined;
-    };
-    const view = await until('the build is finished', finished, boundMs);
+    const view = await this.finished(boundMs);
     const told = `${JSON.stringify(view)}; the worker says: ${this.worker.stderr()}`;
     expect(view.result, told).toBe('success');
     expect(view.properties).toContainEqual(expect.objectContaining({ name: 'sum', value: 6 }));
     expect(view.steps[1]?.logs[0]?.length).toBe(await this.printed());
     const sha256 = await this.farm.logSha256(this.#id, 'print');
     expect(sha256, told).toBe(await readFile(join(this.farm.dir, 'hash'), 'utf8'));
-    const starts = (await readdir(join(this.farm.dir, 'starts'))).map((name) => name.split('.')[0] ?? '');
-    expect(starts.toSorted((a, b) => a.localeCompare(b))).toEqual(['first', 'left', 'one', 'print', 'right']);
+    expect(await this.starts()).toEqual(['first', 'left', 'one', 'print', 'right']);
     expect((await this.farm.list()).length).toBe(1);
     return view;
+  }
+
+  finished(boundMs?: number): Promise<BuildView> {
+    const ended = async (): Promise<BuildView | undefined> => {
+      const now = await this.farm.view(this.#id);
+      return now.state === 'finished' ? now : undefined;
+    };
+    return until('the build is finished', ended, boundMs);
+  }
+
+  /** Of the second step. */
+  log(): Promise<Buffer> {
+    return this.farm.log(this.#id, 'print');
+  }
+
+  /** The names of the commands that were started, one for each start. */
+  async starts(): Promise<readonly string[]> {
+    const starts = (await readdir(join(this.farm.dir, 'starts'))).map((name) => name.split('.')[0] ?? '');
+    return starts.toSorted((a, b) => a.localeCompare(b));
   }
 
   /** Writes a small file whole, for a process that may read it right now. */
