@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Farm } from '../support/farm.ts';
+import type { Daemon } from '../support/farm.ts';
 import { run } from '../support/run.ts';
 import { until } from '../support/until.ts';
 
 let farm: Farm;
+let master: Daemon;
 
 beforeAll(async () => {
   farm = await Farm.create();
@@ -33,7 +36,7 @@ export default defineMaster({
   })],
 });
 `);
-  await farm.startMaster();
+  master = await farm.startMaster();
   await farm.addWorker('w');
   await farm.startWorker('w');
 });
@@ -85,4 +88,21 @@ test('a step that is not there and an offset past the end are told', async () =>
   expect([none.status, none.stderr]).toEqual([66, expect.stringContaining('nope')]);
   const past = await farm.ssh(['log', '--from', '1000', String(build.id), 'both']);
   expect(past.stdout.length).toBe(0);
+});
+
+test('who reads a log, or waits for a build, while the master stops is not told that this was the end', async () => {
+  await rm(join(farm.dir, 'gate', 'go'));
+  const waited = farm.ssh(['force', 'p/noisy', '--wait']);
+  const build = await until('the build runs', async () => (await farm.list()).find(({ state }) => state === 'running'));
+  let begun: Promise<unknown> | undefined;
+  const followed = farm.ssh(['log', '-f', String(build.id), 'print'], {
+    onSpawn: (child) => {
+      begun = once(child.stdout!, 'data');
+    },
+  });
+  await begun;
+  await master.end('SIGTERM');
+  // 255 is ssh's own: the connection went.
+  expect([69, 255]).toContain((await followed).status);
+  expect([69, 255]).toContain((await waited).status);
 });
