@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { OnReadOpts } from 'node:net';
-import { errorText } from '../../base/errors.ts';
+import { errorCode, errorText } from '../../base/errors.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
 /** One for all commands: what is read is written away before the next read. A pipe gives 64 KiB at most by default. */
@@ -114,6 +114,8 @@ export class OutputReader {
       writer.write(bytes);
       this.#isRefusalTold = false;
     } catch (error) {
+      // The command's folder was taken away: there is nobody who would ever read it.
+      if (errorCode(error) === 'ENOENT') return;
       // Once: it is tried again several times a second, and the line may go to the very disk that is full.
       if (!this.#isRefusalTold) this.#options.warn(`output could not be written, trying again: ${errorText(error)}`);
       this.#isRefusalTold = true;

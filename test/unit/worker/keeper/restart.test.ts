@@ -172,3 +172,17 @@ test('what a killed keeper leaves half made is gone soon, while the daemon goes 
   await until('nothing is left', async () => (await left()).length === 0);
   expect((await finished(keeper, 'c1')).outcome).toMatchObject({ status: 'unknown' });
 });
+
+test('a keeper whose spool is removed leaves also when it holds output that has no place any more', async () => {
+  // What the pipe holds goes over the end of the file that is open.
+  const spool = await SpoolFixture.make({ segmentBytes: 4_096, commandBytes: 8_192 });
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', 'yes'));
+  await until('the spool is full', async () => (await keeper.find('c1'))!.outputEnd >= 8_192);
+  const pid = await spool.keeperPid('c1');
+  await keeper.close();
+  await rename(spool.dir, join(spool.work, 'moved'));
+  await until('the keeper left', async () => !(await isRunning(pid)));
+  expect(await spool.marked()).toEqual([]);
+  await rm(join(spool.work, 'moved'), { recursive: true });
+});
