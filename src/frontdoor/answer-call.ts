@@ -29,9 +29,7 @@ export interface FrontDoor {
 /** Answers one `ssh NAME@HOST VERB …`: finds the verb, runs it, exits with its status; a mistake is one line on stderr. */
 export async function answerCall(door: FrontDoor, asker: Asker, call: PersonCall): Promise<void> {
   try {
-    const status = await run(door, asker, call);
-    // What was cut short is no success: the master stops, or nobody listens any more.
-    call.exit(call.signal.aborted ? EX_UNAVAILABLE : status);
+    call.exit(await run(door, asker, call));
   } catch (error) {
     if (call.signal.aborted) return call.exit(EX_UNAVAILABLE);
     const [message, status] = tell(error);
