@@ -146,11 +146,10 @@ export class MasterOperator implements Operator {
     const action = { action: 'stop', target: name, detail: { reason: why }, role: 'developer' } as const;
     await audited(this.#parts, asker, action, async () => {
       if (request !== undefined) return await this.#cancelRequest(request, why);
-      const build = await findBuild(store, name);
-      if (build.state === 'finished') {
-        throw new OperatorError('conflict', `build ${shown(name)} is finished ${await this.#ending(build)}`);
-      }
-      await builds.stop(build.id, why);
+      const { id } = await findBuild(store, name);
+      if (await builds.stop(id, why)) return;
+      const ended = await findBuild(store, name);
+      throw new OperatorError('conflict', `build ${shown(name)} is finished ${await this.#ending(ended)}`);
     });
   }
 

@@ -248,6 +248,16 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       expect(await store.requests.find(build.requestId)).toMatchObject({ state: 'finished', result: 'cancelled' });
     });
 
+    it('says of a build that was retried meanwhile that there is nothing to stop', async () => {
+      const build = await claimedBuild(store);
+      expect(await store.builds.requestStop(build.id, 'enough')).toBe(true);
+      const other = await claimedBuild(store);
+      await store.builds.finish(other.id, 'retry', 'worker w was lost', 5);
+      expect(await store.builds.requestStop(other.id, 'enough')).toBe(false);
+      expect(await store.builds.find(other.id)).not.toHaveProperty('stopReason');
+      await expect(store.builds.requestStop(4711, 'enough')).rejects.toMatchObject({ code: 'not-found' });
+    });
+
     it('retries a request so often, and no more', async () => {
       const [request] = await store.requests.add(buildSet('b'));
       for (let n = 1; n <= MAX_BUILDS_OF_A_REQUEST; n++) {

@@ -51,16 +51,17 @@ export class Builds {
     this.#underWay.add(underWay);
   }
 
-  /** Asks for the end of a running build; a second time also for the end of its cleaning up. */
-  async stop(id: number, reason: string): Promise<void> {
+  /** Asks for the end of a running build; a second time also for the end of its cleaning up. False when it has ended already. */
+  async stop(id: number, reason: string): Promise<boolean> {
     const { store, bus } = this.#options;
-    await store.builds.requestStop(id, reason);
+    if (!(await store.builds.requestStop(id, reason))) return false;
     const running = this.#running.get(id);
     if (running?.run) running.run.stop(reason);
     else running?.stops.push(reason);
     // One that could not go on is to end now, not at its next try.
     if (this.#retries.has(id)) this.#startAgain(id);
     bus.publish('builds', id);
+    return true;
   }
 
   /** The worker was withdrawn, which the store says already: its builds end now, wherever it is. */

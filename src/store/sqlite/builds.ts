@@ -17,7 +17,7 @@ const FIND = `${SELECT} WHERE b.id = ?`;
 const FIND_BY_NUMBER = `${SELECT} WHERE b.project = ? AND b.builder = ? AND b.number = ?`;
 const RUNNING = `${SELECT} WHERE b.state = 'running' ORDER BY b.id`;
 const LIST_MOST = 1_000;
-const REQUEST_STOP = 'UPDATE builds SET stop_reason = coalesce(stop_reason, ?) WHERE id = ?';
+const REQUEST_STOP = `UPDATE builds SET stop_reason = coalesce(stop_reason, ?) WHERE id = ? AND state = 'running'`;
 const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? ORDER BY id';
 const RUNNING_ONE = `SELECT stop_reason AS stopReason, request_id AS requestId FROM builds WHERE id = ? AND state = 'running'`;
 /** No end before its beginning, also when the wall clock was put back in between. */
@@ -68,17 +68,16 @@ export function buildStore({ reader, writer }: Context): BuildStore {
       return rows.map(({ id }) => id);
     },
     async requestStop(id, reason) {
-      await writer.write(async (transaction) => {
-        mustBeOne(await transaction.run(REQUEST_STOP, reason, id), `build ${id}`);
+      return await writer.write(async (transaction) => {
+        if ((await transaction.run(REQUEST_STOP, reason, id)) > 0) return true;
+        await mustExist(transaction, id);
+        return false;
       });
     },
     async finish(id, result, summary, atMs) {
       await writer.write(async (transaction) => {
         const build = await transaction.get<RunningRow>(RUNNING_ONE, id);
-        if (!build) {
-          if (await transaction.get(EXISTS, id)) return;
-          throw new StoreError('not-found', `there is no build ${id}`);
-        }
+        if (!build) return await mustExist(transaction, id);
         // Someone may have wanted its end since the build made up its mind.
         const isStopped = result === 'retry' && build.stopReason !== null;
         const ended = isStopped ? 'cancelled' : result;
@@ -114,11 +113,15 @@ export function buildStore({ reader, writer }: Context): BuildStore {
     },
     async setProperty(id, { name, value, source }) {
       await writer.write(async (transaction) => {
-        if (!(await transaction.get(EXISTS, id))) throw new StoreError('not-found', `there is no build ${id}`);
+        await mustExist(transaction, id);
         await transaction.run(SET_PROPERTY, id, name, JSON.stringify(value), source);
       });
     },
   };
+}
+
+async function mustExist(transaction: Transaction, id: number): Promise<void> {
+  if (!(await transaction.get(EXISTS, id))) throw new StoreError('not-found', `there is no build ${id}`);
 }
 
 async function mayBeRetried(transaction: Transaction, requestId: number): Promise<boolean> {
