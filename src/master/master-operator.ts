@@ -234,12 +234,13 @@ export class MasterOperator implements Operator {
           `an absence lasts up to ${showDuration(LONGEST_ABSENCE_MS)}: announce a shorter one`,
         );
       }
-      const silent = new Set(await desk.raiseLeases(leaseForAbsence(absenceMs)));
-      const connected = desk.connected();
+      const holding = await desk.raiseLeases(leaseForAbsence(absenceMs));
       const busy = new Set((await store.builds.running()).map((build) => build.worker));
+      const connected = desk.connected();
+      const untold = [...busy].filter((worker) => !holding.has(worker));
       return {
-        silent: [...busy].filter((worker) => silent.has(worker)),
-        away: [...busy].filter((worker) => !silent.has(worker) && !connected.has(worker)),
+        silent: untold.filter((worker) => connected.has(worker)),
+        away: untold.filter((worker) => !connected.has(worker)),
       };
     });
   }

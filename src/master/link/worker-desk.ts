@@ -53,9 +53,9 @@ export interface OpenWorkerDesk extends WorkerDesk {
   hasten(heartbeatMs: number): void;
   /**
    * Lets all workers that are here hold their commands for so long out of sight, until their next inventory is answered.
-   * Resolves to those that did not say in time that they will.
+   * Resolves to those that said in time that they will, and have not come anew since.
    */
-  raiseLeases(leaseMs: number): Promise<readonly string[]>;
+  raiseLeases(leaseMs: number): Promise<ReadonlySet<string>>;
 }
 
 export function openWorkerDesk(options: WorkerDeskOptions): OpenWorkerDesk {
@@ -124,12 +124,16 @@ class Desk implements OpenWorkerDesk {
     this.#reception.hasten(heartbeatMs);
   }
 
-  async raiseLeases(leaseMs: number): Promise<readonly string[]> {
+  async raiseLeases(leaseMs: number): Promise<ReadonlySet<string>> {
     const told = Array.from(this.#reception.ready(), async (worker) => {
-      const leases = this.#reception.attachment(worker)?.leases;
-      return (await leases?.raise(leaseMs, LEASE_ANSWER_MS)) ? [] : [worker];
+      const attachment = this.#reception.attachment(worker);
+      return { worker, attachment, isHeld: await attachment?.leases.raise(leaseMs, LEASE_ANSWER_MS) };
     });
-    return (await Promise.all(told)).flat();
+    // All have answered by then, or were too late: one that came anew has dropped what it said.
+    const holding = (await Promise.all(told)).filter(
+      ({ worker, attachment, isHeld }) => isHeld && this.#reception.attachment(worker) === attachment,
+    );
+    return new Set(holding.map(({ worker }) => worker));
   }
 
   onChange(listener: (worker: string) => void): Cancel {

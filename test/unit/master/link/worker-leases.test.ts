@@ -49,7 +49,7 @@ test('a worker that keeps no leases may hold its commands for ever, until it com
   const old = await connect({ capabilities: ['files'] });
   expect(bench.desk.heldMs('w')).toBe(Number.MAX_SAFE_INTEGER);
   expect(await storedLease()).toBe(Number.MAX_SAFE_INTEGER);
-  expect(await bench.desk.raiseLeases(1_000)).toEqual([]);
+  expect(await bench.desk.raiseLeases(1_000)).toEqual(new Set(['w']));
   await lose(old);
   await bench.restart();
   const upgraded = await connect();
@@ -67,7 +67,7 @@ test('a longer lease is noted before it is told, outlives the master, and ends w
   const told = await first.got('lease', ({ leaseMs }) => leaseMs === 7_260_000);
   expect(await storedLease()).toBe(7_260_000);
   first.link.send('lease.held', '', { n: told.fields.n });
-  expect(await raised).toEqual([]);
+  expect(await raised).toEqual(new Set(['w']));
   expect(bench.desk.heldMs('w')).toBe(7_260_000);
   await bench.restart();
   await bench.desk.prepared;
@@ -80,13 +80,29 @@ test('a longer lease is noted before it is told, outlives the master, and ends w
   await until('it holds its builds only as long as they say', async () => (await storedLease()) === undefined);
 });
 
-test('a worker that does not say that it holds its builds is named, and its lease counts as given', async () => {
+test('a worker that does not say that it holds its builds is not counted on, and its lease counts as given', async () => {
   const worker = await connect();
   const raised = bench.desk.raiseLeases(60_000);
   await worker.got('lease');
   bench.clock.advance(5_000);
-  expect(await raised).toEqual(['w']);
+  expect(await raised).toEqual(new Set());
   expect(bench.desk.heldMs('w')).toBe(60_000);
+});
+
+test('a worker that comes anew before all have answered has dropped what it said, and is not counted on', async () => {
+  const first = await connect();
+  const slow = await connect({ name: 'v' });
+  const raised = bench.desk.raiseLeases(60_000);
+  const { n } = (await first.got('lease', ({ leaseMs }) => leaseMs === 60_000)).fields;
+  bench.clock.advance(1);
+  first.link.send('lease.held', '', { n });
+  await until('that is heard', () => bench.desk.heardAtMs('w') === bench.clock.monotonic());
+  await slow.got('lease');
+  await lose(first);
+  await connect();
+  await until('it is here again', () => bench.desk.connected().has('w'));
+  bench.clock.advance(5_000);
+  expect(await raised).toEqual(new Set());
 });
 
 test('a build whose configuration cannot be read is not given up while its worker is away', async () => {
