@@ -234,13 +234,14 @@ export class MasterOperator implements Operator {
           `an absence lasts up to ${showDuration(LONGEST_ABSENCE_MS)}: announce a shorter one`,
         );
       }
+      const told = desk.connected();
       const holding = await desk.raiseLeases(leaseForAbsence(absenceMs));
       const busy = new Set((await store.builds.running()).map((build) => build.worker));
-      const connected = desk.connected();
-      const untold = [...busy].filter((worker) => !holding.has(worker));
+      const seen = new Set([...told, ...desk.connected()]);
+      const others = [...busy].filter((worker) => !holding.has(worker));
       return {
-        silent: untold.filter((worker) => connected.has(worker)),
-        away: untold.filter((worker) => !connected.has(worker)),
+        silent: others.filter((worker) => seen.has(worker)),
+        away: others.filter((worker) => !seen.has(worker)),
       };
     });
   }
