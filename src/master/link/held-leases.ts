@@ -1,5 +1,7 @@
+import type { Clock } from '../../base/clock.ts';
+import { deferred } from '../../base/deferred.ts';
 import type { Build } from '../../model/build.ts';
-import { DEAD_AFTER_HEARTBEATS, heartbeatFor } from '../../model/lost-worker.ts';
+import { DEAD_AFTER_HEARTBEATS, SHORTEST_HEARTBEAT_MS, heartbeatFor } from '../../model/lost-worker.ts';
 import type { WhenWorkerLost } from '../../model/lost-worker.ts';
 import type { Store } from '../../store/store.ts';
 
@@ -16,6 +18,9 @@ export interface Pace {
   readonly deadMs: number;
 }
 
+/** A configuration is loaded by its own code, which may hang; no worker waits for that longer, well below its limit for a hello. */
+export const RULE_LIMIT_MS = 3_000;
+
 /**
  * How long each worker may hold commands out of sight beyond the leases of their builds, as the store has it: for ever when it
  * keeps no leases, so long when it was told that the master stops for a while. Work is started elsewhere only after that.
@@ -23,11 +28,13 @@ export interface Pace {
 export class HeldLeases {
   readonly #store: Store;
   readonly #rules: LostRules;
+  readonly #clock: Clock;
   readonly #leases = new Map<string, number>();
 
-  constructor(store: Store, rules: LostRules) {
+  constructor(store: Store, rules: LostRules, clock: Clock) {
     this.#store = store;
     this.#rules = rules;
+    this.#clock = clock;
   }
 
   /** Before the first worker is let in. */
@@ -51,16 +58,27 @@ export class HeldLeases {
     await stored;
   }
 
-  ruleOf(build: Build): Promise<WhenWorkerLost> {
-    return this.#rules.ruleOf(build);
+  /** Rejects when it cannot be read, or not in time. */
+  async ruleOf(build: Build): Promise<WhenWorkerLost> {
+    const late = deferred<never>();
+    const cancel = this.#clock.after(RULE_LIMIT_MS, () =>
+      late.reject(new Error(`it was not loaded within ${RULE_LIMIT_MS} ms`)),
+    );
+    try {
+      return await Promise.race([this.#rules.ruleOf(build), late.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   /** For a new connection of the worker. */
   async paceOf(worker: string): Promise<Pace> {
     const running = (await this.#store.builds.running()).filter((build) => build.worker === worker);
-    const rules = await Promise.allSettled(running.map((build) => this.#rules.ruleOf(build)));
+    const rules = await Promise.allSettled(running.map((build) => this.ruleOf(build)));
     const known = rules.flatMap((rule) => (rule.status === 'fulfilled' ? [rule.value] : []));
-    const heartbeatMs = heartbeatFor(this.#rules.heartbeatMs(), known);
+    // What cannot be read now may be read when its lease is given, and need the quickest.
+    const slowestMs = known.length < rules.length ? SHORTEST_HEARTBEAT_MS : this.#rules.heartbeatMs();
+    const heartbeatMs = heartbeatFor(slowestMs, known);
     return { heartbeatMs, deadMs: DEAD_AFTER_HEARTBEATS * heartbeatMs };
   }
 }

@@ -77,7 +77,7 @@ class Desk implements OpenWorkerDesk {
     this.#options = options;
     const { store, bus, clock, rules } = options;
     this.#openedAtMs = clock.monotonic();
-    this.#held = new HeldLeases(store, rules);
+    this.#held = new HeldLeases(store, rules, clock);
     this.#board = new CommandBoard({ store, bus });
     this.prepared = this.#prepare();
     this.#reception = new Reception({

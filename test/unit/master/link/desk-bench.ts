@@ -27,7 +27,9 @@ export class DeskBench {
   readonly seat: Seat;
   desk: OpenWorkerDesk;
   /** Of the build; undefined: its configuration cannot be read. */
-  rule: WhenWorkerLost | undefined = 'wait';
+  rule: WhenWorkerLost | Promise<WhenWorkerLost> | undefined = 'wait';
+  /** So often somebody wanted to know it. */
+  ruleReads = 0;
   readonly stopping = new AbortController();
   #calls = 0;
 
@@ -101,6 +103,7 @@ export class DeskBench {
   }
 
   #ruleOf(): Promise<WhenWorkerLost> {
+    this.ruleReads += 1;
     return this.rule ? Promise.resolve(this.rule) : Promise.reject(new Error('no such configuration'));
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { WhenWorkerLost } from '../../../../src/model/lost-worker.ts';
-import { HEARTBEAT_MS, leaseOf } from '../../../../src/model/lost-worker.ts';
+import { RULE_LIMIT_MS } from '../../../../src/master/link/held-leases.ts';
+import { HEARTBEAT_MS, SHORTEST_HEARTBEAT_MS, leaseOf } from '../../../../src/model/lost-worker.ts';
 import { until } from '../../../support/until.ts';
 import { DeskBench } from './desk-bench.ts';
 import { WorkerPeer, held } from './worker-peer.ts';
@@ -117,6 +118,26 @@ test('a build whose configuration cannot be read is not given up while its worke
   await until('it is here', () => bench.desk.connected().has('w'));
   expect(await storedLease()).toBe(Number.MAX_SAFE_INTEGER);
   expect(second.all('lease')).toEqual([]);
+});
+
+test('a configuration that is not loaded keeps no worker waiting; its build is held for ever, and the line kept quick', async () => {
+  const first = await connect();
+  const order = await bench.order();
+  void bench.run(order);
+  const start = await first.started(order.command);
+  await lose(first);
+  bench.rule = new Promise(() => undefined);
+  const reads = bench.ruleReads;
+  const connecting = connect({}, { commands: [held(start)] });
+  // Once for the welcome, once for the verdict.
+  for (const nth of [1, 2]) {
+    await until('its rule is wanted', () => bench.ruleReads === reads + nth);
+    bench.clock.advance(RULE_LIMIT_MS);
+  }
+  const second = await connecting;
+  expect(second.welcome).toMatchObject({ heartbeatMs: SHORTEST_HEARTBEAT_MS });
+  expect((await second.got('inventory.answer')).fields.commands[0]).not.toHaveProperty('leaseMs');
+  expect(await storedLease()).toBe(Number.MAX_SAFE_INTEGER);
 });
 
 test('a connection pings as often as the leases of its running builds need', async () => {
