@@ -101,6 +101,7 @@ test("with too little free on the worker's disk a command waits, people see why,
   const heldAtMs = performance.now();
   expect((await farm.ssh(['workers'])).text).toContain(`w: ${told}`);
   expect((await farm.ssh(['build', String(build)])).text).toContain(told);
+  expect((await farm.ssh(['status'])).text).toContain(`build ${build}: ${told}`);
   expect(worker.stderr()).toContain('output held back: less than 8 MB free on the disk of the spool');
   const at = await blocked();
   await until('it was held for longer than a silence may last', () => performance.now() - heldAtMs > 2 * SILENCE_MS);

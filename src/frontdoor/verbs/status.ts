@@ -27,6 +27,7 @@ export const status: Verb = {
     for (const build of view.running) {
       if (build.workerAway)
         await write(plain(`build ${build.id}: worker ${build.worker} is ${awayText(build.workerAway, now)}`) + '\n');
+      if (build.heldBack !== null) await write(plain(`build ${build.id}: ${build.heldBack}`) + '\n');
     }
     if (view.waiting.length > 0) {
       const rows = view.waiting.map((request) => [
