@@ -30,6 +30,8 @@ export class HeldLeases {
   readonly #rules: LostRules;
   readonly #clock: Clock;
   readonly #leases = new Map<string, number>();
+  /** Workers of which the store may not say the same: a write is under way, or failed. */
+  readonly #unstored = new Set<string>();
 
   constructor(store: Store, rules: LostRules, clock: Clock) {
     this.#store = store;
@@ -51,11 +53,13 @@ export class HeldLeases {
 
   /** Resolves when it is stored. */
   async put(worker: string, leaseMs: number | undefined): Promise<void> {
-    if (this.#leases.get(worker) === leaseMs) return;
+    if (this.#leases.get(worker) === leaseMs && !this.#unstored.has(worker)) return;
+    this.#unstored.add(worker);
     const stored = this.#store.workers.setLease(worker, leaseMs);
     if (leaseMs === undefined) this.#leases.delete(worker);
     else this.#leases.set(worker, leaseMs);
     await stored;
+    this.#unstored.delete(worker);
   }
 
   /** Rejects when it cannot be read, or not in time. */
