@@ -18,10 +18,12 @@ const ADD_CHUNK = `INSERT INTO log_chunks (log_id, offset, length, lines, at_ms,
   VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
 const COMPLETE = `UPDATE logs SET is_complete = 1, completed_at_ms = coalesce(completed_at_ms, ?) WHERE id = ?`;
 
+/** Head and blocks of a gzip member, at most: not the writer's doing, who sent the bytes as they are when gzip makes them no fewer. */
+const MEMBER_HEAD_BYTES = 512;
 const WEIGH = `SELECT coalesce(sum(weight), 0) AS weight FROM (
   SELECT CASE WHEN codec IN ('hole', 'cut') THEN ?2 ELSE max(length, size) END AS weight FROM log_chunks WHERE log_id = ?1
   UNION ALL
-  SELECT CASE WHEN codec IN ('hole', 'cut') THEN ?2 ELSE max(length, file_length) END FROM log_extents WHERE log_id = ?1)`;
+  SELECT CASE WHEN codec IN ('hole', 'cut') THEN ?2 ELSE max(length, file_length - ${MEMBER_HEAD_BYTES}) END FROM log_extents WHERE log_id = ?1)`;
 
 const WHOLE_FROM = `SELECT coalesce(max(stop), 0) AS wholeFrom FROM (
   SELECT max(offset + length) AS stop FROM log_chunks WHERE log_id = ?1 AND codec IN ('hole', 'cut')
