@@ -1,4 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
+import { deferred } from '../../base/deferred.ts';
+import { Signal } from '../../base/signal.ts';
 import { sleep } from '../../base/sleep.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Commands } from './commands.ts';
@@ -46,6 +48,7 @@ interface Obstacle {
 export class Leavers {
   readonly #options: LeaversOptions;
   readonly #leavers = new Map<string, Leaver>();
+  readonly #added = new Signal<string>();
 
   constructor(options: LeaversOptions) {
     this.#options = options;
@@ -65,20 +68,34 @@ export class Leavers {
     this.#add(command, session, fence, done);
   }
 
-  /** Resolves when the place is free; to what is still there and what to do, for people, when it has not become so in time. */
-  async leftAt(place: Place): Promise<string | undefined> {
+  /** Its forget has come and waits for its turn: nothing of it is to begin any more. */
+  isLeaving(command: string): boolean {
+    return this.#leavers.get(command)?.isDone === false;
+  }
+
+  /**
+   * Resolves when the place is free; to what is still there and what to do, for people, when it has not become so in time. Also
+   * when the command that is to begin there is forgotten itself: its forget waits for this, and so may those of others.
+   */
+  async leftAt(place: Place, command: string): Promise<string | undefined> {
     const { clock, waitMs = WAIT_MS } = this.#options;
     const end = new AbortController();
     const bound = sleep(clock, waitMs, end.signal).then(() => end.abort());
+    const forgotten = deferred();
+    const cancel = this.#added.on((added) => {
+      if (added === command) forgotten.resolve();
+    });
     try {
       for (;;) {
+        if (this.isLeaving(command)) return undefined;
         const there = await this.#listAt(place);
         if (there.length === 0) return undefined;
         const coming = there.filter(({ leaver }) => !leaver.isDone);
         if (coming.length === 0 || end.signal.aborted) return this.#explain(there, place);
-        await Promise.race([Promise.all(coming.map(({ leaver }) => leaver.done)), bound]);
+        await Promise.race([Promise.all(coming.map(({ leaver }) => leaver.done)), bound, forgotten.promise]);
       }
     } finally {
+      cancel();
       end.abort();
     }
   }
@@ -87,6 +104,7 @@ export class Leavers {
     const leaver: Leaver = { session, fence, done, isDone: false };
     this.#leavers.set(command, leaver);
     void done.then(() => (leaver.isDone = true));
+    this.#added.emit(command);
   }
 
   async #listAt(place: Place): Promise<Obstacle[]> {

@@ -220,9 +220,9 @@ export class Attachment {
     if (held && fence > held.fence) await commands.setFence(command, fence);
     if (!held) {
       try {
-        const left = await this.#leftAt(raised);
-        // The next link's inventory may have been told without it: its master decides anew.
-        if (this.#isClosed) return;
+        const left = await this.#leftAt(raised, command);
+        // The next link's inventory may have been told without it: its master decides anew. What is forgotten needs no answer.
+        if (this.#isClosed || this.#parts.leavers.isLeaving(command)) return;
         if (left !== undefined) return this.#refuse(session, fields, left.slice(0, MAX_MESSAGE));
         const bounds = {
           ...(leaseMs !== undefined && { leaseMs }),
@@ -245,10 +245,11 @@ export class Attachment {
     if (held) this.#streams.begin({ ...held, fence }, held.outputStart);
   }
 
-  async #leftAt({ session, fence, directory }: HeldSession): Promise<string | undefined> {
+  async #leftAt({ session, fence, directory }: HeldSession, command: string): Promise<string | undefined> {
     const { leavers, workDir } = this.#parts;
     if (leavers.size === 0) return undefined;
-    return await leavers.leftAt({ session, fence, folder: await sessionFolder(workDir, directory) });
+    const folder = await sessionFolder(workDir, directory);
+    return await leavers.leftAt({ session, fence, folder }, command);
   }
 
   /** Nothing of it is on disk: should this answer be lost, the master asks for the start again. */

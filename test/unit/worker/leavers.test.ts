@@ -84,9 +84,9 @@ test('a change of a folder is only in the way of later owners, and an order that
 
   const removal = deferred();
   leavers.changes('removal', { session: 'session-1', fence: 1 }, removal.promise);
-  expect(await leavers.leftAt({ ...place, fence: 1 })).toBeUndefined();
+  expect(await leavers.leftAt({ ...place, fence: 1 }, 'next')).toBeUndefined();
   let isFree = false;
-  const free = leavers.leftAt(place).then((left) => {
+  const free = leavers.leftAt(place, 'next').then((left) => {
     isFree = true;
     return left;
   });
@@ -95,9 +95,21 @@ test('a change of a folder is only in the way of later owners, and an order that
   removal.resolve();
   expect(await free).toBeUndefined();
 
+  // Two that were forgotten before they began: each forget waits for its start, and each start for the other's forget.
+  const [one, other] = [deferred(), deferred()];
+  const start = leavers.leftAt(place, 'one');
+  leavers.forgotten('other', place.session, other.promise);
+  const starts = [start, leavers.leftAt(place, 'one'), leavers.leftAt(place, 'other')];
+  leavers.forgotten('one', place.session, one.promise);
+  expect(await Promise.all(starts)).toEqual([undefined, undefined, undefined]);
+  expect([leavers.isLeaving('one'), leavers.isLeaving('other')]).toEqual([true, true]);
+  one.resolve();
+  other.resolve();
+  expect(await leavers.leftAt(place, 'next')).toBeUndefined();
+
   leavers.forgotten('c1', undefined, Promise.resolve());
-  expect(await leavers.leftAt(place)).toMatch(/has not ended: c1 \(processes \d+\)/);
+  expect(await leavers.leftAt(place, 'next')).toMatch(/has not ended: c1 \(processes \d+\)/);
   leavers.forgotten('c1', undefined, keeper.forget('c1'));
-  expect(await leavers.leftAt(place)).toBeUndefined();
+  expect(await leavers.leftAt(place, 'next')).toBeUndefined();
   expect(leavers.size).toBe(0);
 });
