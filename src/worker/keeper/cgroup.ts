@@ -1,4 +1,13 @@
-import { accessSync, constants, mkdtempSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative } from 'node:path';
 import { errorCode, errorText } from '../../base/errors.ts';
 
@@ -32,7 +41,8 @@ export function findCgroupBase(): CgroupBase {
 export function membersOf(group: string): ReadonlySet<number> {
   const members = new Set<number>();
   for (const each of [group, ...groupsBelow(group)]) {
-    const pids = unlessGone(() => readFileSync(join(each, 'cgroup.procs'), 'utf8')) ?? '';
+    // One below that its command made threaded tells none: they are told by the one above.
+    const pids = unlessShut(() => readFileSync(join(each, 'cgroup.procs'), 'utf8')) ?? '';
     for (const pid of pids.split('\n')) if (pid !== '') members.add(Number(pid));
   }
   return members;
@@ -40,24 +50,19 @@ export function membersOf(group: string): ReadonlySet<number> {
 
 /** Ends all in it at once, also what is being forked; where the kernel cannot (before 5.14), it stops them for who kills them. */
 export function killCgroup(group: string): void {
-  const isKilled = unlessGone(() => write(group, 'cgroup.kill'));
-  if (!isKilled) unlessGone(() => write(group, 'cgroup.freeze'));
+  const isKilled = unlessShut(() => write(group, 'cgroup.kill'));
+  if (!isKilled) unlessShut(() => write(group, 'cgroup.freeze'));
 }
 
-/** Removes it and those below it; false while a process is in one of them. */
+/** Removes it and those below it; false while it is there: a process is in one of them, or another user has made one. */
 export function removeCgroup(group: string): boolean {
-  try {
-    for (const each of [...groupsBelow(group).toReversed(), group]) unlessGone(() => rmdirSync(each));
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'EBUSY') return false;
-    throw error;
-  }
+  for (const each of [...groupsBelow(group).toReversed(), group]) unlessShut(() => rmdirSync(each));
+  return !existsSync(group);
 }
 
 /** Parents before their children. */
 function groupsBelow(group: string): string[] {
-  const entries = unlessGone(() => readdirSync(group, { withFileTypes: true })) ?? [];
+  const entries = unlessShut(() => readdirSync(group, { withFileTypes: true })) ?? [];
   return entries
     .filter((entry) => entry.isDirectory())
     .flatMap(({ name }) => [join(group, name), ...groupsBelow(join(group, name))]);
@@ -69,12 +74,15 @@ function write(group: string, file: string): true {
   return true;
 }
 
-function unlessGone<T>(deed: () => T): T | undefined {
+/** Gone; in use; another user's; threaded, where some files are not to be used. */
+const SHUT: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENODEV', 'EBUSY', 'EACCES', 'EPERM', 'ENOTSUP']);
+
+/** What a command does to its cgroup is not to keep us from ending it by the other ways. */
+function unlessShut<T>(deed: () => T): T | undefined {
   try {
     return deed();
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT' || code === 'ENODEV') return undefined;
+    if (SHUT.has(errorCode(error))) return undefined;
     throw error;
   }
 }

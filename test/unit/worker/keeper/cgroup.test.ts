@@ -3,11 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { findCgroupBase, membersOf } from '../../../../src/worker/keeper/cgroup.ts';
-import { finished, isRunning, SpoolFixture, until } from './spool-fixture.ts';
+import { finished, isRunning, printed, SpoolFixture, until } from './spool-fixture.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const found = findCgroupBase();
+const base = 'base' in found ? found.base : '';
 if ('why' in found) process.stderr.write(`skipped: cgroups of commands: ${found.why}\n`);
 
 interface Claim {
@@ -95,6 +96,24 @@ describe.skipIf('why' in found)('a cgroup for each command', () => {
     await until('only the cgroup that the keeper sits in is left', () => cgroupsIn(dir).length === 1);
   });
 
+  test('a command whose cgroup has a threaded one below is ended all the same, also when its keeper was killed', async () => {
+    const spool = await SpoolFixture.make();
+    const keeper = await spool.open();
+    const below = `${base}/$(grep -o 'trunkline-.*' /proc/self/cgroup)/below`;
+    const script = `mkdir ${below}; echo threaded > ${below}/cgroup.type; cat ${below}/cgroup.type; sleep 1000`;
+    for (const name of ['c1', 'c2']) {
+      await keeper.start(spool.shell(name, script, { killAfterMs: 50 }));
+      await printed(keeper, name, 'threaded');
+    }
+    await keeper.interrupt('c1', 'test');
+    const { outcome } = await finished(keeper, 'c1');
+    expect(outcome).toMatchObject({ status: 'signalled', ended: 'interrupt' });
+    expect(outcome).not.toHaveProperty('message');
+    process.kill(await spool.keeperPid('c2'), 'SIGKILL');
+    expect((await finished(keeper, 'c2')).outcome).toMatchObject({ status: 'unknown' });
+    expect(await spool.marked()).toEqual([]);
+  });
+
   test('a claim that names a cgroup of others is not believed', async () => {
     const spool = await SpoolFixture.make();
     const first = await spool.open();
@@ -102,7 +121,6 @@ describe.skipIf('why' in found)('a cgroup for each command', () => {
     const claim = claimOf(spool, 'c1');
     await first.close();
     process.kill(claim.keeper.pid, 'SIGKILL');
-    const base = 'base' in found ? found.base : '';
     await writeFile(join(spool.dir, 'c1', 'claim.json'), JSON.stringify({ ...claim, cgroup: base }));
     const second = await spool.open();
     expect((await finished(second, 'c1')).outcome).toMatchObject({ status: 'unknown' });
