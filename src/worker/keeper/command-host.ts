@@ -243,7 +243,7 @@ export class CommandHost {
       limits,
       layout,
       hasSpoolRoom: () => this.#gauge.hasRoom(),
-      isDiskLow: () => this.#gauge.isDiskLow,
+      isDiskLow: () => this.#gauge.isDiskLow(),
       onOutput: () => onProgress(spec.command, false),
       onFinished: () => {
         this.#running.delete(spec.command);

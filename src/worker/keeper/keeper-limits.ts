@@ -9,7 +9,7 @@ export interface KeeperLimits {
    * beyond its limit comes on top: two segments more than the tail at most.
    */
   readonly commandBytes: number;
-  /** The same for all commands of a worker. */
+  /** The same for all commands of a worker, again without such tails: they end with their commands, not with the master's word. */
   readonly workerBytes: number;
   /** With less free disk than this no command's output is read. */
   readonly freeBytes: number;

@@ -106,7 +106,7 @@ export class RunningCommand {
     this.#watchSilence();
   }
 
-  /** Output on disk. */
+  /** Output on disk that waits for the master. */
   get heldBytes(): number {
     return this.#writer.heldBytes;
   }
@@ -188,8 +188,9 @@ export class RunningCommand {
   #hasRoom(): boolean {
     if (this.#isTreeEnded) return true;
     if (this.#exit && this.#writer.end - this.#endAtExit < LAST_BYTES) return true;
-    const isInLimit = this.#writer.isRing || this.#writer.heldBytes < this.#options.limits.commandBytes;
-    return isInLimit && this.#options.hasSpoolRoom();
+    // A tail is kept until its command ends: were it to wait for room in the spool, others like it might wait for it for ever.
+    if (this.#writer.isRing) return !this.#options.isDiskLow();
+    return this.#writer.heldBytes < this.#options.limits.commandBytes && this.#options.hasSpoolRoom();
   }
 
   /** Nobody is left to write: what the pipe holds is read without asking for room. */

@@ -40,11 +40,10 @@ export class SegmentWriter {
     return this.#end >= this.#headBytes;
   }
 
-  /** Bytes on disk, as of the last `look`. */
+  /** Bytes on disk that go when the master has them, as of the last `look`; of a log with a limit, those of the head. */
   get heldBytes(): number {
     const headEnd = Math.min(this.#end, this.#headBytes);
-    const ringStart = this.isRing ? this.#firstOfRing * this.#segmentBytes : this.#end;
-    return headEnd - Math.min(headEnd, this.#first * this.#segmentBytes) + this.#end - ringStart;
+    return headEnd - Math.min(headEnd, this.#first * this.#segmentBytes);
   }
 
   /** Sees which segments were deleted. */

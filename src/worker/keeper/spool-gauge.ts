@@ -34,20 +34,23 @@ export class SpoolGauge {
   }
 
   hasRoom(): boolean {
-    const now = performance.now();
-    if (now - this.#atMs > FRESH_MS) {
-      this.#atMs = now;
-      if (now - this.#othersAtMs > OTHERS_FRESH_MS) void this.#countOthers();
-      const held = this.#othersBytes + this.#running().bytes;
-      this.#isDiskLow = freeBytes(this.#spoolDir) <= this.#limits.freeBytes;
-      this.#hasRoom = held < this.#limits.workerBytes && !this.#isDiskLow;
-    }
+    this.#look();
     return this.#hasRoom;
   }
 
-  /** At the last look. */
-  get isDiskLow(): boolean {
+  isDiskLow(): boolean {
+    this.#look();
     return this.#isDiskLow;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    if (now - this.#atMs <= FRESH_MS) return;
+    this.#atMs = now;
+    if (now - this.#othersAtMs > OTHERS_FRESH_MS) void this.#countOthers();
+    const held = this.#othersBytes + this.#running().bytes;
+    this.#isDiskLow = freeBytes(this.#spoolDir) <= this.#limits.freeBytes;
+    this.#hasRoom = held < this.#limits.workerBytes && !this.#isDiskLow;
   }
 
   async #countOthers(): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { planSending } from '../../../../src/protocol/resume.ts';
@@ -112,4 +112,26 @@ test('a keeper that is killed while its ring turns leaves head and tail, and the
   const output = Buffer.alloc(outputEnd, round);
   expect(sha256(bytes)).toBe(sha256(headAndTail(output, cap!)));
   expect([leftOut, lost]).toEqual([outputEnd - LIMIT, 0]);
+});
+
+test('tails that fill the spool hold nobody up', async () => {
+  const spool = await SpoolFixture.make({ ...LIMITS, workerBytes: LIMITS.commandBytes });
+  const keeper = await spool.open();
+  const names = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6'];
+  for (const name of names) {
+    await keeper.start(
+      spool.shell(name, `until [ -e go ]; do sleep 0.05; done; seq 1 ${LINES}`, { logMaxBytes: LIMIT }),
+    );
+  }
+  await writeFile(join(spool.work, 'go'), '');
+  await until('all have ended, though their tails are more than the spool may hold', async () => {
+    const all = await keeper.list();
+    // The master stores all that it can be sent.
+    const running = all.flatMap((held) => (held.state === 'running' && held.cap ? [{ ...held, cap: held.cap }] : []));
+    for (const { command, outputEnd, cap } of running) {
+      await keeper.acknowledge(command, Math.min(outputEnd, cap.headBytes));
+    }
+    return all.every(({ state }) => state === 'finished');
+  });
+  for (const name of names) expect((await keeper.find(name))!.outputEnd).toBe(wanted.length);
 });
