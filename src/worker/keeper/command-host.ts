@@ -82,9 +82,8 @@ export class CommandHost {
     await Promise.allSettled(this.#starting.values());
   }
 
-  /** Obeys the command's `end.json`. */
-  end(command: string): void {
-    this.#running.get(command)?.lookForOrder();
+  end(command: string, isForgotten: boolean): void {
+    this.#running.get(command)?.end(isForgotten ? 'forgotten' : 'interrupt');
   }
 
   room(command: string): void {

@@ -9,7 +9,7 @@ import type { Order, Report } from './order-line.ts';
 import { KEEPER_VERSION, readLines, sendLine } from './order-line.ts';
 import type { ProcessIdentity } from './process-table.ts';
 
-type OrderBody = Order extends infer O ? (O extends Order ? Omit<O, 'id'> : never) : never;
+export type OrderBody = Order extends infer O ? (O extends Order ? Omit<O, 'id'> : never) : never;
 
 /** The keeper went away before it answered: what it did is on the disk. */
 export class KeeperGone extends Error {

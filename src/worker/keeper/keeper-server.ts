@@ -66,7 +66,7 @@ export async function serveKeeper(options: KeeperServerOptions): Promise<void> {
       case 'start':
         return host.start(order.spec);
       case 'end':
-        return host.end(order.command);
+        return host.end(order.command, order.isForgotten);
       case 'room':
         return host.room(order.command);
     }

@@ -15,6 +15,7 @@ import type { HeldCommand, Keeper, KeeperSpec } from './keeper.ts';
 import { KEEPER_LIMITS } from './keeper-limits.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { KeeperGone } from './keeper-line.ts';
+import type { OrderBody } from './keeper-line.ts';
 import { KeeperLines } from './keeper-lines.ts';
 import { socketFolder } from './keeper-socket.ts';
 import { dropLeastLease, raiseLeastLease } from './lease-files.ts';
@@ -196,7 +197,7 @@ class SpoolKeeper implements Keeper {
   async acknowledge(command: string, offset: number): Promise<void> {
     if (!(await this.#spool.acknowledge(command, offset))) return;
     const claim = this.#spool.findUnfinished(command);
-    if (claim) await this.#tell(claim.keeper.pid, 'room', command);
+    if (claim) await this.#tell(claim.keeper.pid, { order: 'room', command });
   }
 
   onProgress(listener: (command: string) => void): Cancel {
@@ -225,17 +226,25 @@ class SpoolKeeper implements Keeper {
   async #orderEnd(command: string, isForgotten: boolean, reason: string): Promise<void> {
     const claim = this.#spool.findUnfinished(command);
     if (!claim) return;
-    await this.#spool.orderEnd(command, isForgotten, reason);
-    await this.#tell(claim.keeper.pid, 'end', command);
+    const written = this.#spool.orderEnd(command, isForgotten, reason);
+    const failure = await written.then(() => undefined, errorText);
+    const isTold = await this.#tell(claim.keeper.pid, { order: 'end', command, isForgotten });
+    if (failure === undefined) return;
+    if (!isTold) return await written;
+    // A full disk: who ends builds to make room there must not be refused for it.
+    this.#logger.warn('an order to end was given, but could not be written', { command, error: failure });
   }
 
-  /** The files hold the order already: a keeper that is out of reach finds it there. */
-  async #tell(pid: number, order: 'end' | 'room', command: string): Promise<void> {
+  /** False when the keeper is out of reach: it finds in the files what they hold of the order. */
+  async #tell(pid: number, order: OrderBody): Promise<boolean> {
+    const line = this.#lines.find(pid);
     try {
-      await this.#lines.find(pid)?.order({ order, command });
+      await line?.order(order);
     } catch (error) {
       if (!(error instanceof KeeperGone)) throw error;
+      return false;
     }
+    return line !== undefined;
   }
 
   #onHeldBack(): void {

@@ -14,8 +14,8 @@ export type Order =
   /** Answered when all that other daemons, given by their pid, have ordered is done: only one works on a spool at a time. */
   | { readonly id: number; readonly order: 'hello'; readonly version: number; readonly daemon?: number }
   | { readonly id: number; readonly order: 'start'; readonly spec: WireSpec }
-  /** `end.json` of this command is there. */
-  | { readonly id: number; readonly order: 'end'; readonly command: string }
+  /** What `end.json` of this command says, if the disk has taken it. */
+  | { readonly id: number; readonly order: 'end'; readonly command: string; readonly isForgotten: boolean }
   /** Segments of this command were deleted. */
   | { readonly id: number; readonly order: 'room'; readonly command: string };
 

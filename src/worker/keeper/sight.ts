@@ -1,3 +1,6 @@
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../../base/errors.ts';
 import type { Moment } from '../../base/moment.ts';
 import { integer, object, text } from '../../protocol/schema.ts';
 import { readLooseRecord, writeLooseRecord } from './command-files.ts';
@@ -16,7 +19,24 @@ export interface Sight extends Moment {
 
 /** Not durable on purpose: it is of no use in another boot. */
 export function writeSight(spoolDir: string, sight: Sight): void {
-  writeLooseRecord(spoolDir, SIGHT_FILE, { bootId: bootId(), ...sight });
+  const record = { bootId: bootId(), ...sight };
+  try {
+    writeLooseRecord(spoolDir, SIGHT_FILE, record);
+  } catch (error) {
+    // A full disk must not put the commands out of the master's sight.
+    if (errorCode(error) !== 'ENOSPC' && errorCode(error) !== 'EDQUOT') throw error;
+    overwrite(join(spoolDir, SIGHT_FILE), JSON.stringify(record));
+  }
+}
+
+/** In place, where it needs no room; spaces cover the rest of what was there. Who reads meanwhile reads again in a moment. */
+function overwrite(path: string, text: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    writeSync(file, text.padEnd(fstatSync(file).size));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** undefined: there is none, or it is damaged, or of another boot. */

@@ -1,9 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
+import { momentOf } from '../../../../src/base/moment.ts';
 import { smallDisk } from '../../../support/small-disk.ts';
 import type { SmallDisk } from '../../../support/small-disk.ts';
-import { finished, isRunning, readAll, SpoolFixture, until } from './spool-fixture.ts';
+import { finished, isRunning, printed, readAll, SpoolFixture, until } from './spool-fixture.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
@@ -78,4 +80,34 @@ test('an outcome that the disk does not take is written when there is room', asy
   expect(await isRunning(pid)).toBe(true);
   await keeper.start(spool.shell('c2', 'true'));
   expect((await finished(keeper, 'c2')).outcome).toMatchObject({ exitCode: 0 });
+});
+
+test('a command on a full disk stays in the sight of the master', async () => {
+  const keeper = await spool.open();
+  const isSeen = (): void => keeper.seen(momentOf(systemClock), 100);
+  isSeen();
+  await keeper.start(spool.shell('c1', 'sleep 1000', { leaseMs: 3_000 }));
+  disk!.fill(0);
+  const fullAtMs = performance.now();
+  await until('it was full for longer than the lease', () => {
+    isSeen();
+    return performance.now() - fullAtMs > 6_000;
+  });
+  expect((await spool.marked()).length).toBeGreaterThan(0);
+  disk!.relieve();
+  expect((await finished(keeper, 'c1')).outcome).toMatchObject({ ended: 'deadline' });
+});
+
+test('a full disk keeps nobody from ending what runs there', async () => {
+  const keeper = await spool.open();
+  for (const name of ['c1', 'c2']) await keeper.start(spool.shell(name, 'echo begun; sleep 1000'));
+  for (const name of ['c1', 'c2']) await printed(keeper, name, 'begun');
+  disk!.fill(0);
+  await keeper.interrupt('c1', 'stopped to make room');
+  const forgotten = keeper.forget('c2');
+  await until('their processes have ended', async () => (await spool.marked()).length === 0);
+  disk!.relieve();
+  expect((await finished(keeper, 'c1')).outcome).toMatchObject({ ended: 'interrupt', signal: 'SIGTERM' });
+  await forgotten;
+  expect(await keeper.find('c2')).toBeUndefined();
 });
