@@ -108,7 +108,7 @@ export class CommandHost {
 
   /** Ends whom the master has not seen for longer than their lease. */
   endUnseen(): void {
-    for (const { command, message } of this.#leases.listOverdue()) this.#running.get(command)?.end('deadline', message);
+    for (const { command, ...why } of this.#leases.listOverdue()) this.#running.get(command)?.end('deadline', why);
   }
 
   /** The spool is gone: nobody will ever ask for these. */

@@ -18,9 +18,16 @@ interface Watched {
   doubtedAtMs: number | undefined;
 }
 
+/** From TERM to KILL at most, for who is out of the master's sight: it counts on the end. */
+const KILL_AFTER_MS = 10_000;
+/** Of a short lease no more than this part of it: the grace is longer than such a lease by half of it, see `leaseOf`. */
+const KILL_AFTER_SHARE = 1 / 4;
+
 /** A command whose lease is over. */
 export interface Overdue {
   readonly command: string;
+  /** From TERM to KILL, if the command does not give less. */
+  readonly killAfterMs: number;
   /** For people. */
   readonly message: string;
 }
@@ -93,7 +100,7 @@ export class LeaseWatch {
     if (bootMs < boundMs && this.#isInDoubt(watched, from, now)) return undefined;
     const [unseen, bound] = [Math.max(bootMs, wallMs), boundMs].map((ms) => `${(ms / 1_000).toFixed(1)} s`);
     const message = `the worker was out of the master's sight for ${unseen}, longer than its lease of ${bound}`;
-    return { command, message };
+    return { command, message, killAfterMs: Math.min(KILL_AFTER_MS, boundMs * KILL_AFTER_SHARE) };
   }
 
   /** The next ping may still be answered. One that was sent since then begins the doubt anew. */

@@ -9,8 +9,10 @@ import type { CommandGroup } from './command-groups.ts';
 import { endFile, FILES, readRecord, writeLooseRecord } from './command-files.ts';
 import { askTreeToEnd, endTree } from './end-tree.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
+import type { Overdue } from './lease-watch.ts';
 import type { LogLayout } from './log-layout.ts';
 import { OutputReader } from './output-reader.ts';
+import { isAlive } from './process-table.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { TreeScan } from './tree-scan.ts';
@@ -20,8 +22,6 @@ import { toldLeft, writeOutcome } from './write-outcome.ts';
 const LAST_BYTES = 1024 * 1024;
 /** From KILL of the main process to the system's word that it ended. */
 const REAP_BOUND_MS = 10_000;
-/** From TERM to KILL at most, for who is out of the master's sight: it counts on the end. */
-const DEADLINE_KILL_MS = 10_000;
 
 /** Output that was held back for so long is told of. */
 const HELD_TOLD_MS = 1_000;
@@ -143,18 +143,20 @@ export class RunningCommand {
     }
   }
 
-  /** Ends all its processes, and tells why in the outcome. `forgotten` gives them no time, `deadline` little. */
-  end(ended: Ended, why?: string): void {
+  /** Ends all its processes, and tells why in the outcome. `forgotten` gives them no time, and who is `overdue` little. */
+  end(ended: Ended, overdue?: Pick<Overdue, 'message' | 'killAfterMs'>): void {
     if (ended === 'forgotten') this.#hurry.abort();
-    if (ended === 'deadline') this.#hurryTimer ??= setTimeout(() => this.#hurry.abort(), DEADLINE_KILL_MS);
+    if (overdue) this.#hurryTimer ??= setTimeout(() => this.#hurry.abort(), overdue.killAfterMs);
     if (this.#ending || this.#isFinishing) return;
     if (!this.#exit) {
       this.#ended = ended;
-      if (why !== undefined) this.#notes.push(why);
+      if (overdue) this.#notes.push(overdue.message);
     }
     this.#ending = this.#endTree().catch((error: unknown) => {
       this.#options.warn(`ending the processes failed: ${errorText(error)}`);
       this.#notes.push(`ending its processes failed: ${errorText(error)}`);
+      // So that nothing begins beside it.
+      if (isAlive(this.#options.leader)) this.#left = [this.#options.leader];
       this.#isTreeEnded = true;
       this.#drainAtOnce();
     });

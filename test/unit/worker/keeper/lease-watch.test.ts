@@ -122,5 +122,5 @@ test('the least lease lengthens those that there are, and makes none', async () 
   expect(watch.listOverdue()).toEqual([]);
   clock.advance(1);
   const message = "the worker was out of the master's sight for 5.0 s, longer than its lease of 5.0 s";
-  expect(watch.listOverdue()).toEqual([{ command: 'c', message }]);
+  expect(watch.listOverdue()).toEqual([{ command: 'c', message, killAfterMs: 1_250 }]);
 });
