@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { UserMistake, errorCode, errorText } from '../base/errors.ts';
 import { SshReader, sshString, sshUint32 } from './ssh-wire.ts';
@@ -31,6 +31,8 @@ const PARTS: ReadonlyMap<string, number> = new Map([
   ['ssh-rsa', 2],
 ]);
 const ED25519 = 'ssh-ed25519';
+/** What stands before the 32 bytes of an ed25519 key in PKCS #8 (RFC 8410, section 7). */
+const ED25519_PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const MAGIC = 'openssh-key-v1\0';
 const BEGIN = '-----BEGIN OPENSSH PRIVATE KEY-----';
 const END = '-----END OPENSSH PRIVATE KEY-----';
@@ -38,14 +40,14 @@ const MAX_KEY_FILE_BYTES = 64 * 1024;
 const MAX_LINE = 16 * 1024;
 
 /**
- * Makes an ed25519 key. Not by ssh2's generator, whose keys cannot always be parsed (ssh2#1513): the raw halves come from
- * the JWK form, which has a fixed length.
+ * Makes an ed25519 key: any 32 random bytes are one (RFC 8032, section 5.1.5). Not by ssh2's generator, whose keys cannot always be
+ * parsed (ssh2#1513), and not by Node's: to export a key as JWK holds a lock that the collection of the job which made
+ * the key wants too, so a garbage collection in that moment stops the process for ever (seen on Node 20.20).
  */
 export function makeKeyPair(comment: string): SshPrivateKey {
-  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
-  const seed = Buffer.from(jwk.d ?? '', 'base64url');
-  const point = Buffer.from(jwk.x ?? '', 'base64url');
-  if (seed.length !== 32 || point.length !== 32) throw new Error('the crypto library made an ed25519 key of odd size');
+  const seed = randomBytes(32);
+  const privateKey = createPrivateKey({ key: Buffer.concat([ED25519_PKCS8, seed]), format: 'der', type: 'pkcs8' });
+  const point = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-32);
   const blob = Buffer.concat([sshString(ED25519), sshString(point)]);
   const check = randomBytes(4);
   const secret = Buffer.concat([
