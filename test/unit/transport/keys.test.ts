@@ -6,6 +6,7 @@ import ssh2 from 'ssh2';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isSameKey, loadPrivateKey, makeKeyPair, parsePublicKeys } from '../../../src/transport/keys.ts';
 
+const KEYS = new URL('../../../dist/src/transport/keys.js', import.meta.url).href;
 const dir = mkdtempSync(join(tmpdir(), 'tl-keys-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -19,6 +20,12 @@ describe('keys', () => {
       expect(secret.getPublicSSH().equals(open.getPublicSSH())).toBe(true);
       if (i % 50 === 0) expect(open.verify('text', secret.sign('text'))).toBe(true);
     }
+  });
+
+  it('are made while garbage is collected at every turn, which stops Node 20 for ever where they come from its JWK form', () => {
+    const makeMany = `import { makeKeyPair } from ${JSON.stringify(KEYS)}; for (let i = 0; i < 300; i++) makeKeyPair('c');`;
+    const args = ['--gc-interval=13', '--input-type=module', '-e', makeMany];
+    execFileSync(process.execPath, args, { timeout: 60_000, killSignal: 'SIGKILL' });
   });
 
   it('are read by OpenSSH, with the same fingerprint', async () => {
