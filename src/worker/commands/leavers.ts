@@ -38,6 +38,8 @@ interface Leaver {
 interface Obstacle {
   readonly command: string;
   readonly leaver: Leaver;
+  /** Its order was not carried out yet when it was looked for. */
+  readonly isLeaving: boolean;
 }
 
 /**
@@ -90,7 +92,7 @@ export class Leavers {
         if (this.isLeaving(command)) return undefined;
         const there = await this.#listAt(place);
         if (there.length === 0) return undefined;
-        const coming = there.filter(({ leaver }) => !leaver.isDone);
+        const coming = there.filter(({ isLeaving }) => isLeaving);
         if (coming.length === 0 || end.signal.aborted) return this.#explain(there, place);
         await Promise.race([Promise.all(coming.map(({ leaver }) => leaver.done)), bound, forgotten.promise]);
       }
@@ -110,13 +112,13 @@ export class Leavers {
   async #listAt(place: Place): Promise<Obstacle[]> {
     const found: Obstacle[] = [];
     for (const [command, leaver] of this.#leavers) {
+      // Before it is looked for: one that leaves meanwhile is looked for once more, and not taken for one that stays.
+      const isLeaving = !leaver.isDone;
       const held = await this.#options.commands.find(command);
-      const isGone = held
-        ? held.state === 'finished' && this.#options.keeper.pidsOf(command).length === 0
-        : leaver.isDone;
+      const isGone = held ? held.state === 'finished' && this.#options.keeper.pidsOf(command).length === 0 : !isLeaving;
       // An order that failed may have left something alive: it is in the way until the master forgets it once more.
-      if (isGone && leaver.isDone && this.#leavers.get(command) === leaver) this.#leavers.delete(command);
-      if (!isGone && this.#isAt(place, command, leaver, held?.session)) found.push({ command, leaver });
+      if (isGone && !isLeaving && this.#leavers.get(command) === leaver) this.#leavers.delete(command);
+      if (!isGone && this.#isAt(place, command, leaver, held?.session)) found.push({ command, leaver, isLeaving });
     }
     return found;
   }

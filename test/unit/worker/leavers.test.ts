@@ -8,6 +8,7 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { Commands } from '../../../src/worker/commands/commands.ts';
 import { Leavers } from '../../../src/worker/commands/leavers.ts';
 import { FileRecords } from '../../../src/worker/files/file-record.ts';
+import type { Keeper } from '../../../src/worker/keeper/keeper.ts';
 import { SessionBook } from '../../../src/worker/session-book.ts';
 import { until } from '../../support/until.ts';
 import { SpoolFixture } from './keeper/spool-fixture.ts';
@@ -22,6 +23,14 @@ beforeEach(async () => {
   it.options = { keeperLimits: { endMs: 0, drainMs: 100 } };
 });
 afterEach(() => it.close());
+
+async function commandsOf(spool: SpoolFixture, keeper: Keeper): Promise<Commands> {
+  const [state, files] = [join(spool.work, 'state'), join(spool.work, 'state', 'files')];
+  await mkdir(files, { recursive: true });
+  const [records, sessions] = [await FileRecords.open(files, silentLogger), await SessionBook.open(state)];
+  const environment = (): Readonly<Record<string, string>> => ({});
+  return new Commands({ keeper, records, sessions, workDir: spool.work, clock: systemClock, environment });
+}
 
 /** Ends with the master's word, but leaves a process that ignores TERM in a session of its own. Its pid. */
 async function leaveOneBehind(): Promise<number> {
@@ -70,16 +79,31 @@ test('a start waits for it, over a restart of the daemon too, and then runs', as
   expect(it.master.log(next).toString()).toMatch(/alone\n$/);
 });
 
+test('what leaves while others are looked for is not taken for something that stays', async () => {
+  const spool = await SpoolFixture.make();
+  const real = await spool.open();
+  const early = deferred();
+  // The other one is looked for just when the early one leaves.
+  const keeper = new Proxy(real, {
+    get: (target, name) => {
+      if (name !== 'find') return (Reflect.get(target, name) as () => unknown).bind(target);
+      return async (command: string) => {
+        if (command === 'late') await target.forget('early').then(early.resolve);
+        return await target.find(command);
+      };
+    },
+  });
+  const leavers = new Leavers({ commands: await commandsOf(spool, keeper), keeper, clock: systemClock });
+  await real.start(spool.shell('early', 'sleep 1000'));
+  leavers.forgotten('early', undefined, early.promise);
+  leavers.forgotten('late', undefined, Promise.resolve());
+  expect(await leavers.leftAt({ session: 'session-1', fence: 2, folder: spool.work }, 'next')).toBeUndefined();
+});
+
 test('a change of a folder is only in the way of later owners, and an order that failed until it is given again', async () => {
   const spool = await SpoolFixture.make();
   const keeper = await spool.open();
-  const [state, files] = [join(spool.work, 'state'), join(spool.work, 'state', 'files')];
-  await mkdir(files, { recursive: true });
-  const records = await FileRecords.open(files, silentLogger);
-  const sessions = await SessionBook.open(state);
-  const environment = (): Readonly<Record<string, string>> => ({});
-  const parts = { keeper, records, sessions, workDir: spool.work, clock: systemClock, environment };
-  const leavers = new Leavers({ commands: new Commands(parts), keeper, clock: systemClock });
+  const leavers = new Leavers({ commands: await commandsOf(spool, keeper), keeper, clock: systemClock });
   const place = { session: 'session-1', fence: 2, folder: spool.work };
 
   const removal = deferred();
