@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.ts';
-import { errorCode, errorText } from '../base/errors.ts';
+import { UserMistake, errorCode, errorText } from '../base/errors.ts';
 import { integer, list, object, text } from '../protocol/schema.ts';
 import type { Checked } from '../protocol/schema.ts';
 
@@ -35,13 +35,17 @@ export class SessionBook {
     this.#sessions = new Map(sessions.map((held) => [held.session, held]));
   }
 
+  /** Rejects with a UserMistake when its file is damaged. */
   static async open(stateDir: string): Promise<SessionBook> {
     const path = join(stateDir, 'sessions.json');
     try {
       return new SessionBook(path, bookFile(JSON.parse(await readFile(path, 'utf8')), '').sessions);
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return new SessionBook(path, []);
-      throw new Error(`${path} cannot be used: ${errorText(error)}`, { cause: error });
+      throw new UserMistake(
+        `${path} cannot be used: ${errorText(error)}; remove it and start again: the master names the sessions anew, and what runs goes on`,
+        { exitStatus: 1, cause: error },
+      );
     }
   }
 

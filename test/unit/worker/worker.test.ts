@@ -213,6 +213,22 @@ test('a daemon whose spool is taken away stops and says so, and the next one tel
   expect(it.master.inventory?.commands).toEqual([]);
 });
 
+test('a damaged book of sessions is told with what to do, and what runs goes on when that is done', async () => {
+  it.master.seat('s1', 'p/b');
+  const ordered = it.master.run('u.1.1', 's1', 'echo up; until [ -e go ]; do sleep 0.05; done; echo done');
+  const worker = await it.start();
+  await until('it is up', () => ordered.storedEnd > 0);
+  await worker.stop();
+  const book = join(it.dir, 'state', 'sessions.json');
+  await writeFile(book, '');
+  await expect(it.start()).rejects.toThrow(/sessions\.json cannot be used: .*; remove it and start again/);
+  await rm(book);
+  await it.start();
+  await writeFile(it.work('p', 'b', 'go'), '');
+  expect(await it.master.end(ordered)).toMatchObject({ exitCode: 0 });
+  expect(it.master.log(ordered).toString()).toBe('up\ndone\n');
+});
+
 test('a session’s folder may not lie outside the work folder', async () => {
   await mkdir(it.work(), { recursive: true });
   const outside = await mkdtemp(join(tmpdir(), 'tl-outside-'));
