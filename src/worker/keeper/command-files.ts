@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, errorText } from '../../base/errors.ts';
 import { outcome } from '../../protocol/messages.ts';
@@ -114,7 +114,8 @@ interface OutputRange {
 }
 
 /** The output on disk: [start, end), ending at the first segment that is missing or short (the machine lost its power). */
-export function outputRange(dir: string, { segmentBytes, cap }: Pick<Claim, 'segmentBytes' | 'cap'>): OutputRange {
+export function outputRange(dir: string, layout: Pick<Claim, 'segmentBytes' | 'cap'>): OutputRange {
+  const { segmentBytes, cap } = layout;
   const indexes = segmentIndexes(dir);
   const [first] = indexes;
   if (first === undefined) return { start: 0, end: 0, heldBytes: 0 };
@@ -124,6 +125,8 @@ export function outputRange(dir: string, { segmentBytes, cap }: Pick<Claim, 'seg
   const headEnd = first === ring ? headBytes : endOfRun(dir, segmentBytes, first, headBytes);
   if (ring === undefined || headEnd < headBytes) return { start, end: headEnd, heldBytes: headEnd - start };
   const end = endOfRun(dir, segmentBytes, ring, Infinity);
+  // The ring turned while it was measured: what was deleted looked like the end.
+  if (!existsSync(join(dir, segmentName(ring)))) return outputRange(dir, layout);
   const heldFrom = ring * segmentBytes;
   return { start, end, heldFrom, heldBytes: headEnd - start + end - heldFrom };
 }

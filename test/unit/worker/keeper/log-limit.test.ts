@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { planSending } from '../../../../src/protocol/resume.ts';
+import { claimFile, FILES, outputRange, readRecord } from '../../../../src/worker/keeper/command-files.ts';
 import type { Keeper } from '../../../../src/worker/keeper/keeper.ts';
 import { finished, isRunning, readAll, SpoolFixture, until } from './spool-fixture.ts';
 
@@ -65,6 +68,26 @@ test('beyond its limit the head and the tail of an output are kept, and nobody h
   expect(sha256(bytes)).toBe(sha256(headAndTail(output, cap!)));
   expect([leftOut, lost]).toEqual([output.length - LIMIT, 0]);
   expect(await bytesOnDisk(join(spool.dir, 'c1'))).toBeLessThan(LIMIT + 3 * LIMITS.segmentBytes);
+});
+
+test('the end of an output is never told too early while its ring turns', async () => {
+  const spool = await SpoolFixture.make({ segmentBytes: 4 * KiB, commandBytes: 64 * KiB });
+  const keeper = await spool.open();
+  await keeper.start(spool.shell('c1', `seq 1 ${4 * LINES}`, { logMaxBytes: 32 * KiB }));
+  const dir = join(spool.dir, 'c1');
+  const claim = readRecord(dir, FILES.claim, claimFile)!;
+  let [end, looks] = [0, 0];
+  while (!existsSync(join(dir, FILES.outcome))) {
+    for (let i = 0; i < 200; i++) {
+      const range = outputRange(dir, claim);
+      expect(range.end).toBeGreaterThanOrEqual(end);
+      ({ end } = range);
+      looks += 1;
+    }
+    await setImmediate();
+  }
+  expect((await finished(keeper, 'c1')).outputEnd).toBeGreaterThanOrEqual(end);
+  expect(looks).toBeGreaterThan(200);
 });
 
 test('an output that does not exceed its limit is kept whole', async () => {
