@@ -35,16 +35,22 @@ export class SessionBook {
     this.#sessions = new Map(sessions.map((held) => [held.session, held]));
   }
 
-  /** Rejects with a UserMistake when its file is damaged. */
+  /** Rejects with a UserMistake when its file cannot be read, or is damaged. */
   static async open(stateDir: string): Promise<SessionBook> {
     const path = join(stateDir, 'sessions.json');
+    let content: string;
     try {
-      return new SessionBook(path, bookFile(JSON.parse(await readFile(path, 'utf8')), '').sessions);
+      content = await readFile(path, 'utf8');
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return new SessionBook(path, []);
+      throw new UserMistake(`${path} cannot be read: ${errorText(error)}`, { cause: error });
+    }
+    try {
+      return new SessionBook(path, bookFile(JSON.parse(content), '').sessions);
+    } catch (error) {
       throw new UserMistake(
         `${path} cannot be used: ${errorText(error)}; remove it and start again: the master names the sessions anew, and what runs goes on`,
-        { exitStatus: 1, cause: error },
+        { cause: error },
       );
     }
   }
