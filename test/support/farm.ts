@@ -224,6 +224,15 @@ export class Farm {
     return parse(await this.ssh(['build', String(build), '--json'])) as BuildView;
   }
 
+  /** The build at its end; fails after a bound that only a hang reaches. */
+  async finished(build: string | number, boundMs?: number): Promise<BuildView> {
+    const look = async (): Promise<BuildView | undefined> => {
+      const now = await this.view(build);
+      return now.state === 'finished' ? now : undefined;
+    };
+    return await until(`build ${build} is finished`, look, boundMs);
+  }
+
   async list(): Promise<readonly BuildView[]> {
     return parse(await this.ssh(['builds', '--json'])) as readonly BuildView[];
   }

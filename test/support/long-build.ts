@@ -155,11 +155,7 @@ export class LongBuild {
   }
 
   finished(boundMs?: number): Promise<BuildView> {
-    const ended = async (): Promise<BuildView | undefined> => {
-      const now = await this.farm.view(this.#id);
-      return now.state === 'finished' ? now : undefined;
-    };
-    return until('the build is finished', ended, boundMs);
+    return this.farm.finished(this.#id, boundMs);
   }
 
   /** Of the second step. */

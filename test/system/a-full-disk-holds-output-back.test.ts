@@ -63,10 +63,7 @@ async function blocked(): Promise<number> {
 }
 
 async function endsWell(build: number): Promise<void> {
-  const view = await until('the build is finished', async () => {
-    const now = await farm.view(build);
-    return now.state === 'finished' && now;
-  });
+  const view = await farm.finished(build);
   expect(view, JSON.stringify(view)).toMatchObject({ result: 'success', heldBack: null });
   const [whole] = (await readFile(join(farm.dir, 'hashes'), 'utf8')).split('\n');
   const log = await farm.log(build, 'print');

@@ -87,14 +87,7 @@ const go = (stop: number): Promise<void> => writeFile(join(farm.dir, `go-${stop}
 const stored = async (build: number): Promise<number> => (await farm.view(build)).steps[0]?.logs[0]?.length ?? 0;
 
 async function endsWell(build: number): Promise<void> {
-  const view = await until(
-    'the build is finished',
-    async () => {
-      const now = await farm.view(build);
-      return now.state === 'finished' && now;
-    },
-    STORY_MS,
-  );
+  const view = await farm.finished(build, STORY_MS);
   expect(view, JSON.stringify(view)).toMatchObject({ result: 'success' });
   expect(await stored(build)).toBe(TOTAL);
   const [, head, tail] = (await readFile(join(farm.dir, 'hashes'), 'utf8')).split('\n');

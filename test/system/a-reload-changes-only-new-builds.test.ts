@@ -50,10 +50,7 @@ test('a running build keeps its configuration, also over a restart of the master
   expect(reload.text).toMatch(/added/);
 
   await writeFile(join(farm.dir, 'go'), '');
-  const done = await until('the old build ends', async () => {
-    const view = await farm.view(old.id);
-    return view.state === 'finished' ? view : undefined;
-  });
+  const done = await farm.finished(old.id);
   expect(done.result).toBe('success');
   expect(done.steps.map((step) => step.name)).toEqual(['wait', 'say', 'code']);
   expect((await farm.log(old.id, 'say')).toString()).toBe('OLD\n');

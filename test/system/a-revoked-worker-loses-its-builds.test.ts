@@ -71,10 +71,7 @@ async function beginBuild(worker: string): Promise<BuildView> {
 
 /** The build is an exception that says why, its log is closed, and it is the only one of its request. */
 async function expectRevoked(build: BuildView): Promise<void> {
-  const view = await until('the build ends', async () => {
-    const now = await farm.view(build.id);
-    return now.state === 'finished' ? now : undefined;
-  });
+  const view = await farm.finished(build.id);
   const summary = `worker revoked: ${build.worker} is not admitted any more`;
   expect(view).toMatchObject({ result: 'exception', summary });
   expect(view.steps[0]).toMatchObject({ state: 'finished', result: 'exception', logs: [{ isComplete: true }] });

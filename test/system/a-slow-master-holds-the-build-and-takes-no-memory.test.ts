@@ -101,14 +101,7 @@ async function story(hold: () => void, release: () => void): Promise<void> {
   expect(await count()).toBe(at);
   expect(await spoolBytes()).toBeLessThan(SPOOL_BYTES + SLACK_BYTES);
   release();
-  const view = await until(
-    'the build is finished',
-    async () => {
-      const now = await farm.view(build);
-      return now.state === 'finished' && now;
-    },
-    STORY_MS,
-  );
+  const view = await farm.finished(build, STORY_MS);
   memory.stop();
   expect(view, JSON.stringify(view)).toMatchObject({ result: 'success' });
   const [whole] = (await readFile(join(farm.dir, 'hashes'), 'utf8')).split('\n');

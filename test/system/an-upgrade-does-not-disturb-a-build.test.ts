@@ -64,10 +64,7 @@ async function moreIsStored(build: number): Promise<void> {
 /** Its log is what it wrote, and each of its commands was started once. */
 async function endsWell(build: number, round: 'up' | 'down'): Promise<void> {
   await writeFile(join(farm.dir, `go-${round}`), '');
-  const view = await until('the build is finished', async () => {
-    const now = await farm.view(build);
-    return now.state === 'finished' ? now : undefined;
-  });
+  const view = await farm.finished(build);
   expect(view, JSON.stringify(view)).toMatchObject({ result: 'success' });
   const truth = await readFile(join(farm.dir, `truth-${round}`));
   expect(sha256(await farm.log(build, 'first'))).toBe(sha256(truth));
