@@ -22,6 +22,8 @@ export const outcome = object({
   signal: optional(text(16)),
   ended: optional(oneOf('silence', 'total', 'interrupt', 'deadline', 'forgotten')),
   message: optional(line),
+  /** refused: what was asked for was in order, the worker could not do it (no keeper, no room, no folder). */
+  fault: optional(oneOf('worker')),
   /** held: other processes kept the output open, and it was cut. lost: its end may be missing. */
   cut: optional(oneOf('held', 'lost')),
   /** Output that is no process's, but the worker's own line about the cut. */
@@ -107,6 +109,9 @@ export const MESSAGES = {
       capabilities: list(text(64), 64),
       host: line,
       facts: mapOf(line, 64),
+      /** It leaves after so many builds, counted over all connections of its term (absent: of its daemon's start). */
+      builds: optional(integer(1, 1_000)),
+      term: optional(id),
     }),
   },
   welcome: {
@@ -132,6 +137,8 @@ export const MESSAGES = {
       retryAfterMs: optional(integer()),
     }),
   },
+  /** Nothing more is to be given, and goodbye (`left`) said when nothing runs there. Before the inventory, it holds from the welcome on. */
+  leave: { from: 'worker', lane: 'control', fields: object({ reason: line }) },
   // control: what the worker holds, after each welcome
   inventory: {
     from: 'worker',

@@ -19,6 +19,8 @@ export const PROTOCOL_CODES = {
   'duplicate-worker': 'another worker of this name is connected and answers',
   replaced: 'a newer connection of the same worker takes over',
   revoked: 'the name was withdrawn: the worker ends all that it runs',
+  retired: 'the name was withdrawn, and nothing runs there: the worker ends for good',
+  left: 'nothing more is given, as the worker wished, and nothing runs there: the worker ends',
   overloaded: 'there is no room now: come back later',
   stopping: 'the sender stops and will be back',
   drain: 'go to another master, or come back after the time named',
