@@ -58,6 +58,8 @@ export const LIMITS = {
   transferWindowBytes: 512 * KiB,
   minPacketBytes: 4 * KiB,
   inventoryItemsPerFrame: 100,
+  /** A master's, current, next and old: what a worker trusts is as many. */
+  hostKeys: 8,
   /** No database was put back by so many assignments: who claims more lies, or its disk does. */
   fenceLead: 2 ** 32,
 } as const;

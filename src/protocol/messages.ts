@@ -13,6 +13,12 @@ const timeMs = integer();
 /** So long the worker may be out of the master's sight; then it ends the command. */
 const leaseMs = integer(1);
 const sha256 = matching(/^[0-9a-f]{64}$/, 64);
+/** `ssh-ed25519 BLOB`, as in a line of authorized_keys without its comment. */
+const publicKey = text(200);
+/** Of Ed25519 (RFC 8032), over what `keyProofText` says. */
+const signature = bytes(64);
+/** `SHA256:…`, as ssh-keygen -l prints it. */
+const keyFingerprint = matching(/^SHA256:[A-Za-z0-9+/]{43}$/, 50);
 
 /** How a command ended. `ended` says that we ended it, and why. */
 export const outcome = object({
@@ -87,7 +93,12 @@ const commandVerdict = object({
 });
 export type CommandVerdict = Checked<typeof commandVerdict>;
 
-const sessionVerdict = object({ session: id, verdict: oneOf('keep', 'forget') });
+const sessionVerdict = object({
+  session: id,
+  verdict: oneOf('keep', 'forget'),
+  /** keep: no build sits there, up to this fence. */
+  idle: optional(fence),
+});
 
 /**
  * All messages: a frame is `[type, session, fields]`, session is '' on control. Each entry says who sends it, in which lane,
@@ -162,6 +173,28 @@ export const MESSAGES = {
   lease: { from: 'master', lane: 'control', fields: object({ n: integer(1), leaseMs }) },
   /** It is on the worker's disk, and so are the verdicts `continue` that were given before it. */
   'lease.held': { from: 'worker', lane: 'control', fields: object({ n: integer(1) }) },
+  // control: keys
+  /** Make a new key and offer it. */
+  'key.renew': { from: 'master', lane: 'control', fields: object({}) },
+  /** The worker's new key, signed by itself: it is to hold beside the one of this login. */
+  'key.new': { from: 'worker', lane: 'control', fields: object({ publicKey, signature }) },
+  /** The new key opens the door from now on; or why it does not. */
+  'key.known': { from: 'master', lane: 'control', fields: object({ publicKey, refused: optional(line) }) },
+  /** The master's host keys, each signed by itself, and those that it uses no more. */
+  hostkeys: {
+    from: 'master',
+    lane: 'control',
+    fields: object({
+      keys: list(object({ publicKey, signature }), LIMITS.hostKeys),
+      retired: list(keyFingerprint, LIMITS.hostKeys),
+    }),
+  },
+  /** What the worker trusts now, on its disk. */
+  'hostkeys.held': {
+    from: 'worker',
+    lane: 'control',
+    fields: object({ keys: list(keyFingerprint, LIMITS.hostKeys) }),
+  },
   // control: life
   ping: {
     from: 'both',
@@ -192,6 +225,8 @@ export const MESSAGES = {
     lane: 'control',
     fields: object({ fence, project: line, builder: line, directory: path }),
   },
+  /** The build that the session was opened for with this fence is over. */
+  'session.idle': { from: 'master', lane: 'control', fields: object({ fence }) },
   'session.opened': { from: 'worker', lane: 'control', fields: object({ fence }) },
   'session.close': { from: 'master', lane: 'control', fields: object({ fence }) },
   'session.closed': { from: 'worker', lane: 'control', fields: object({ fence }) },
