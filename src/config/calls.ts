@@ -92,8 +92,8 @@ type PathArgs = { readonly path: string };
 
 export type PutArgs = {
   readonly path: string;
-  /** The text itself, or a file on the master: relative to the master's folder, or absolute. */
-  readonly source: { readonly text: string } | { readonly file: string };
+  /** The text itself, or a file on the master: relative to the master's folder, or absolute; refused when it has another hash. */
+  readonly source: { readonly text: string } | { readonly file: string; readonly sha256?: string };
   readonly mode?: number;
 };
 

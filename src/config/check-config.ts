@@ -113,8 +113,9 @@ function projectShape({ name, source, builders, schedulers = [] }: CheckedProjec
     ...(source && {
       source: { kind: 'git', url: source.url, ...(source.branch !== undefined && { branch: source.branch }) },
     }),
-    builders: builders.map(builderShape),
+    builders: builders.map((builder) => builderShape(builder, source?.url)),
     isForceable: schedulers.some(({ kind }) => kind === 'force'),
+    isTryable: schedulers.some(({ kind }) => kind === 'try'),
   };
 }
 
@@ -122,7 +123,8 @@ function heartbeatOf({ heartbeat }: CheckedConfig): number {
   return heartbeat === undefined ? HEARTBEAT_MS : parseDuration(heartbeat);
 }
 
-function builderShape({ name, workers, env = {}, logLimit, whenWorkerLost, steps }: CheckedBuilder): BuilderShape {
+function builderShape(builder: CheckedBuilder, url: string | undefined): BuilderShape {
+  const { name, workers, env = {}, logLimit, whenWorkerLost, steps } = builder;
   return {
     name,
     workers: [...new Set(workers)],
@@ -130,7 +132,13 @@ function builderShape({ name, workers, env = {}, logLimit, whenWorkerLost, steps
     ...(logLimit !== undefined && { logLimit }),
     whenWorkerLost: lostRule(whenWorkerLost),
     steps: stepShapes(steps),
+    takesPatches: steps.some(({ made }) => made?.of === 'checkout' && takesPatches(made, url)),
   };
+}
+
+/** A checkout of another repository or branch than the build's has nothing to do with its patch. */
+function takesPatches(made: Readonly<Record<string, unknown>>, url: string | undefined): boolean {
+  return made['branch'] === undefined && (made['url'] === undefined || made['url'] === url);
 }
 
 function lostRule(given: CheckedBuilder['whenWorkerLost']): WhenWorkerLost {

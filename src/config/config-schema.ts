@@ -34,7 +34,7 @@ const NO = {
   git: 'this is no source: use git()',
   builder: 'this is no builder: use builder()',
   step: 'this is no step: use sh(), checkout(), reboot() or step()',
-  force: 'this is no scheduler: use force()',
+  scheduler: 'this is no scheduler: use force() or tryBuilds()',
 } as const;
 
 const name = z
@@ -103,6 +103,13 @@ const builder = z.strictObject(
   { error: NO.builder },
 );
 
+/** Whoever is no scheduler is told of all there are. */
+const scheduler = z.discriminatedUnion(
+  'kind',
+  [z.strictObject({ kind: z.literal('force') }), z.strictObject({ kind: z.literal('try') })],
+  { error: NO.scheduler },
+);
+
 const project = z.strictObject(
   {
     kind: z.literal('project', { error: NO.project }),
@@ -114,10 +121,7 @@ const project = z.strictObject(
       )
       .optional(),
     builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
-    schedulers: list(
-      z.strictObject({ kind: z.literal('force', { error: NO.force }) }, { error: NO.force }),
-      'schedulers',
-    ).optional(),
+    schedulers: list(scheduler, 'schedulers').optional(),
   },
   { error: NO.project },
 );

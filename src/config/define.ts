@@ -1,5 +1,13 @@
 import { CONFIG_FORMAT } from './values.ts';
-import type { BuilderConfig, ForceScheduler, GitSource, MasterConfig, ProjectConfig, WorkerConfig } from './values.ts';
+import type {
+  BuilderConfig,
+  ForceScheduler,
+  GitSource,
+  MasterConfig,
+  ProjectConfig,
+  TryScheduler,
+  WorkerConfig,
+} from './values.ts';
 
 type Options<T> = Omit<T, 'kind' | 'format' | 'name' | 'url'>;
 
@@ -31,4 +39,9 @@ export function builder(name: string, options: Options<BuilderConfig>): BuilderC
 /** People may ask for builds of the project. */
 export function force(): ForceScheduler {
   return { kind: 'force' };
+}
+
+/** People may have patches built that are in no repository yet. */
+export function tryBuilds(): TryScheduler {
+  return { kind: 'try' };
 }

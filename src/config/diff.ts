@@ -46,7 +46,7 @@ function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
 
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
-    ...changed(before, after, ['source', 'isForceable']),
+    ...changed(before, after, ['source', 'isForceable', 'isTryable']),
     ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
   ];
 }
@@ -74,7 +74,7 @@ function diffSteps(before: StepShape, after: StepShape): string[] {
   return before.fingerprint === after.fingerprint ? lines : [...lines, 'changed'];
 }
 
-const WORDS: Readonly<Record<string, string>> = { isForceable: 'force' };
+const WORDS: Readonly<Record<string, string>> = { isForceable: 'force', isTryable: 'tryBuilds' };
 
 function changed<T>(before: T, after: T, keys: readonly (keyof T & string)[]): string[] {
   return keys

@@ -25,6 +25,8 @@ export interface ProjectShape {
   readonly builders: readonly BuilderShape[];
   /** People may force builds of it. */
   readonly isForceable: boolean;
+  /** People may have patches of it built. */
+  readonly isTryable: boolean;
 }
 
 export interface BuilderShape {
@@ -35,6 +37,8 @@ export interface BuilderShape {
   readonly logLimit?: string;
   readonly whenWorkerLost: WhenWorkerLost;
   readonly steps: readonly StepShape[];
+  /** One of its steps checks the project's source out as the build wants it, with a patch on top if there is one. */
+  readonly takesPatches: boolean;
 }
 
 export interface StepShape {

@@ -79,8 +79,15 @@ export interface StepContext {
     to: string,
     options?: { readonly maxBytes?: number },
   ): Promise<{ readonly size: number; readonly sha256: string }>;
-  /** Copies a file of the master, or a text, to the worker (Buildbot's FileDownload, StringDownload). */
-  download(from: string | { readonly text: string }, path: string, options?: { readonly mode?: number }): Promise<void>;
+  /**
+   * Copies a file of the master, or a text, to the worker (Buildbot's FileDownload, StringDownload). With `sha256` (hex) a file
+   * that is not the one meant is refused.
+   */
+  download(
+    from: string | { readonly text: string },
+    path: string,
+    options?: { readonly mode?: number; readonly sha256?: string },
+  ): Promise<void>;
   /** A property of the build, as it is in this step. */
   property(name: string): Json | undefined;
   setProperty(name: string, value: Json): Promise<void>;

@@ -31,7 +31,7 @@ export interface ProjectConfig {
   readonly name: string;
   readonly source?: GitSource;
   readonly builders: readonly BuilderConfig[];
-  readonly schedulers?: readonly ForceScheduler[];
+  readonly schedulers?: readonly SchedulerConfig[];
 }
 
 export interface GitSource {
@@ -69,6 +69,12 @@ export interface StepConfig {
   };
 }
 
+export type SchedulerConfig = ForceScheduler | TryScheduler;
+
 export interface ForceScheduler {
   readonly kind: 'force';
+}
+
+export interface TryScheduler {
+  readonly kind: 'try';
 }

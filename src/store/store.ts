@@ -107,6 +107,8 @@ export interface RequestStore {
   /** All that wait, oldest first. */
   pending(): Promise<readonly WaitingRequest[]>;
   find(id: number): Promise<KnownRequest | undefined>;
+  /** Ids of the patches that requests which have not ended want. */
+  patchesInUse(): Promise<readonly string[]>;
   /**
    * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties
    * (those of the build set with source `request`, then the claim's), and its seat (lowest free one of that builder on that

@@ -125,6 +125,22 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       expect(await store.requests.find(4711)).toBeUndefined();
     });
 
+    it('keeps which patch a request wants, and names it until its last request has ended', async () => {
+      const patch = { id: '01JDPATCH', sha256: 'ab'.repeat(32), bytes: 33_000_000_000 };
+      const source = { repository: 'https://git.example.org/x.git', revision: 'abc', patch };
+      const added = await store.requests.add({ ...buildSet('b', 'c'), source });
+      await store.requests.add(buildSet('b'));
+      expect(await store.requests.pending()).toMatchObject([{ source }, { source }, { source: { branch: 'main' } }]);
+      expect(await store.requests.patchesInUse()).toEqual([patch.id]);
+      const build = await store.requests.claim(claimOf(added[0]!.id));
+      expect(build.source).toEqual(source);
+      expect(await store.builds.find(build.id)).toEqual(build);
+      await store.requests.cancel(added[1]!.id, 'enough', 9);
+      expect(await store.requests.patchesInUse()).toEqual([patch.id]);
+      await store.builds.finish(build.id, 'success', undefined, 3_000);
+      expect(await store.requests.patchesInUse()).toEqual([]);
+    });
+
     it('lets one of many claims win', async () => {
       const [request] = await store.requests.add(buildSet('b'));
       const claims = Array.from({ length: 50 }, (_, n) => store.requests.claim(claimOf(request!.id, `w${n % 3}`)));

@@ -1,5 +1,7 @@
 /** Exit status of the script: it may go better next time (the network, a busy server). */
 export const TRY_AGAIN = 75;
+/** Where a patch waits in `.git`, from before it is applied until the next checkout has cleaned the folder of it. */
+export const PATCH_NAME = 'trunkline.patch';
 /** Exit status of the script: the repository has no such branch or revision. */
 export const NO_SUCH_REVISION = 66;
 
@@ -11,6 +13,8 @@ export const NO_SUCH_REVISION = 66;
  * `.git/trunkline` holds the URL and is written when the repository is whole, so one that a crash left half made is made
  * anew. Locks that a killed git left behind are removed: nobody else works in this folder. Where the server refuses to give a
  * single revision, all branches are fetched. No garbage collection goes on behind the build.
+ *
+ * A folder that has seen a patch is cleaned in every mode: what was made from the patch must not get into the next build.
  */
 export const CHECKOUT_SCRIPT = `
 set -u
@@ -19,6 +23,8 @@ url=$1 branch=$2 revision=$3 mode=$4
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY
 git() { command git -c gc.autoDetach=false -c maintenance.autoDetach=false -c advice.detachedHead=false "$@"; }
 
+patched=
+[ -e .git/${PATCH_NAME} ] && patched=yes
 known=
 [ -f .git/trunkline ] && read -r known < .git/trunkline
 if [ -z "$known" ]; then
@@ -58,9 +64,10 @@ else
   fi
 fi
 git checkout --force --detach "$target" -- || exit 1
-if [ "$mode" = clean ]; then
+if [ "$mode" = clean ] || [ -n "$patched" ]; then
   git clean -q -ffdx || exit 1
 fi
+rm -f .git/${PATCH_NAME}
 read -r sha < .git/HEAD
 echo "got_revision $sha"
 `;

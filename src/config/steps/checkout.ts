@@ -1,5 +1,6 @@
 import type { Duration } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
+import { applyPatch } from './apply-patch.ts';
 import { CHECKOUT_SCRIPT, NO_SUCH_REVISION, TRY_AGAIN } from './checkout-script.ts';
 import { splitRules } from './step.ts';
 import type { StepOptions } from './step.ts';
@@ -22,7 +23,7 @@ export interface CheckoutOptions extends StepOptions {
 const WAITS = [0, 2, 10];
 const TAIL_BYTES = 512;
 
-/** Brings the build's folder to the build's revision with git, and sets the property `got_revision`. */
+/** Brings the build's folder to the build's revision with git, sets the property `got_revision`, and applies the build's patch. */
 export function checkout(options: CheckoutOptions = {}): StepConfig {
   const [rules, own] = splitRules(options);
   const { name = 'checkout', url, branch, path, mode = 'clean', timeout } = own;
@@ -55,7 +56,8 @@ export function checkout(options: CheckoutOptions = {}): StepConfig {
         if (tried.ok) {
           const revision = /got_revision ([0-9a-f]{40,64})\s*$/.exec(tried.output)?.[1];
           if (revision === undefined) return ctx.fail('git did not tell the revision it checked out');
-          return await ctx.setProperty('got_revision', revision);
+          await ctx.setProperty('got_revision', revision);
+          return isOwn || branch !== undefined || !source.patch ? undefined : await applyPatch(ctx, source.patch, path);
         }
         summary = tried.summary;
         if (tried.exitCode === NO_SUCH_REVISION) return ctx.fail('no such branch or revision: see the log');

@@ -85,10 +85,13 @@ export class StepScope implements StepContext {
   async download(
     from: string | { readonly text: string },
     path: string,
-    options: { readonly mode?: number } = {},
+    options: { readonly mode?: number; readonly sha256?: string } = {},
   ): Promise<void> {
-    const { mode } = options;
-    const source = typeof from === 'string' ? { file: text(from, 'from') } : { text: wholeText(from.text) };
+    const { mode, sha256 } = options;
+    const source =
+      typeof from === 'string'
+        ? { file: text(from, 'from'), ...(sha256 !== undefined && { sha256 }) }
+        : { text: wholeText(from.text) };
     const args = { path: text(path, 'path'), source, ...(mode !== undefined && { mode }) };
     await this.#call('download', () => ({ kind: 'put', args }));
   }

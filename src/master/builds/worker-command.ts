@@ -76,7 +76,11 @@ async function putCommand(args: PutArgs, command: string, folders: MasterFolders
     hash.update(piece as Buffer);
     size += (piece as Buffer).length;
   }
-  return { spec: check({ kind: 'put', path, size, sha256: hash.digest('hex'), mode }), file };
+  const sha256 = hash.digest('hex');
+  if (source.sha256 !== undefined && source.sha256 !== sha256) {
+    throw new Error(`the master's file ${file} is not the one meant: its SHA-256 is ${sha256}, not ${source.sha256}`);
+  }
+  return { spec: check({ kind: 'put', path, size, sha256, mode }), file };
 }
 
 function onMaster(file: string, folders: MasterFolders): string {

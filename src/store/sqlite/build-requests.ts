@@ -6,22 +6,26 @@ import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
 import { claimRequest, noLongerPending } from './claim-request.ts';
 import type { Context } from './context.ts';
-import { fromJson, orNull, present } from './row.ts';
+import { fromJson, present } from './row.ts';
+import { addSource, SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
+import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder, s.priority, s.reason, s.owner, s.properties,
-    s.submitted_at_ms AS submittedAtMs, p.repository, p.branch, p.revision, r.state, r.result,
+    s.submitted_at_ms AS submittedAtMs, ${SOURCE_COLUMNS}, r.state, r.result,
     (SELECT max(b.id) FROM builds b WHERE b.request_id = r.id) AS buildId
   FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id`;
 const PENDING = `${SELECT} WHERE r.state = 'pending' ORDER BY r.id`;
 const FIND = `${SELECT} WHERE r.id = ?`;
-const ADD_SOURCE = 'INSERT INTO source_stamps (repository, branch, revision) VALUES (?, ?, ?) RETURNING id';
+const PATCHES_IN_USE = `SELECT DISTINCT p.patch_id AS id FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
+    JOIN source_stamps p ON p.id = s.source_stamp_id
+  WHERE r.state IN ('pending', 'claimed') AND p.patch_id IS NOT NULL`;
 const ADD_SET = `INSERT INTO build_sets (source_stamp_id, reason, owner, properties, priority, submitted_at_ms)
   VALUES (?, ?, ?, ?, ?, ?) RETURNING id`;
 const ADD = `INSERT INTO build_requests (build_set_id, project, builder, state) VALUES (?, ?, ?, 'pending') RETURNING id`;
 const CANCEL = `UPDATE build_requests SET state = 'finished', result = 'cancelled', summary = ?, finished_at_ms = ?
   WHERE id = ? AND state = 'pending'`;
 
-interface Row {
+interface Row extends SourceRow {
   readonly id: number;
   readonly buildSetId: number;
   readonly project: string;
@@ -31,9 +35,6 @@ interface Row {
   readonly owner: string;
   readonly properties: string;
   readonly submittedAtMs: number;
-  readonly repository: string | null;
-  readonly branch: string | null;
-  readonly revision: string | null;
   readonly state: KnownRequest['state'];
   readonly result: Result | null;
   readonly buildId: number | null;
@@ -43,11 +44,10 @@ export function requestStore({ reader, writer }: Context): RequestStore {
   return {
     add(set) {
       return writer.write(async (transaction) => {
-        const { repository, branch, revision } = set.source;
-        const source = await idOf(transaction, ADD_SOURCE, orNull(repository), orNull(branch), orNull(revision));
+        const { source, reason, owner, priority, atMs } = set;
+        const stamp = await addSource(transaction, source);
         const properties = JSON.stringify(set.properties);
-        const { reason, owner, priority, atMs } = set;
-        const buildSetId = await idOf(transaction, ADD_SET, source, reason, owner, properties, priority, atMs);
+        const buildSetId = await idOf(transaction, ADD_SET, stamp, reason, owner, properties, priority, atMs);
         const requests: BuildRequest[] = [];
         for (const { project, builder } of set.builders) {
           const id = await idOf(transaction, ADD, buildSetId, project, builder);
@@ -59,11 +59,7 @@ export function requestStore({ reader, writer }: Context): RequestStore {
             priority,
             reason,
             owner,
-            source: present({
-              repository: orNull(repository),
-              branch: orNull(branch),
-              revision: orNull(revision),
-            }),
+            source,
             properties: set.properties,
             submittedAtMs: atMs,
           });
@@ -78,6 +74,10 @@ export function requestStore({ reader, writer }: Context): RequestStore {
     async find(id) {
       const row = await reader.get<Row>(FIND, id);
       return row && { ...toRequest(row), state: row.state, ...present({ buildId: row.buildId, result: row.result }) };
+    },
+    async patchesInUse() {
+      const rows = await reader.all<{ id: string }>(PATCHES_IN_USE);
+      return rows.map(({ id }) => id);
     },
     claim: (claim) => writer.write((transaction) => claimRequest(transaction, claim)),
     async cancel(id, reason, atMs) {
@@ -96,6 +96,6 @@ async function idOf(transaction: Transaction, sql: string, ...values: readonly (
 }
 
 function toRequest(row: Row): BuildRequest {
-  const { repository, branch, revision, properties, state: _state, result: _result, buildId: _buildId, ...rest } = row;
-  return { ...rest, source: present({ repository, branch, revision }), properties: fromJson(properties) as JsonObject };
+  const [source, { properties, state: _state, result: _result, buildId: _buildId, ...rest }] = splitSource(row);
+  return { ...rest, source, properties: fromJson(properties) as JsonObject };
 }

@@ -7,10 +7,12 @@ import type { Context } from './context.ts';
 import type { SqlValue } from './connection.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
+import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
+import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT b.id, b.uid, b.number, b.request_id AS requestId, b.project, b.builder, b.worker, b.session, b.fence,
     b.config_hash AS configHash, b.state, b.result, b.summary, b.stop_reason AS stopReason, s.reason, s.owner,
-    p.repository, p.branch, p.revision, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
+    ${SOURCE_COLUMNS}, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
   FROM builds b JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id`;
 const FIND = `${SELECT} WHERE b.id = ?`;
@@ -42,7 +44,7 @@ interface RunningRow {
   readonly stopReason: string | null;
   readonly requestId: number;
 }
-type Row = Nullable<Omit<Build, 'source'>> & Nullable<Required<Build['source']>>;
+type Row = Nullable<Omit<Build, 'source'>> & SourceRow;
 
 export function buildStore({ reader, writer }: Context): BuildStore {
   return {
@@ -154,6 +156,7 @@ function listQuery({ project, builder, state, before, limit }: BuildFilter) {
   return { sql: `${SELECT} ${where} ORDER BY b.id DESC LIMIT ?`, values };
 }
 
-function toBuild({ repository, branch, revision, ...row }: Row): Build {
-  return { ...present(row), source: present({ repository, branch, revision }) };
+function toBuild(row: Row): Build {
+  const [source, rest] = splitSource(row);
+  return { ...present(rest), source };
 }

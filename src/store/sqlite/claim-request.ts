@@ -5,12 +5,14 @@ import type { Seat } from '../../model/worker.ts';
 import type { Claim } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
-import { fromJson, present } from './row.ts';
+import { fromJson } from './row.ts';
+import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
+import type { SourceRow } from './source-stamps.ts';
 
 const TAKE = `UPDATE build_requests SET state = 'claimed' WHERE id = ? AND state = 'pending'
   RETURNING build_set_id AS buildSetId, project, builder`;
 const STATE = 'SELECT state FROM build_requests WHERE id = ?';
-const BUILD_SET = `SELECT s.reason, s.owner, s.properties, p.repository, p.branch, p.revision
+const BUILD_SET = `SELECT s.reason, s.owner, s.properties, ${SOURCE_COLUMNS}
   FROM build_sets s JOIN source_stamps p ON p.id = s.source_stamp_id WHERE s.id = ?`;
 const SEATS = `SELECT session, project, builder, seat, directory, fence, build_id AS buildId FROM seats WHERE worker = ?`;
 const TAKE_SEAT = 'UPDATE seats SET fence = fence + 1 WHERE session = ?';
@@ -24,13 +26,10 @@ const ADD_STEPS = `INSERT INTO steps (build_id, step, name, state) SELECT ?, key
 const ADD_PROPERTIES = `INSERT INTO properties (build_id, name, value, source)
   SELECT ?, value ->> 'name', value -> 'value', value ->> 'source' FROM json_each(?)`;
 
-interface SetRow {
+interface SetRow extends SourceRow {
   readonly reason: string;
   readonly owner: string;
   readonly properties: string;
-  readonly repository: string | null;
-  readonly branch: string | null;
-  readonly revision: string | null;
 }
 type SeatRow = Omit<Seat, 'worker' | 'buildId'> & { readonly buildId: number | null };
 type Place = Pick<Seat, 'session' | 'fence'>;
@@ -68,7 +67,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
   await transaction.run(SIT, id, session);
   await transaction.run(ADD_STEPS, id, JSON.stringify(claim.stepNames));
   await transaction.run(ADD_PROPERTIES, id, JSON.stringify(joined(set, claim.properties)));
-  const { reason, owner, repository, branch, revision } = set;
+  const [source, { reason, owner }] = splitSource(set);
   return {
     id,
     uid,
@@ -83,7 +82,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
     state: 'running',
     reason,
     owner,
-    source: present({ repository, branch, revision }),
+    source,
     startedAtMs: atMs,
   };
 }

@@ -1,7 +1,5 @@
-import type { Knex } from 'knex';
-
-/** One step of the schema, in words of knex, so that another database can be told the same. Never changed once released. */
-export type Migration = (schema: Knex.SchemaBuilder) => Knex.SchemaBuilder;
+import type { Migration } from './migrations/migration.ts';
+import { patches } from './migrations/patches.ts';
 
 const first: Migration = (schema) =>
   schema
@@ -186,4 +184,4 @@ const second: Migration = (schema) =>
     })
     .raw(`UPDATE workers SET lease_ms = ${Number.MAX_SAFE_INTEGER}`);
 
-export const MIGRATIONS: readonly Migration[] = [first, second];
+export const MIGRATIONS: readonly Migration[] = [first, second, patches];

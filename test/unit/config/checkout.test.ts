@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import type { AnswerCall, StepCall, StepReport } from '../../../src/config/code-host.ts';
+import { patchFile } from '../../../src/model/source-stamp.ts';
 import { configOf, temporaryFolder, tryConfig } from './try-config.ts';
 import type { Tried, TryOptions } from './try-config.ts';
 
@@ -32,6 +34,11 @@ function run(program: string, args: readonly string[], cwd: string, env: Record<
   });
 }
 
+/** Its output byte for byte. */
+function runBytes(program: string, args: readonly string[], cwd: string): Promise<{ readonly stdout: Buffer }> {
+  return promisify(execFile)(program, [...args], { cwd, encoding: 'buffer', maxBuffer: 64 * 1024 * 1024 });
+}
+
 async function git(cwd: string, ...args: string[]): Promise<string> {
   const { status, output } = await run('git', args, cwd);
   if (status !== 0) throw new Error(`git ${args.join(' ')}: ${output}`);
@@ -54,6 +61,8 @@ interface Place {
   readonly calls: StepCall[];
   readonly outputs: string[];
   checkout(source?: TryOptions['source']): Promise<StepReport>;
+  /** The same with what this shell text does to a work tree of the repository as a patch. */
+  checkoutWith(change: string, source?: TryOptions['source']): Promise<StepReport>;
 }
 
 /** A repository, and a build's folder beside it where commands are really run. */
@@ -72,10 +81,15 @@ async function place(options = ''): Promise<Place> {
   const answer: AnswerCall = async (call) => {
     calls.push(call);
     if (call.kind === 'mkdir') await mkdir(join(folder, call.args.path), { recursive: true });
+    if (call.kind === 'put' && 'file' in call.args.source) {
+      await copyFile(join(root, call.args.source.file), join(folder, call.args.path));
+    }
     if (call.kind !== 'run') return { ok: null };
     const [program = '', ...args] = call.args.command;
     // The wait before a try is what the script is told; tests need not wait.
-    const ran = await run(program, [...args.slice(0, -1), '0'], join(folder, call.args.cwd ?? ''), {
+    const isTry = args[2] === 'checkout';
+    const words = isTry ? [...args.slice(0, -1), '0'] : args;
+    const ran = await run(program, words, join(folder, call.args.cwd ?? ''), {
       ...call.args.env,
     });
     outputs.push(ran.output);
@@ -89,7 +103,26 @@ async function place(options = ''): Promise<Place> {
       },
     };
   };
-  return { repository, folder, calls, outputs, checkout: (source) => tried.step(0, answer, { source: source ?? {} }) };
+  const checkout = (source: TryOptions['source'] = {}): Promise<StepReport> => tried.step(0, answer, { source });
+  let patches = 0;
+  return {
+    repository,
+    folder,
+    calls,
+    outputs,
+    checkout,
+    async checkoutWith(change, source) {
+      const tree = join(root, `tree-${++patches}`);
+      await git(root, 'clone', '-q', repository, tree);
+      await run('/bin/sh', ['-ec', change], tree);
+      await git(tree, 'add', '-AN');
+      const patch = { id: String(patches), sha256: '', bytes: 0 };
+      await mkdir(join(root, 'state/patches'), { recursive: true });
+      const { stdout } = await runBytes('git', ['diff', 'HEAD', '--binary'], tree);
+      await writeFile(join(root, patchFile(patch)), stdout);
+      return await checkout({ ...source, patch });
+    },
+  };
 }
 
 function gotRevision({ calls }: Place): unknown {
@@ -193,4 +226,89 @@ test('a revision that git would take for an option is refused', async () => {
   const report = await it.checkout({ revision: '--upload-pack=x' });
   expect(report).toEqual({ result: 'failure', summary: 'a URL, branch or revision begins with "-"' });
   expect(it.calls).toEqual([]);
+});
+
+/** Every kind of difference, and names that are hard to write down. */
+const ALL_KINDS = String.raw`
+printf 'three\n' >> a
+printf '\000\377\001' > "$(printf 'new \t file')"
+mkdir -p "d/ü"; echo x > "d/ü/$(printf 'two\nlines')"
+git mv moved there
+rm gone
+chmod +x a
+ln -s a link
+`;
+
+test('a patch of every kind of difference is put on top of its revision, and what it changes is told', async () => {
+  const it = await place();
+  for (const name of ['moved', 'gone']) await commit(it.repository, name, `${name}\n`);
+  const revision = await commit(it.repository, 'a', 'one\ntwo\n');
+  expect(await it.checkoutWith(ALL_KINDS, { revision })).toEqual({ result: 'success' });
+  expect(gotRevision(it)).toBe(undefined);
+  expect(it.calls.map(({ kind }) => kind)).toEqual(['run', 'setProperty', 'put', 'run']);
+  expect(await readFile(join(it.folder, 'a'), 'utf8')).toBe('one\ntwo\nthree\n');
+  expect((await lstat(join(it.folder, 'a'))).mode & 0o111).not.toBe(0);
+  expect(await readFile(join(it.folder, 'new \t file'))).toEqual(Buffer.from([0, 255, 1]));
+  expect(await readFile(join(it.folder, 'd/ü/two\nlines'), 'utf8')).toBe('x\n');
+  expect((await lstat(join(it.folder, 'link'))).isSymbolicLink()).toBe(true);
+  expect((await readdir(it.folder)).sort()).toEqual(['.git', 'a', 'd', 'link', 'new \t file', 'there']);
+  expect(await git(it.folder, 'rev-parse', 'HEAD')).toBe(revision);
+  expect(it.outputs.at(-1)).toMatch(/7 files changed.*rename moved => there|rename moved => there/s);
+});
+
+test.each([[''], ["mode: 'incremental'"]])('no patch is left behind for the next build (%s)', async (options) => {
+  const it = await place(options);
+  for (const name of ['moved', 'gone']) await commit(it.repository, name, `${name}\n`);
+  await commit(it.repository, 'a', 'one\n');
+  await writeFile(join(it.repository, '.gitignore'), '*.o\n');
+  await commit(it.repository, 'b', 'b\n');
+  expect(await it.checkoutWith(ALL_KINDS)).toEqual({ result: 'success' });
+  // What the build made of it, and what a git that was killed half way had written.
+  await writeFile(join(it.folder, 'main.o'), '');
+  await writeFile(join(it.folder, 'half'), '');
+  expect(await it.checkout()).toEqual({ result: 'success' });
+  expect((await readdir(it.folder)).sort()).toEqual(['.git', '.gitignore', 'a', 'b', 'gone', 'moved']);
+  expect(await git(it.folder, 'status', '--porcelain', '--ignored')).toBe('');
+  expect(await readdir(join(it.folder, '.git'))).not.toContain('trunkline.patch');
+  if (options === '') return;
+  // Only once: then it is incremental again.
+  await writeFile(join(it.folder, 'main.o'), '');
+  expect(await it.checkout()).toEqual({ result: 'success' });
+  expect(await readdir(it.folder)).toContain('main.o');
+});
+
+test("a patch that does not apply fails the step with git's own words, and leaves nothing of it", async () => {
+  const it = await place("path: 'deep'");
+  const first = await commit(it.repository, 'a', 'one\n');
+  await commit(it.repository, 'a', 'two\n');
+  const report = await it.checkoutWith('echo more >> a; echo new > new', { revision: first });
+  expect(report).toEqual({ result: 'failure', summary: 'the patch does not apply (exit 1): see the log "patch"' });
+  expect(it.outputs.at(-1)).toContain('error: patch failed: a:1');
+  expect(it.calls.at(-1)).toMatchObject({ kind: 'run', args: { log: 'patch', cwd: 'deep' } });
+  expect((await readdir(join(it.folder, 'deep'))).sort()).toEqual(['.git', 'a']);
+});
+
+test.each([
+  ['outside of the work tree', '--- a/x\n+++ b/../../outside\n@@ -0,0 +1 @@\n+x\n', /invalid path/],
+  [
+    'inside of .git',
+    'diff --git a/.git/hooks/h b/.git/hooks/h\nnew file mode 100755\n--- /dev/null\n+++ b/.git/hooks/h\n@@ -0,0 +1 @@\n+x\n',
+    /invalid path/,
+  ],
+  ['no patch at all', 'hello\n', /No valid patches/],
+])('a patch is refused that is %s', async (_what, text, told) => {
+  const it = await place();
+  await commit(it.repository, 'a', 'one\n');
+  const patch = { id: 'bad', sha256: '', bytes: 0 };
+  await mkdir(join(it.folder, '../state/patches'), { recursive: true });
+  await writeFile(join(it.folder, '..', patchFile(patch)), text);
+  expect(await it.checkout({ patch })).toMatchObject({ result: 'failure' });
+  expect(it.outputs.at(-1)).toMatch(told);
+});
+
+test('a checkout of another repository leaves the patch alone', async () => {
+  const it = await place("branch: 'main'");
+  await commit(it.repository, 'a', 'one\n');
+  expect(await it.checkoutWith('echo x >> a')).toEqual({ result: 'success' });
+  expect(await readFile(join(it.folder, 'a'), 'utf8')).toBe('one\n');
 });

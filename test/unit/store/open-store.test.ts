@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
 import { migrate } from '../../../src/store/sqlite/migrate.ts';
 import { MIGRATIONS } from '../../../src/store/sqlite/migrations.ts';
-import type { Migration } from '../../../src/store/sqlite/migrations.ts';
+import type { Migration } from '../../../src/store/sqlite/migrations/migration.ts';
 import { StoreError } from '../../../src/store/store.ts';
 import { claimedBuild, TempStore } from '../../support/temp-store.ts';
 

@@ -14,13 +14,14 @@ function config(workers: Readonly<Record<string, number>>, builders: Readonly<Re
     env: {},
     whenWorkerLost: 'wait',
     steps: [],
+    takesPatches: false,
   }));
   return {
     hash: 'h',
     title: 't',
     heartbeatMs: 15_000,
     workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
-    projects: [{ name: 'p', builders: shapes, isForceable: true }],
+    projects: [{ name: 'p', builders: shapes, isForceable: true, isTryable: false }],
   };
 }
 
