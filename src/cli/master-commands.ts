@@ -54,7 +54,8 @@ export function addMasterCommands(program: Command): void {
     .description('load the configuration anew; running builds keep theirs')
     .action((dir: string) =>
       runCommand(async () => {
-        const { differences } = await askMaster(resolve(dir), 'reload');
+        const { differences, warnings } = await askMaster(resolve(dir), 'reload');
+        for (const warning of warnings) process.stderr.write(`trunkline: warning: ${warning}\n`);
         process.stdout.write(`${differences.length > 0 ? differences.join('\n') : 'nothing changed'}\n`);
       }),
     );

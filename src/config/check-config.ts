@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Access } from '../model/access.ts';
 import { GRACE_HEARTBEATS, HEARTBEAT_MS, WHEN_WORKER_LOST } from '../model/lost-worker.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import { STEP_RULES } from '../model/result.ts';
@@ -107,16 +108,21 @@ function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
   };
 }
 
-function projectShape({ name, source, builders, schedulers = [] }: CheckedProject): ProjectShape {
+function projectShape({ name, source, builders, schedulers = [], access }: CheckedProject): ProjectShape {
   return {
     name,
     ...(source && {
       source: { kind: 'git', url: source.url, ...(source.branch !== undefined && { branch: source.branch }) },
     }),
     builders: builders.map((builder) => builderShape(builder, source?.url)),
+    ...(access && { access: accessShape(access) }),
     isForceable: schedulers.some(({ kind }) => kind === 'force'),
     isTryable: schedulers.some(({ kind }) => kind === 'try'),
   };
+}
+
+function accessShape({ read, control }: NonNullable<CheckedProject['access']>): Access {
+  return { ...(read && { read }), ...(control && { control }) };
 }
 
 function heartbeatOf({ heartbeat }: CheckedConfig): number {

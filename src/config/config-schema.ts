@@ -17,6 +17,7 @@ function isOf(parse: (text: string) => number, text: string): boolean {
 }
 
 const HEARTBEAT_RULE = `write a time from ${showDuration(SHORTEST_HEARTBEAT_MS)} to ${showDuration(LONGEST_HEARTBEAT_MS)}`;
+const ACCESS_RULE = "write { read: ['ann'], control: ['bob'] } with names of people, one of the two or both";
 const LOST_RULE = "write 'wait', or { retryAfter: '30m' } with a time of your choice";
 
 function isHeartbeat(text: string): boolean {
@@ -122,6 +123,12 @@ const project = z.strictObject(
       .optional(),
     builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
     schedulers: list(scheduler, 'schedulers').optional(),
+    access: z
+      .strictObject(
+        { read: list(name, 'names of people').optional(), control: list(name, 'names of people').optional() },
+        { error: ACCESS_RULE },
+      )
+      .optional(),
   },
   { error: NO.project },
 );

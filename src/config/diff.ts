@@ -46,7 +46,7 @@ function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
 
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
-    ...changed(before, after, ['source', 'isForceable', 'isTryable']),
+    ...changed(before, after, ['source', 'isForceable', 'isTryable', 'access']),
     ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
   ];
 }

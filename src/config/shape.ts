@@ -1,3 +1,4 @@
+import type { Access } from '../model/access.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
 
@@ -23,6 +24,8 @@ export interface ProjectShape {
   /** The repository, when there is one. */
   readonly source?: { readonly kind: 'git'; readonly url: string; readonly branch?: string };
   readonly builders: readonly BuilderShape[];
+  /** Who may what of it; absent: whoever has the role. */
+  readonly access?: Access;
   /** People may force builds of it. */
   readonly isForceable: boolean;
   /** People may have patches of it built. */

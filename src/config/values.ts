@@ -1,3 +1,4 @@
+import type { Access } from '../model/access.ts';
 import type { StepRules } from '../model/result.ts';
 import type { Duration, Size, StepFunction } from './step-context.ts';
 
@@ -32,6 +33,8 @@ export interface ProjectConfig {
   readonly source?: GitSource;
   readonly builders: readonly BuilderConfig[];
   readonly schedulers?: readonly SchedulerConfig[];
+  /** Names of people: who may read it, who may control it. A list that is absent limits nobody; operators are never limited. */
+  readonly access?: Access;
 }
 
 export interface GitSource {

@@ -48,10 +48,10 @@ async function run(door: FrontDoor, asker: Asker, call: PersonCall): Promise<num
   const verb = findVerb(words);
   if (!verb) throw noVerb(first);
   if (!mayActAs(asker.role, verb.role)) {
-    throw new OperatorError(
-      'forbidden',
-      `"${verb.name}" is for ${verb.role}s; ${asker.name} is ${article(asker.role)}: ask an operator`,
-    );
+    const why = `"${verb.name}" is for ${verb.role}s; ${asker.name} is ${article(asker.role)}: ask an operator`;
+    const target = words.slice(verb.name.split(' ').length).join(' ');
+    if (verb.role !== 'reader') await door.operator.noteRefusal(asker, { action: verb.name, target, why });
+    throw new OperatorError('forbidden', why);
   }
   const args = words.slice(verb.name.split(' ').length);
   if (args.includes('--help')) {

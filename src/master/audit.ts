@@ -22,14 +22,33 @@ export function demand(asker: Asker, role: Exclude<Role, 'worker'>, what: string
   throw new OperatorError('forbidden', `${asker.name} may not ${what}: that takes the role ${role}; ask an operator`);
 }
 
+interface Sources {
+  readonly store: Store;
+  readonly clock: Clock;
+}
+
+/** Notes in the audit log that a control action was refused, and why. */
+export async function noteRefused(
+  { store, clock }: Sources,
+  asker: Asker,
+  action: Pick<ControlAction, 'action' | 'target'>,
+  error: unknown,
+): Promise<void> {
+  await store.audit.add({ ...entryOf(clock, asker, action), detail: { refused: errorText(error) } });
+}
+
+function entryOf(clock: Clock, asker: Asker, { action, target }: Pick<ControlAction, 'action' | 'target'>) {
+  return { atMs: clock.now(), who: asker.name, action, target: target.slice(0, TARGET_MAX) };
+}
+
 /** Does a control action when the asker may, and notes in the audit log who asked for what, also when it was refused. */
 export async function audited<T>(
-  { store, clock }: { readonly store: Store; readonly clock: Clock },
+  { store, clock }: Sources,
   asker: Asker,
   { action, target, detail, role }: ControlAction,
   work: () => Promise<T>,
 ): Promise<T> {
-  const entry = { atMs: clock.now(), who: asker.name, action, target: target.slice(0, TARGET_MAX) };
+  const entry = entryOf(clock, asker, { action, target });
   let done: T;
   try {
     demand(asker, role, action);

@@ -1,7 +1,9 @@
 import { silentLogger } from '../base/logger.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { openCodeHost } from '../config/open-code-host.ts';
+import { unknownInAccess } from '../model/access.ts';
 import { masterPaths, readHostKey, readListen } from './master-dir.ts';
+import { readKeyFolders } from './people/key-folders.ts';
 
 /** Loads and checks what a master's folder holds, changes nothing; tells what is there in lines, throws a UserMistake. */
 export async function checkMaster(dir: string): Promise<readonly string[]> {
@@ -11,10 +13,12 @@ export async function checkMaster(dir: string): Promise<readonly string[]> {
   const codeHost = openCodeHost({ logger: silentLogger });
   try {
     const { hash, shape } = await loadConfig(paths.config, codeHost);
+    const people = new Set((await readKeyFolders(paths.keysDir)).files.map(({ name }) => name));
     const builders = shape.projects.reduce((sum, project) => sum + project.builders.length, 0);
     return [
       `${paths.config}: "${shape.title}", ${count(shape.projects.length, 'project')}, ${count(builders, 'builder')}, ${count(shape.workers.length, 'worker')} (${hash.slice(0, 12)})`,
       `listens on ${host}:${port}, host key ${fingerprint}`,
+      ...unknownInAccess(shape.projects, people).map((line) => `warning: ${line}`),
     ];
   } finally {
     await codeHost.close();

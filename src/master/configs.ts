@@ -3,6 +3,8 @@ import { UserMistake } from '../base/errors.ts';
 import type { CodeHost } from '../config/code-host.ts';
 import { diffShapes } from '../config/diff.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { accessAfter } from '../model/access.ts';
+import type { AccessByProject } from '../model/access.ts';
 import type { ConfigShape } from '../config/shape.ts';
 import type { Store } from '../store/store.ts';
 
@@ -24,25 +26,32 @@ export class Configs {
   readonly #options: ConfigsOptions;
   readonly #loaded = new Map<string, Promise<ConfigShape>>();
   #active: ConfigShape;
+  #access: AccessByProject;
   #reloading: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: ConfigsOptions, active: ConfigShape) {
+  private constructor(options: ConfigsOptions, active: ConfigShape, access: AccessByProject) {
     this.#options = options;
     this.#active = active;
+    this.#access = accessAfter(access, active.projects);
   }
 
   /** Loads the file; `activate` makes it the one that new builds are made from. */
   static async open(options: ConfigsOptions): Promise<Configs> {
-    return new Configs(options, await load(options));
+    return new Configs(options, await load(options), await options.store.configs.access());
   }
 
   /** Nothing of the start can fail any more: the store is told. */
   async activate(): Promise<void> {
-    await this.#options.store.configs.activate(this.#active.hash);
+    await this.#options.store.configs.activate(this.#active.hash, this.#access);
   }
 
   get active(): ConfigShape {
     return this.#active;
+  }
+
+  /** Who may what of the projects that are limited, also of those that are gone. */
+  get access(): AccessByProject {
+    return this.#access;
   }
 
   /** The one of that hash, from the store when it is not loaded. */
@@ -63,10 +72,12 @@ export class Configs {
       const before = this.#active;
       const running = await this.#options.store.builds.running();
       const next = await load(this.#options);
-      await this.#options.store.configs.activate(next.hash);
+      const access = accessAfter(this.#access, next.projects);
+      await this.#options.store.configs.activate(next.hash, access);
       this.#letGoAllBut(new Set(running.map(({ configHash }) => configHash)));
       this.#loaded.set(before.hash, Promise.resolve(before));
       this.#active = next;
+      this.#access = access;
       return { hash: next.hash, differences: diffShapes(before, next) };
     });
     this.#reloading = reloaded.catch(() => undefined); // Told to its own caller.

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { askDaemon } from '../base/control-socket.ts';
 import type { ControlDetails } from '../base/control-socket.ts';
+import type { ReloadView } from './operator.ts';
 import { masterPaths } from './master-dir.ts';
 
 /** What the master's own console may ask, and what it is answered. */
@@ -13,7 +14,7 @@ export interface ControlAnswers {
     /** Workers with builds that are not here to be told. */
     readonly away: readonly string[];
   };
-  readonly reload: { readonly hash: string; readonly differences: readonly string[] };
+  readonly reload: ReloadView;
   /** Comes when the master has let go of its folder. */
   readonly stop: { readonly stopped: true };
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { UserMistake } from '../base/errors.ts';
 import type { Bus } from '../bus/bus.ts';
 import { showDuration } from '../config/duration.ts';
+import { unknownInAccess } from '../model/access.ts';
 import type { Build } from '../model/build.ts';
 import type { JsonObject } from '../model/json.ts';
 import { leaseForAbsence } from '../model/lost-worker.ts';
@@ -9,16 +10,26 @@ import { NAME_RULE, isName } from '../model/names.ts';
 import type { PublicKey } from '../model/principal.ts';
 import type { Store } from '../store/store.ts';
 import { StoreError } from '../store/store.ts';
-import { audited, demand } from './audit.ts';
+import { audited, demand, noteRefused } from './audit.ts';
 import type { Builds } from './builds/builds.ts';
 import type { Configs } from './configs.ts';
 import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import { OperatorError } from './operator.ts';
-import type { Asker, BuildView, ForceProgress, Operator, RequestView, StatusView, WorkerView } from './operator.ts';
+import type {
+  Asker,
+  BuildView,
+  BuildsWish,
+  ForceProgress,
+  Operator,
+  ReloadView,
+  RequestView,
+  StatusView,
+  WorkerView,
+} from './operator.ts';
 import { checkForce } from './operator-force.ts';
 import type { ForceTarget, ForceWish } from './operator-force.ts';
 import { readLog } from './operator-log.ts';
-import { findBuild, requestId, shown } from './operator-names.ts';
+import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
 import { buildView, requestView, workerViews } from './operator-views.ts';
 import { watchRequest } from './operator-watch.ts';
 import type { People } from './people/people.ts';
@@ -51,6 +62,10 @@ export class MasterOperator implements Operator {
     this.#parts = parts;
   }
 
+  async noteRefusal(asker: Asker, { action, target, why }: Parameters<Operator['noteRefusal']>[1]): Promise<void> {
+    await noteRefused(this.#parts, asker, { action, target }, why);
+  }
+
   async status(asker: Asker): Promise<StatusView> {
     demand(asker, 'reader', 'see the status');
     const { store, configs, desk } = this.#parts;
@@ -66,10 +81,7 @@ export class MasterOperator implements Operator {
     };
   }
 
-  async builds(
-    asker: Asker,
-    filter: { readonly project?: string; readonly builder?: string; readonly limit: number },
-  ): Promise<readonly BuildView[]> {
+  async builds(asker: Asker, filter: BuildsWish): Promise<readonly BuildView[]> {
     demand(asker, 'reader', 'list builds');
     const { store } = this.#parts;
     const limit = Math.max(1, Math.min(LIST_MAX, Math.floor(filter.limit)));
@@ -156,7 +168,7 @@ export class MasterOperator implements Operator {
   async #cancelRequest(id: number, reason: string): Promise<void> {
     const { store, bus, clock } = this.#parts;
     const request = await store.requests.find(id);
-    if (!request) throw new OperatorError('not-found', `there is no request ${id}`);
+    if (!request) throw noRequest(id);
     try {
       await store.requests.cancel(id, reason, clock.now());
     } catch (error) {
@@ -196,8 +208,8 @@ export class MasterOperator implements Operator {
     );
   }
 
-  async reload(asker: Asker): Promise<{ readonly hash: string; readonly differences: readonly string[] }> {
-    const { configs, desk, distributor } = this.#parts;
+  async reload(asker: Asker): Promise<ReloadView> {
+    const { configs, desk, distributor, people } = this.#parts;
     const reloaded = await audited(
       this.#parts,
       asker,
@@ -213,7 +225,8 @@ export class MasterOperator implements Operator {
     );
     desk.hasten(configs.active.heartbeatMs);
     distributor.wake();
-    return reloaded;
+    const known = new Set(people.list().map(({ name }) => name));
+    return { ...reloaded, warnings: unknownInAccess(configs.active.projects, known) };
   }
 
   async announceAbsence(

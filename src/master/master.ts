@@ -9,6 +9,7 @@ import { lockFolder } from '../base/folder-lock.ts';
 import type { Logger } from '../base/logger.ts';
 import { LocalBus } from '../bus/local-bus.ts';
 import { openCodeHost } from '../config/open-code-host.ts';
+import { unknownInAccess } from '../model/access.ts';
 import type { Principal } from '../model/principal.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { CreditPool } from '../protocol/credit.ts';
@@ -25,6 +26,7 @@ import type { ControlAnswers } from './control.ts';
 import { masterPaths, readHostKey, readListen } from './master-dir.ts';
 import type { Listen, MasterPaths } from './master-dir.ts';
 import { MasterOperator } from './master-operator.ts';
+import { withinScope } from './operator-scope.ts';
 import type { Asker, Operator } from './operator.ts';
 import { openPeople } from './people/people.ts';
 import { Distributor } from './queue/distributor.ts';
@@ -171,7 +173,10 @@ async function openParts(
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),
   });
-  const masterOperator = new MasterOperator({ store, bus, clock, desk, people, configs, builds, distributor });
+  const masterOperator = withinScope(
+    new MasterOperator({ store, bus, clock, desk, people, configs, builds, distributor }),
+    { store, clock, access: () => configs.access },
+  );
 
   const ssh = await listenSsh<Principal>({
     ...listen,
@@ -203,6 +208,8 @@ async function openParts(
     }),
   );
 
+  const known = new Set(people.list().map(({ name }) => name));
+  for (const line of unknownInAccess(configs.active.projects, known)) logger.warn(line);
   await configs.activate();
   // What workers may hold out of sight must be known before anything is held against them.
   await desk.prepared;

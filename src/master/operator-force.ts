@@ -2,7 +2,7 @@ import type { ConfigShape } from '../config/shape.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import { OperatorError } from './operator.ts';
-import { shown } from './operator-names.ts';
+import { noProject, shown } from './operator-names.ts';
 
 export interface ForceTarget {
   readonly project: string;
@@ -28,9 +28,7 @@ const REVISION = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 /** The source of a forced build. Throws what is wrong with the wish, and what to do. */
 export function checkForce(config: ConfigShape, target: ForceTarget, wish: ForceWish): SourceStamp {
   const project = config.projects.find(({ name }) => name === target.project);
-  if (!project) {
-    throw new OperatorError('not-found', `there is no project "${shown(target.project)}" in the configuration`);
-  }
+  if (!project) throw noProject(target.project);
   const builder = project.builders.find(({ name }) => name === target.builder);
   if (!builder) {
     const names = project.builders.map(({ name }) => name).join(', ');

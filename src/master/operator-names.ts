@@ -20,8 +20,21 @@ export async function findBuild(store: Store, name: string): Promise<Build> {
   const build = numbered
     ? await store.builds.findByNumber(numbered[1] ?? '', numbered[2] ?? '', Number(numbered[3]))
     : await store.builds.find(Number(name));
-  if (!build) throw new OperatorError('not-found', `there is no build ${shown(name)}; "builds" lists the newest`);
+  if (!build) throw noBuild(name);
   return build;
+}
+
+/** The same words for what is not there and for what the asker may not see: nobody learns that it exists. */
+export function noBuild(name: string): OperatorError {
+  return new OperatorError('not-found', `there is no build ${shown(name)}; "builds" lists the newest`);
+}
+
+export function noRequest(id: number): OperatorError {
+  return new OperatorError('not-found', `there is no request ${id}`);
+}
+
+export function noProject(name: string): OperatorError {
+  return new OperatorError('not-found', `there is no project "${shown(name)}" in the configuration`);
 }
 
 /** The step that a person named: its name, or its index from 0. A name that looks like an index goes first. */

@@ -1,6 +1,6 @@
 import type { Bus } from '../bus/bus.ts';
-import { OperatorError } from './operator.ts';
 import type { ForceProgress } from './operator.ts';
+import { noRequest } from './operator-names.ts';
 import { buildView, requestView } from './operator-views.ts';
 import type { ViewSources } from './operator-views.ts';
 import { Wake } from './wake.ts';
@@ -27,7 +27,7 @@ export async function* watchRequest(
     .until(signal);
   try {
     const first = await store.requests.find(requestId);
-    if (!first) throw new OperatorError('not-found', `there is no request ${requestId}`);
+    if (!first) throw noRequest(requestId);
     if (first.state === 'pending') {
       const reason = (await sources.reasons()).get(requestId);
       yield { kind: 'queued', request: requestView(first, reason ?? 'it is being started') };

@@ -100,6 +100,21 @@ export interface StatusView {
   readonly workers: { readonly connected: number; readonly configured: number };
 }
 
+export interface BuildsWish {
+  readonly project?: string;
+  readonly builder?: string;
+  /** Builds of these projects are left out. */
+  readonly without?: readonly string[];
+  readonly limit: number;
+}
+
+export interface ReloadView {
+  readonly hash: string;
+  readonly differences: readonly string[];
+  /** What is not wrong, but may be a mistake. */
+  readonly warnings: readonly string[];
+}
+
 export type ForceProgress =
   | { readonly kind: 'queued'; readonly request: RequestView }
   | { readonly kind: 'waits'; readonly reason: string }
@@ -110,14 +125,20 @@ export type ForceProgress =
 /**
  * The verbs that people may use, each with the role it needs; the front door, and later the web, only translate. Each throws
  * an `OperatorError`. A build is named by its id, or `project/builder#number`; a step by its name or index from 0.
+ *
+ * A NEW VERB needs three things: a method here, its work in `master-operator.ts` (which knows roles, and nothing of projects),
+ * and a row in `operator-scope.ts`, which keeps it within the projects of whoever asks: without one it does not compile.
+ * What it says of builds and requests goes through `sight`; what names none is `ofTheFarm`.
  */
 export interface Operator {
+  /** Anyone. Notes in the audit log that a control action was refused before it came to its own method. */
+  noteRefusal(
+    asker: Asker,
+    refusal: { readonly action: string; readonly target: string; readonly why: string },
+  ): Promise<void>;
   /** Reader. */
   status(asker: Asker): Promise<StatusView>;
-  builds(
-    asker: Asker,
-    filter: { readonly project?: string; readonly builder?: string; readonly limit: number },
-  ): Promise<readonly BuildView[]>;
+  builds(asker: Asker, filter: BuildsWish): Promise<readonly BuildView[]>;
   build(asker: Asker, name: string): Promise<BuildView>;
   workers(asker: Asker): Promise<readonly WorkerView[]>;
   /** The bytes of a step's log from an offset; with `follow` goes on until the log is complete or `signal` is aborted. */
@@ -145,7 +166,7 @@ export interface Operator {
   /** Operator. */
   addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void>;
   revokeWorker(asker: Asker, name: string): Promise<void>;
-  reload(asker: Asker): Promise<{ readonly hash: string; readonly differences: readonly string[] }>;
+  reload(asker: Asker): Promise<ReloadView>;
   /**
    * The master is about to stop for so long: workers are told to hold their builds until then. Resolves to those with builds
    * that did not say that they will, and to those that are not here to be told.

@@ -1,3 +1,4 @@
+import type { AccessByProject } from '../model/access.ts';
 import type { Build, Property, Step } from '../model/build.ts';
 import type { BuildRequest } from '../model/build-request.ts';
 import type { CommandRecord } from '../model/command.ts';
@@ -30,8 +31,10 @@ export interface Store {
 export interface ConfigStore {
   /** Stores a bundle under its hash; does nothing when it is there. */
   put(config: { readonly hash: string; readonly bundle: Uint8Array; readonly atMs: number }): Promise<void>;
-  /** Makes it the one that new builds are made from. */
-  activate(hash: string): Promise<void>;
+  /** Makes it the one that new builds are made from, and keeps who may what of the projects with it. */
+  activate(hash: string, access: AccessByProject): Promise<void>;
+  /** As it was kept with the last activation. */
+  access(): Promise<AccessByProject>;
   active(): Promise<string | undefined>;
   bundle(hash: string): Promise<Uint8Array | undefined>;
 }
@@ -123,6 +126,8 @@ export interface BuildFilter {
   readonly project?: string;
   readonly builder?: string;
   readonly state?: 'running' | 'finished';
+  /** Builds of these projects are left out. */
+  readonly without?: readonly string[];
   /** Newest first from below this id. */
   readonly before?: number;
   /** At most this many, at most 1,000. */

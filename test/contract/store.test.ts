@@ -32,9 +32,11 @@ describe.each(KINDS)('a store on $kind', ({ make }) => {
       expect(await store.configs.active()).toBeUndefined();
       await store.configs.put({ hash: 'aa', bundle: Buffer.from('one'), atMs: 1 });
       await store.configs.put({ hash: 'aa', bundle: Buffer.from('two'), atMs: 2 });
-      await store.configs.activate('aa');
-      await expect(store.configs.activate('bb')).rejects.toMatchObject({ code: 'not-found' });
+      expect(await store.configs.access()).toEqual({});
+      await store.configs.activate('aa', { p: { read: ['ann'] } });
+      await expect(store.configs.activate('bb', {})).rejects.toMatchObject({ code: 'not-found' });
       expect(await store.configs.active()).toBe('aa');
+      expect(await store.configs.access()).toEqual({ p: { read: ['ann'] } });
       expect(Buffer.from((await store.configs.bundle('aa'))!).toString()).toBe('one');
       expect(await store.configs.bundle('bb')).toBeUndefined();
     });

@@ -1,0 +1,72 @@
+import type { Asker, Operator } from './operator.ts';
+import { sightOf } from './sight.ts';
+import type { Sight, SightSources } from './sight.ts';
+
+type SeenBy = (asker: Asker) => Sight;
+
+/** A row: how the verb is answered within the projects of its asker. */
+type Rows = { readonly [Verb in keyof Operator]: (inner: Operator, seenBy: SeenBy) => Operator[Verb] };
+
+/** A verb that neither names nor tells anything of a project. */
+function ofTheFarm<Verb extends keyof Operator>(verb: Verb): (inner: Operator) => Operator[Verb] {
+  return (inner) => inner[verb].bind(inner) as Operator[Verb];
+}
+
+/**
+ * Every verb, in the order of `Operator`. What the asker may not read is for him not there, in the words for what is not there;
+ * what he may read and not control is refused, and the refusal is in the audit log. Roles are the inner operator's business.
+ */
+const ROWS: Rows = {
+  noteRefusal: ofTheFarm('noteRefusal'),
+  status: (inner, seenBy) => async (asker) => {
+    const view = await inner.status(asker);
+    const sight = seenBy(asker);
+    return { ...view, running: sight.seen(view.running), waiting: sight.seen(view.waiting) };
+  },
+  builds: (inner, seenBy) => (asker, filter) => inner.builds(asker, { ...filter, without: seenBy(asker).hidden() }),
+  build: (inner, seenBy) => async (asker, name) => {
+    await seenBy(asker).readBuild(name);
+    return await inner.build(asker, name);
+  },
+  workers: (inner, seenBy) => async (asker) => {
+    const views = await inner.workers(asker);
+    const hidden = await seenBy(asker).hiddenBuilds(views.flatMap(({ builds }) => builds));
+    return views.map((view) => ({ ...view, builds: view.builds.filter((build) => !hidden.has(build)) }));
+  },
+  log: (inner, seenBy) =>
+    async function* (asker, build, step, options) {
+      const project = await seenBy(asker).readBuild(build);
+      for await (const piece of inner.log(asker, build, step, options)) {
+        // A reload may have taken the right away meanwhile.
+        seenBy(asker).mustReadBuild(project, build);
+        yield piece;
+      }
+    },
+  force: (inner, seenBy) => async (asker, target, options) => {
+    await seenBy(asker).controlProject('force a build', `${target.project}/${target.builder}`, target.project);
+    return await inner.force(asker, target, options);
+  },
+  watch: (inner, seenBy) =>
+    async function* (asker, requestId, signal) {
+      const project = await seenBy(asker).readRequest(requestId);
+      for await (const progress of inner.watch(asker, requestId, signal)) {
+        seenBy(asker).mustReadRequest(project, requestId);
+        yield progress;
+      }
+    },
+  stop: (inner, seenBy) => async (asker, name, reason) => {
+    await seenBy(asker).controlBuildOrRequest('stop', name);
+    await inner.stop(asker, name, reason);
+  },
+  addWorker: ofTheFarm('addWorker'),
+  revokeWorker: ofTheFarm('revokeWorker'),
+  reload: ofTheFarm('reload'),
+  announceAbsence: ofTheFarm('announceAbsence'),
+};
+
+/** The operator that people are given: each verb within the projects of whoever asks. */
+export function withinScope(inner: Operator, sources: SightSources): Operator {
+  const seenBy = (asker: Asker): Sight => sightOf(sources, asker);
+  const verbs = Object.entries(ROWS).map(([verb, row]) => [verb, row(inner, seenBy)] as const);
+  return Object.fromEntries(verbs) as unknown as Operator;
+}
