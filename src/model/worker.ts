@@ -14,6 +14,34 @@ export interface WorkerRecord {
   readonly sinceMs?: number;
   /** It was told to hold its commands for so long out of sight, until it comes back. */
   readonly leaseMs?: number;
+  readonly hold?: WorkerHold;
+  /** Its daemon wishes to be given nothing more. */
+  readonly leaving?: { readonly reason: string; readonly sinceMs: number };
+  /** It leaves after so many builds; `given` counts those of its term. */
+  readonly term?: { readonly builds: number; readonly given: number };
+}
+
+/**
+ * An operator's word that a worker is given no builds. When nothing runs there any more, `draining` becomes `drained`, and
+ * `retiring` becomes `retired`: its key is withdrawn then. The others stay until somebody resumes the worker.
+ */
+export interface WorkerHold {
+  readonly kind: HoldKind;
+  readonly by: string;
+  readonly sinceMs: number;
+  readonly reason?: string;
+}
+
+export type HoldKind = 'paused' | 'draining' | 'drained' | 'retiring' | 'retired';
+
+/** Builds that it may still be given before it leaves; undefined: any number. */
+export function buildsLeft({ term }: Pick<WorkerRecord, 'term'>): number | undefined {
+  return term && Math.max(0, term.builds - term.given);
+}
+
+/** True when the worker is given no more builds. */
+export function isHeld(worker: Pick<WorkerRecord, 'hold' | 'leaving' | 'term'>): boolean {
+  return worker.hold !== undefined || worker.leaving !== undefined || buildsLeft(worker) === 0;
 }
 
 /** A builder's seat on a worker: seat 0 works in folder `PROJECT/BUILDER`, seat n in `PROJECT/BUILDER-n`. */

@@ -7,7 +7,7 @@ import type { Log, LogChunk } from '../model/log.ts';
 import type { Principal } from '../model/principal.ts';
 import type { Result } from '../model/result.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
-import type { Seat, WorkerRecord } from '../model/worker.ts';
+import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
 
 /**
  * Everything the master keeps. A write resolves after COMMIT (many share one transaction, each in its own savepoint); a
@@ -49,19 +49,40 @@ export interface PrincipalStore {
   remove(name: string): Promise<void>;
 }
 
+/** A worker that was let in. */
+export interface Arrival extends Pick<
+  WorkerRecord,
+  'name' | 'installId' | 'bootId' | 'processId' | 'host' | 'version' | 'facts'
+> {
+  /** It leaves after so many builds of this term. */
+  readonly term?: { readonly id: string; readonly builds: number };
+}
+
 export interface WorkerStore {
   list(): Promise<readonly WorkerRecord[]>;
   find(name: string): Promise<WorkerRecord | undefined>;
   /**
    * A connection was accepted: stores who it is, resolves to the new epoch. When its installId is another than the stored one,
    * all started commands of the worker's running builds that nobody has seen count, in the same transaction, as seen by the
-   * old install: it may have started them, so the new one must not.
+   * old install: it may have started them, so the new one must not. A new `processId` wishes anew whether it leaves, a new term
+   * counts its builds from 0, and a retired name that is admitted again is held no more.
    */
-  attach(worker: Omit<WorkerRecord, 'epoch' | 'isConnected' | 'sinceMs' | 'leaseMs'>, atMs: number): Promise<number>;
+  attach(worker: Arrival, atMs: number): Promise<number>;
   /** Marks it gone, unless a newer epoch is there. */
   detach(name: string, epoch: number, atMs: number): Promise<void>;
   /** Notes before it is told that the worker may hold its commands for so long out of sight; undefined: for no more than its builds say. */
   setLease(name: string, leaseMs: number | undefined): Promise<void>;
+  /**
+   * Holds a worker, or (undefined) lets it have builds again, when what holds it now is one of `from` (undefined among them:
+   * nothing); also one that was never here. Resolves to what held it before; whether it was one of them is for the caller to see.
+   */
+  setHold(
+    name: string,
+    hold: WorkerHold | undefined,
+    from: readonly (HoldKind | undefined)[],
+  ): Promise<WorkerHold | undefined>;
+  /** The daemon's start wishes to leave; nothing when another one is connected by now. The first reason stays. */
+  setLeaving(name: string, processId: string, reason: string, atMs: number): Promise<void>;
   /** At start of a master nobody is connected. */
   detachAll(atMs: number): Promise<void>;
   seats(worker?: string): Promise<readonly Seat[]>;
@@ -115,7 +136,8 @@ export interface RequestStore {
   /**
    * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties
    * (those of the build set with source `request`, then the claim's), and its seat (lowest free one of that builder on that
-   * worker, fence + 1), all in one transaction. Rejects with code `lost-claim` when the request is no longer pending.
+   * worker, fence + 1), all in one transaction, and counts it in the worker's term. Rejects with code `lost-claim` when the
+   * request is no longer pending, or the worker is given no builds any more.
    */
   claim(claim: Claim): Promise<Build>;
   /** Ends a pending request without a build. */

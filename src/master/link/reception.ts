@@ -210,9 +210,13 @@ export class Reception {
       });
       return { goodbye };
     }
-    const { worker: name, installId, bootId, processId, host, version, facts } = hello;
+    const { worker: name, installId, bootId, processId, host, version, facts, builds, term = processId } = hello;
+    const counted = builds === undefined ? {} : { term: { id: term, builds } };
     const pace = this.#options.pace ?? (await held.paceOf(name));
-    const epoch = await store.workers.attach({ name, installId, bootId, processId, host, version, facts }, clock.now());
+    const epoch = await store.workers.attach(
+      { name, installId, bootId, processId, host, version, facts, ...counted },
+      clock.now(),
+    );
     // Before anything is started there.
     if (!keepsLeases(hello)) await held.put(name, Number.MAX_SAFE_INTEGER);
     door.heardAtMs = clock.monotonic();

@@ -11,6 +11,10 @@ import type { SourceRow } from './source-stamps.ts';
 
 const TAKE = `UPDATE build_requests SET state = 'claimed' WHERE id = ? AND state = 'pending'
   RETURNING build_set_id AS buildSetId, project, builder`;
+/** A worker that was never stored is held by nothing. */
+const HELD = `SELECT 1 FROM workers WHERE name = ?
+  AND (hold IS NOT NULL OR leaving_reason IS NOT NULL OR term_given >= term_builds)`;
+const COUNT = 'UPDATE workers SET term_given = term_given + 1 WHERE name = ? AND term_builds IS NOT NULL';
 const STATE = 'SELECT state FROM build_requests WHERE id = ?';
 const BUILD_SET = `SELECT s.reason, s.owner, s.properties, ${SOURCE_COLUMNS}
   FROM build_sets s JOIN source_stamps p ON p.id = s.source_stamp_id WHERE s.id = ?`;
@@ -37,6 +41,10 @@ type Place = Pick<Seat, 'session' | 'fence'>;
 /** See `RequestStore.claim`: request, seat, build, steps and properties together. */
 export async function claimRequest(transaction: Transaction, claim: Claim): Promise<Build> {
   const { requestId, worker, configHash, atMs } = claim;
+  // Before anything is changed, so that there is nothing to undo.
+  if (await transaction.get(HELD, worker)) {
+    throw new StoreError('lost-claim', `worker ${worker} is given no builds any more`);
+  }
   const request = await transaction.returning<{ buildSetId: number; project: string; builder: string }>(
     TAKE,
     requestId,
@@ -65,6 +73,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
   if (!built) throw new StoreError('conflict', `the build of request ${requestId} was not stored`);
   const { id } = built;
   await transaction.run(SIT, id, session);
+  await transaction.run(COUNT, worker);
   await transaction.run(ADD_STEPS, id, JSON.stringify(claim.stepNames));
   await transaction.run(ADD_PROPERTIES, id, JSON.stringify(joined(set, claim.properties)));
   const [source, { reason, owner }] = splitSource(set);

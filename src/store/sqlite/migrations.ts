@@ -1,5 +1,6 @@
 import type { Migration } from './migrations/migration.ts';
 import { patches } from './migrations/patches.ts';
+import { workerStates } from './migrations/worker-states.ts';
 
 const first: Migration = (schema) =>
   schema
@@ -184,4 +185,4 @@ const second: Migration = (schema) =>
     })
     .raw(`UPDATE workers SET lease_ms = ${Number.MAX_SAFE_INTEGER}`);
 
-export const MIGRATIONS: readonly Migration[] = [first, second, patches];
+export const MIGRATIONS: readonly Migration[] = [first, second, patches, workerStates];

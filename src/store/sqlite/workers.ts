@@ -1,4 +1,4 @@
-import type { Seat, WorkerRecord } from '../../model/worker.ts';
+import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../../model/worker.ts';
 import type { WorkerStore } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Context } from './context.ts';
@@ -6,20 +6,35 @@ import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 
 const COLUMNS = `name, install_id AS installId, boot_id AS bootId, process_id AS processId, host, version, facts, epoch,
-  is_connected AS isConnected, since_ms AS sinceMs, lease_ms AS leaseMs`;
+  is_connected AS isConnected, since_ms AS sinceMs, lease_ms AS leaseMs, hold, hold_by AS holdBy, hold_reason AS holdReason,
+  hold_since_ms AS holdSinceMs, leaving_reason AS leavingReason, leaving_since_ms AS leavingSinceMs,
+  term_builds AS termBuilds, term_given AS termGiven`;
 const LIST = `SELECT ${COLUMNS} FROM workers ORDER BY name`;
 const FIND = `SELECT ${COLUMNS} FROM workers WHERE name = ?`;
-const ATTACH = `INSERT INTO workers (name, install_id, boot_id, process_id, host, version, facts, epoch, is_connected, since_ms)
-  VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1, ?)
+const ATTACH = `INSERT INTO workers
+    (name, install_id, boot_id, process_id, host, version, facts, epoch, is_connected, since_ms, term, term_builds, term_given)
+  VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1, ?, ?, ?, 0)
   ON CONFLICT (name) DO UPDATE SET install_id = excluded.install_id, boot_id = excluded.boot_id,
     process_id = excluded.process_id, host = excluded.host, version = excluded.version, facts = excluded.facts,
-    epoch = workers.epoch + 1, is_connected = 1, since_ms = excluded.since_ms
+    epoch = workers.epoch + 1, is_connected = 1, since_ms = excluded.since_ms,
+    hold = nullif(workers.hold, 'retired'),
+    leaving_reason = CASE WHEN workers.leaving_process IS excluded.process_id THEN workers.leaving_reason END,
+    term = excluded.term, term_builds = excluded.term_builds,
+    term_given = CASE WHEN workers.term IS excluded.term THEN workers.term_given ELSE 0 END
   RETURNING epoch`;
 const INSTALL = 'SELECT install_id AS installId FROM workers WHERE name = ?';
 const MARK_UNSEEN = `UPDATE commands SET seen_by = ? WHERE state = 'started' AND seen_by IS NULL
   AND build_id IN (SELECT id FROM builds WHERE state = 'running' AND worker = ?)`;
 const DETACH = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE name = ? AND epoch = ? AND is_connected = 1';
 const SET_LEASE = 'UPDATE workers SET lease_ms = ? WHERE name = ?';
+const HOLD =
+  'SELECT hold, hold_by AS holdBy, hold_reason AS holdReason, hold_since_ms AS holdSinceMs FROM workers WHERE name = ?';
+const SET_HOLD = `INSERT INTO workers (name, facts, epoch, is_connected, hold, hold_by, hold_reason, hold_since_ms)
+  VALUES (?, '{}', 0, 0, ?, ?, ?, ?)
+  ON CONFLICT (name) DO UPDATE SET hold = excluded.hold, hold_by = excluded.hold_by, hold_reason = excluded.hold_reason,
+    hold_since_ms = excluded.hold_since_ms`;
+const SET_LEAVING = `UPDATE workers SET leaving_process = process_id, leaving_reason = ?, leaving_since_ms = ?
+  WHERE name = ? AND process_id = ? AND leaving_reason IS NULL`;
 const DETACH_ALL = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE is_connected = 1';
 const SEAT_COLUMNS = 'session, worker, project, builder, seat, directory, fence, build_id AS buildId';
 const SEATS = `SELECT ${SEAT_COLUMNS} FROM seats ORDER BY worker, project, builder, seat`;
@@ -28,7 +43,20 @@ const REMOVE_SEAT = 'DELETE FROM seats WHERE session = ? AND build_id IS NULL';
 const RAISE_FENCE = 'UPDATE seats SET fence = max(fence, ?) + 1 WHERE session = ? RETURNING fence, build_id AS buildId';
 const RAISE_BUILD_FENCE = 'UPDATE builds SET fence = ? WHERE id = ?';
 
-type WorkerRow = Nullable<Omit<WorkerRecord, 'facts' | 'isConnected'>> & { facts: string; isConnected: number };
+type HoldRow = {
+  hold: HoldKind | null;
+  holdBy: string | null;
+  holdReason: string | null;
+  holdSinceMs: number | null;
+};
+type WorkerRow = Nullable<Omit<WorkerRecord, 'facts' | 'isConnected' | 'hold' | 'leaving' | 'term'>> & {
+  facts: string;
+  isConnected: number;
+  leavingReason: string | null;
+  leavingSinceMs: number | null;
+  termBuilds: number | null;
+  termGiven: number | null;
+} & HoldRow;
 type SeatRow = Nullable<Seat>;
 
 export function workerStore({ reader, writer }: Context): WorkerStore {
@@ -57,6 +85,8 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
           orNull(worker.version),
           JSON.stringify(worker.facts),
           atMs,
+          orNull(worker.term?.id),
+          orNull(worker.term?.builds),
         );
         if (!row) throw new StoreError('not-found', `the worker ${worker.name} could not be stored`);
         return row.epoch;
@@ -69,6 +99,20 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
       await writer.write(async (transaction) => {
         mustBeOne(await transaction.run(SET_LEASE, orNull(leaseMs), name), `worker ${name}`);
       });
+    },
+    setHold(name, hold, from) {
+      return writer.write(async (transaction) => {
+        const row = await transaction.get<HoldRow>(HOLD, name);
+        const before = row && toHold(row);
+        if (from.includes(before?.kind)) {
+          const { kind, by, reason, sinceMs } = hold ?? {};
+          await transaction.run(SET_HOLD, name, orNull(kind), orNull(by), orNull(reason), orNull(sinceMs));
+        }
+        return before;
+      });
+    },
+    async setLeaving(name, processId, reason, atMs) {
+      await writer.write((transaction) => transaction.run(SET_LEAVING, reason, atMs, name, processId));
     },
     async detachAll(atMs) {
       await writer.write((transaction) => transaction.run(DETACH_ALL, atMs));
@@ -93,6 +137,26 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
   };
 }
 
-function toWorker({ facts, isConnected, ...row }: WorkerRow): WorkerRecord {
-  return { ...present(row), facts: fromJson(facts) as Record<string, string>, isConnected: isConnected === 1 };
+function toWorker(all: WorkerRow): WorkerRecord {
+  const { facts, isConnected, leavingReason, leavingSinceMs, termBuilds, termGiven, ...more } = all;
+  const { hold: _hold, holdBy: _holdBy, holdReason: _holdReason, holdSinceMs: _holdSinceMs, ...row } = more;
+  const hold = toHold(all);
+  return {
+    ...present(row),
+    facts: fromJson(facts) as Record<string, string>,
+    isConnected: isConnected === 1,
+    ...(hold && { hold }),
+    ...(leavingReason !== null && { leaving: { reason: leavingReason, sinceMs: leavingSinceMs ?? 0 } }),
+    ...(termBuilds !== null && { term: { builds: termBuilds, given: termGiven ?? 0 } }),
+  };
+}
+
+function toHold({ hold, holdBy, holdReason, holdSinceMs }: HoldRow): WorkerHold | undefined {
+  if (hold === null) return undefined;
+  return {
+    kind: hold,
+    by: holdBy ?? '',
+    sinceMs: holdSinceMs ?? 0,
+    ...(holdReason !== null && { reason: holdReason }),
+  };
 }
