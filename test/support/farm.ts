@@ -22,6 +22,9 @@ export function trunkline(args: readonly string[], options?: RunOptions): Promis
   return run(process.execPath, [PROGRAM, ...args], options);
 }
 
+/** The worker that the documents show, in Python. */
+export const PYTHON_WORKER = resolve(PROGRAM, '../../docs/examples/worker.py');
+
 /** A daemon in the foreground; `ready` is the line it said. */
 export interface Daemon {
   readonly process: ChildProcess;
@@ -46,8 +49,13 @@ export async function startDaemon(
   env: Readonly<Record<string, string>> = {},
   { program = PROGRAM, within = [] }: Launch = {},
 ): Promise<Daemon> {
-  const [file = '', ...words] = [...within, process.execPath, program, ...args];
-  const child = spawn(file, words, {
+  return await startProgram([...within, process.execPath, program, ...args], env);
+}
+
+/** The same of any program that says a line when it is ready. */
+async function startProgram(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Daemon> {
+  const [file = '', ...args] = words;
+  const child = spawn(file, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
@@ -61,9 +69,7 @@ export async function startDaemon(
       if (end >= 0) yes(stdout.slice(0, end));
     });
     child.once('error', no);
-    child.once('exit', (status, signal) =>
-      no(new Error(`trunkline ${args.join(' ')} ended (${status ?? signal}): ${stderr}`)),
-    );
+    child.once('exit', (status, signal) => no(new Error(`${words.join(' ')} ended (${status ?? signal}): ${stderr}`)));
   });
   return {
     process: child,
@@ -86,6 +92,8 @@ export class Farm {
   readonly dir: string;
   readonly masterDir: string;
   readonly #daemons = new Map<string, Daemon>();
+  /** What starts the workers that are not ours. */
+  readonly #foreign = new Map<string, readonly string[]>();
   #port = 0;
 
   private constructor(dir: string) {
@@ -175,13 +183,29 @@ export class Farm {
       await this.hostKey(),
     ]);
     if (made.status !== 0) throw new Error(`worker init failed: ${made.stderr}`);
-    const key = made.text.split('\n').find((line) => line.startsWith('ssh-ed25519 '));
+    await this.#letIn(name, made.text);
+  }
+
+  /** The same for the worker in Python, which is started with `more` words then. */
+  async addPythonWorker(name: string, more: readonly string[] = [], masterPort = this.#port): Promise<void> {
+    const words = [this.workerDir(name), '--master', `127.0.0.1:${masterPort}`, '--name', name];
+    const hostKey = await readFile(join(this.masterDir, 'host_key.pub'), 'utf8');
+    await this.#letIn(name, await runOk('python3', [PYTHON_WORKER, 'init', ...words, '--host-key', hostKey.trim()]));
+    this.#foreign.set(name, ['python3', PYTHON_WORKER, ...words, ...more]);
+  }
+
+  /** `made` is what its `init` said. */
+  async #letIn(name: string, made: string): Promise<void> {
+    const key = made.split('\n').find((line) => line.startsWith('ssh-ed25519 '));
     const added = await this.ssh(['worker', 'add', name], { input: `${key}\n` });
     if (added.status !== 0) throw new Error(`worker add failed: ${added.stderr}`);
   }
 
   async startWorker(name: string, env: Readonly<Record<string, string>> = {}, launch?: Launch): Promise<Daemon> {
-    const daemon = await startDaemon(['worker', 'start', this.workerDir(name)], env, launch);
+    const foreign = this.#foreign.get(name);
+    const daemon = foreign
+      ? await startProgram(foreign, env)
+      : await startDaemon(['worker', 'start', this.workerDir(name)], env, launch);
     this.#daemons.set(name, daemon);
     return daemon;
   }

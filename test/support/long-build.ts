@@ -20,6 +20,8 @@ export interface LongBuildOptions {
   readonly builderOptions?: string;
   /** The worker comes through `relay`. */
   readonly isRelayed?: boolean;
+  /** It is the one in Python, started with these words more. */
+  readonly python?: readonly string[];
   /** Of a daemon, and the worker's also of its keeper; `dir` is the farm's folder. */
   readonly env?: (daemon: 'master' | 'worker', dir: string) => Readonly<Record<string, string>>;
 }
@@ -52,7 +54,8 @@ export class LongBuild {
     await farm.config(config(farm.dir, options));
     await build.startMaster();
     if (options.isRelayed) build.#relay = await faultStream(farm.port);
-    await farm.addWorker('w', build.#relay?.port);
+    if (options.python) await farm.addPythonWorker('w', options.python, build.#relay?.port);
+    else await farm.addWorker('w', build.#relay?.port);
     await build.startWorker();
     return build;
   }
