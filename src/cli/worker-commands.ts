@@ -18,9 +18,22 @@ interface InitOptions {
   readonly hostKey?: readonly string[];
 }
 
+/** How this program is called, where it is not the command line of the whole. */
+export interface WorkerProgram {
+  /** The words before a verb of a worker. */
+  readonly words: readonly string[];
+  /** The program with these words, as a person types it. */
+  readonly called: string;
+  /** What Node is given to become a keeper. */
+  readonly keeperProgram?: readonly string[];
+}
+
 export function addWorkerCommands(program: Command): void {
   const worker = program.command('worker').description('a worker: connects to its master and runs what builds need');
+  addWorkerVerbs(worker, { words: ['worker'], called: 'trunkline worker' });
+}
 
+export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }: WorkerProgram): void {
   worker
     .command('init <dir>')
     .description('make a folder for a worker and its key; prints what to do next')
@@ -36,7 +49,7 @@ export function addWorkerCommands(program: Command): void {
           hostKeys: options.hostKey ?? [],
           confirm: askOnTerminal,
         });
-        process.stdout.write(`${nextLines(dir, options, publicKeyLine).join('\n')}\n`);
+        process.stdout.write(`${nextLines(dir, options, publicKeyLine, called).join('\n')}\n`);
       }),
     );
 
@@ -49,9 +62,15 @@ export function addWorkerCommands(program: Command): void {
         startDaemon(
           resolve(dir),
           'worker',
-          { asked: options.detach ?? false, args: ['worker', 'start', resolve(dir)] },
+          { asked: options.detach ?? false, args: [...words, 'start', resolve(dir)] },
           async (logger) => {
-            const daemon = await openWorker({ dir: resolve(dir), clock: systemClock, logger, version: VERSION });
+            const daemon = await openWorker({
+              dir: resolve(dir),
+              clock: systemClock,
+              logger,
+              version: VERSION,
+              ...(keeperProgram && { keeperProgram }),
+            });
             return { ready: `worker ${daemon.name} runs`, closed: daemon.closed, stop: () => daemon.stop() };
           },
         ),
@@ -73,7 +92,12 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
-function nextLines(dir: string, { name, master }: InitOptions, publicKeyLine: string): readonly string[] {
+function nextLines(
+  dir: string,
+  { name, master }: InitOptions,
+  publicKeyLine: string,
+  called: string,
+): readonly string[] {
   const { host, port } = parseAddress(master.split(',')[0]?.trim() ?? '', DEFAULT_PORT);
   const path = resolve(dir);
   return [
@@ -82,7 +106,7 @@ function nextLines(dir: string, { name, master }: InitOptions, publicKeyLine: st
     `worker ${name} is made, and this is its public key. Let it in, as an operator of the master:`,
     `  ssh -p ${port} YOU@${host} worker add ${name} < ${shellWord(join(path, 'key.pub'))}`,
     'Then start it:',
-    `  trunkline worker start ${shellWord(path)} --detach`,
+    `  ${called} start ${shellWord(path)} --detach`,
   ];
 }
 

@@ -50,8 +50,8 @@ export interface WorkerOptions {
   readonly version?: string;
   /** How to reach a master; by SSH as `worker.json` says if not given. */
   readonly connect?: () => Promise<Carrier>;
-  /** The built keeper-main.js, when it is not beside this file. */
-  readonly keeperProgram?: string;
+  /** What Node is given to become a keeper, when that is not the keeper-main.js beside this file. */
+  readonly keeperProgram?: readonly string[];
   /** Where they are to differ. */
   readonly keeperLimits?: Partial<KeeperLimits>;
   /** A start waits so long for what was forgotten where it is to run. */

@@ -7,7 +7,7 @@ export async function keepersOf(spool: string): Promise<readonly number[]> {
     if (!/^\d+$/.test(pid)) continue;
     // It may end while it is looked at.
     const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (words.includes('keeper-main') && words.includes(`"${spool}"`)) found.push(Number(pid));
+    if (/keeper-main|worker\.mjs\0keeper/.test(words) && words.includes(`"${spool}"`)) found.push(Number(pid));
   }
   return found;
 }

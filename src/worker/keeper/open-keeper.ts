@@ -35,7 +35,7 @@ export interface KeeperOptions {
   readonly clock: Clock;
   readonly limits?: Partial<KeeperLimits>;
   /** The built keeper-main.js. */
-  readonly program?: string;
+  readonly program?: readonly string[];
   /** The spool was taken away: its commands are lost, and the keeper is of no use any more. */
   readonly onGone?: () => void;
 }

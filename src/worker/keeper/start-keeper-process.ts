@@ -19,7 +19,8 @@ export interface StartOptions {
   readonly spoolDir: string;
   readonly socketDir: string;
   readonly limits: KeeperLimits;
-  readonly program: string;
+  /** What Node is given before the keeper's one argument. */
+  readonly program: readonly string[];
   readonly hears: KeeperEars;
 }
 
@@ -31,14 +32,15 @@ export async function startKeeperProcess(options: StartOptions): Promise<KeeperL
   if ((statSync(logPath, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES) truncateSync(logPath);
   const log = openSync(logPath, 'a', 0o600);
   const argument = JSON.stringify({ spoolDir, socketPath, limits });
-  const child = spawn(process.execPath, [program, argument], {
+  const child = spawn(process.execPath, [...program, argument], {
     cwd: '/',
     detached: true,
     stdio: ['ignore', log, log],
   });
   closeSync(log);
   let failure: Error | undefined;
-  const fail = (why: string): Error => new Error(`the keeper ${program} could not be started: ${why}; see ${logPath}`);
+  const fail = (why: string): Error =>
+    new Error(`the keeper ${program.join(' ')} could not be started: ${why}; see ${logPath}`);
   child.on('error', (error) => (failure = fail(error.message)));
   child.on('exit', (code, signal) => {
     // Who ran short of memory, say, has killed it: another one may live.
@@ -55,14 +57,15 @@ export async function startKeeperProcess(options: StartOptions): Promise<KeeperL
       }
     }
     if (failure) throw failure;
-    if (performance.now() > end) throw new Error(`the keeper ${program} did not listen in time; see ${logPath}`);
+    if (performance.now() > end)
+      throw new Error(`the keeper ${program.join(' ')} did not listen in time; see ${logPath}`);
     await sleep(LOOK_MS);
   }
 }
 
 /** The built program, also for one who runs the sources as they are. */
-export function keeperProgram(): string {
+export function keeperProgram(): readonly string[] {
   const here = fileURLToPath(import.meta.url);
   const beside = join(here, '..', 'keeper-main.js');
-  return here.endsWith('.ts') ? join(here, '../../../../dist/src/worker/keeper/keeper-main.js') : beside;
+  return [here.endsWith('.ts') ? join(here, '../../../../dist/src/worker/keeper/keeper-main.js') : beside];
 }
