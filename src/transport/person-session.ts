@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
-import { LIMITS } from '../protocol/limits.ts';
+import { orGone, writePaced } from './paced-write.ts';
+import type { PacedOutput } from './paced-write.ts';
 import type { PersonCall } from './person-call.ts';
 import type { Ssh2Channel } from './ssh-channel.ts';
-import { forgetSentChunk, rekeyQueueBytes } from './ssh2-internals.ts';
+import { forgetSentChunk } from './ssh2-internals.ts';
 
 /** ssh2's channel on the server's side. */
 export interface Ssh2ServerChannel extends Ssh2Channel {
@@ -22,9 +23,8 @@ export interface PersonSessionOptions {
   readonly gone: AbortController;
 }
 
-const PIECE_BYTES = 64 * 1024;
-/** While keys are exchanged, nothing tells when the bytes that wait for that may go. */
-const KEY_EXCHANGE_LOOK_MS = 20;
+/** What is typed before anybody reads it. */
+const TYPED_BYTES = 64 * 1024;
 const STDERR_MAX = 8 * 1024;
 const CONTROL_C = 3;
 const CONTROL_D = 4;
@@ -38,6 +38,7 @@ export class PersonSession implements PersonCall {
   readonly isTerminal: boolean;
   readonly columns?: number;
   readonly #options: PersonSessionOptions;
+  readonly #output: PacedOutput;
   #chain: Promise<void> = Promise.resolve();
   #isExiting = false;
 
@@ -46,6 +47,7 @@ export class PersonSession implements PersonCall {
     this.#options = options;
     this.command = options.command;
     this.signal = gone.signal;
+    this.#output = { ...options, signal: gone.signal };
     this.isTerminal = terminal !== undefined;
     if (terminal) this.columns = terminal.columns;
     // A write that came too late: the signal tells that the caller is gone.
@@ -59,7 +61,7 @@ export class PersonSession implements PersonCall {
 
   write(data: string | Uint8Array): Promise<void> {
     const bytes = Buffer.from(this.isTerminal ? withReturns(data) : data);
-    return this.#then(() => this.#send(bytes));
+    return this.#then(() => writePaced(this.#output, bytes));
   }
 
   writeError(text: string): Promise<void> {
@@ -68,7 +70,7 @@ export class PersonSession implements PersonCall {
     const bytes = Buffer.from(this.isTerminal ? withReturns(cut) : cut);
     return this.#then(() => {
       forgetSentChunk(channel);
-      return this.#orGone((done) => channel.stderr.write(bytes, done));
+      return orGone(this.#output, (done) => channel.stderr.write(bytes, done));
     });
   }
 
@@ -97,34 +99,6 @@ export class PersonSession implements PersonCall {
     return this.signal.aborted || !this.#options.channel.writable;
   }
 
-  async #send(bytes: Buffer): Promise<void> {
-    const { channel, socket, connection } = this.#options;
-    for (let at = 0; at < bytes.length && !this.#isOver(); at += PIECE_BYTES) {
-      const piece = bytes.subarray(at, at + PIECE_BYTES);
-      // The callback comes when the window took it all; never, when the channel was closed meanwhile.
-      await this.#orGone((done) => channel.write(piece, done));
-      while (!this.#isOver() && socket.writableLength + rekeyQueueBytes(connection) > LIMITS.socketQueueBytes) {
-        await this.#orGone((done) =>
-          socket.writableNeedDrain ? socket.once('drain', done) : setTimeout(done, KEY_EXCHANGE_LOOK_MS),
-        );
-      }
-    }
-  }
-
-  /** Resolves when the step is done, or the caller is gone: ssh2 forgets the callbacks of dead channels. */
-  #orGone(step: (done: () => void) => unknown): Promise<void> {
-    return new Promise((resolve) => {
-      const { signal } = this;
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        this.#options.socket.off('drain', done);
-        resolve();
-      };
-      signal.addEventListener('abort', done);
-      step(done);
-    });
-  }
-
   async *#read(input: Readable): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const piece of input.iterator({ destroyOnReturn: false })) yield piece as Uint8Array;
     // The end of a lost line looks like the end of the input; who acts on half a key acts wrongly.
@@ -145,7 +119,7 @@ export class PersonSession implements PersonCall {
       typed.write(Uint8Array.from(end < 0 ? bytes : bytes.subarray(0, end)));
       if (end >= 0) typed.end();
       // What is typed in advance is bounded; more of it is not worth keeping.
-      if (typed.writableLength > PIECE_BYTES) typed.end();
+      if (typed.writableLength > TYPED_BYTES) typed.end();
     });
     channel.on('end', () => typed.end());
     gone.signal.addEventListener('abort', () => typed.end(), { once: true });

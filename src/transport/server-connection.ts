@@ -6,6 +6,8 @@ import type { Logger } from '../base/logger.ts';
 import { LIMITS, MiB } from '../protocol/limits.ts';
 import { SUBSYSTEMS } from './carrier.ts';
 import type { Carrier } from './carrier.ts';
+import { Forwards } from './forwards.ts';
+import type { ForwardAnswer, ForwardLimits, ForwardTarget, ForwardTotal } from './forwards.ts';
 import type { LoginPlace } from './login-gate.ts';
 import type { LoginPenalty } from './login-penalty.ts';
 import type { PersonCall } from './person-call.ts';
@@ -13,6 +15,7 @@ import { PersonSession } from './person-session.ts';
 import type { Ssh2ServerChannel } from './person-session.ts';
 import { SshCarrier } from './ssh-carrier.ts';
 import type { SshConnection } from './ssh-carrier.ts';
+import type { Ssh2Channel } from './ssh-channel.ts';
 import { SshLogin } from './ssh-login.ts';
 import type { Authenticate, LoginRequest, SshPrincipal } from './ssh-login.ts';
 import { forgetSession, peerPacketBytes, rekeyQueueBytes, sendBanner } from './ssh2-internals.ts';
@@ -24,6 +27,10 @@ export interface Ssh2ServerConnection extends SshConnection {
 type Ssh2Session = NodeJS.EventEmitter;
 type Accept<T> = () => T;
 type MayReply = (() => void) | undefined;
+interface TcpipInfo {
+  readonly destIP: string;
+  readonly destPort: number;
+}
 
 export interface ServerConnectionOptions<P extends SshPrincipal> {
   readonly socket: Socket;
@@ -31,7 +38,7 @@ export interface ServerConnectionOptions<P extends SshPrincipal> {
   readonly place: LoginPlace;
   /** Call when the login is done: the grace is over, the place is free. */
   readonly loggedIn: () => void;
-  readonly limits: {
+  readonly limits: ForwardLimits & {
     readonly loginTries: number;
     readonly channelsOfWorker: number;
     readonly channelsOfPerson: number;
@@ -48,6 +55,8 @@ export interface ServerConnectionOptions<P extends SshPrincipal> {
   readonly isSigned: (request: LoginRequest) => boolean;
   readonly onWorker: (principal: P, carrier: Carrier) => void;
   readonly onPerson: (principal: P, call: PersonCall) => void;
+  readonly onForward: (principal: P, target: ForwardTarget) => ForwardAnswer;
+  readonly forwardTotal: ForwardTotal;
 }
 
 const EXIT_USAGE = 64;
@@ -57,7 +66,7 @@ const NO_SHELL = 'trunkline: there is no shell here; say what you want, as in: s
 
 /**
  * One SSH connection from its identification on. States: logging in → a worker's (opens Trunkline's subsystems, nothing else)
- * or a person's (runs verbs, nothing else) → gone. Whatever goes wrong ends the socket itself.
+ * or a person's (runs verbs, and is led to the web address) → gone. Whatever goes wrong ends the socket itself.
  */
 export class ServerConnection<P extends SshPrincipal> {
   readonly #options: ServerConnectionOptions<P>;
@@ -68,6 +77,7 @@ export class ServerConnection<P extends SshPrincipal> {
   /** Channels of calls: what comes waits there until the verb reads it. */
   readonly #calls = new Set<Ssh2ServerChannel>();
   #carrier: SshCarrier | undefined;
+  #forwards: Forwards | undefined;
   #channels = 0;
 
   constructor(options: ServerConnectionOptions<P>) {
@@ -82,8 +92,8 @@ export class ServerConnection<P extends SshPrincipal> {
     raw.on('rekey', () => {
       if (!this.#login.principal) this.#breakOff('keys were exchanged anew before the login');
     });
-    // Each call of a person may wait for the socket to drain.
-    socket.setMaxListeners(options.limits.channelsOfPerson + 20);
+    // Each call and each forward of a person may wait for the socket to drain.
+    socket.setMaxListeners(options.limits.channelsOfPerson + options.limits.forwardsOfConnection + 20);
     socket.on('data', () => this.#checkMemory());
     socket.once('close', () => this.#closed());
     this.#login = new SshLogin<P>({
@@ -131,7 +141,25 @@ export class ServerConnection<P extends SshPrincipal> {
         const session = this.#openSession(accept, reject, this.#options.limits.channelsOfPerson);
         if (session) this.#servePerson(session, principal);
       });
+      this.#serveForwards(principal);
     }
+  }
+
+  #serveForwards(principal: P): void {
+    const { raw, onForward, forwardTotal: total } = this.#options;
+    const forwards = new Forwards({
+      ...this.#options,
+      connection: raw,
+      who: { name: principal.name, peer: this.#peer },
+      total,
+      decide: (target) => onForward(principal, target),
+      hasTinyPackets: (channel) => this.#hasTinyPackets(channel),
+    });
+    this.#forwards = forwards;
+    raw.on('tcpip', (accept: Accept<Ssh2Channel>, reject: () => void, info: TcpipInfo) =>
+      forwards.open({ host: info.destIP, port: info.destPort }, accept, reject),
+    );
+    this.#undo.add(() => forwards.close());
   }
 
   /** Accepted at once: what comes before the acceptance, ssh2 throws away. */
@@ -182,7 +210,7 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   /** A packet size of 0 makes ssh2 loop for ever on the first write. */
-  #hasTinyPackets(channel: Ssh2ServerChannel): boolean {
+  #hasTinyPackets(channel: Ssh2Channel): boolean {
     const packetBytes = peerPacketBytes(channel);
     if (packetBytes >= LIMITS.minPacketBytes) return false;
     this.destroy(`the peer takes packets of ${packetBytes} bytes only`);
@@ -215,6 +243,7 @@ export class ServerConnection<P extends SshPrincipal> {
     const most = this.#login.principal ? limits.unsentBytes : limits.unsentBytesBeforeLogin;
     const unsentBytes = socket.writableLength + rekeyQueueBytes(raw);
     if (unsentBytes > most) return this.#breakOff(`the peer sends and does not read: ${unsentBytes} bytes wait for it`);
+    this.#forwards?.checkMemory();
     for (const channel of this.#calls) {
       if (channel.readableLength > UNREAD_BYTES) return this.#breakOff('the peer sent more than its window allows');
     }

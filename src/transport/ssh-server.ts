@@ -7,6 +7,7 @@ import { UserMistake, errorCode, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { GiB, KiB, LIMITS, MiB } from '../protocol/limits.ts';
 import type { Carrier } from './carrier.ts';
+import type { ForwardAnswer, ForwardLimits, ForwardTarget, ForwardTotal } from './forwards.ts';
 import { LOGIN_GATE_LIMITS, LoginGate } from './login-gate.ts';
 import type { LoginGateLimits } from './login-gate.ts';
 import { LoginPenalty } from './login-penalty.ts';
@@ -17,7 +18,7 @@ import { ALGORITHMS } from './ssh-algorithms.ts';
 import type { Authenticate, LoginRequest, SshPrincipal } from './ssh-login.ts';
 import { socketOf } from './ssh2-internals.ts';
 
-export interface SshServerLimits extends LoginGateLimits {
+export interface SshServerLimits extends LoginGateLimits, ForwardLimits {
   readonly loginGraceMs: number;
   readonly loginTries: number;
   /** Sockets in all, those that are logged in too; so that the process keeps descriptors for its files. */
@@ -38,6 +39,9 @@ const DEFAULTS: Omit<SshServerLimits, 'sockets'> = {
   loginTries: 3,
   channelsOfWorker: LIMITS.channelsPerConnection,
   channelsOfPerson: 32,
+  forwardsOfConnection: 256,
+  forwards: 1_024,
+  forwardUnreadBytes: 8 * MiB,
   unsentBytes: 32 * MiB,
   unsentBytesBeforeLogin: 256 * KiB,
   keepaliveMs: LIMITS.heartbeatMs,
@@ -60,6 +64,8 @@ export interface SshServerOptions<P extends SshPrincipal> {
   readonly authenticate: Authenticate<P>;
   readonly onWorker: (principal: P, carrier: Carrier) => void;
   readonly onPerson: (principal: P, call: PersonCall) => void;
+  /** A person asks for a forward (`ssh -L`); absent: all are refused. */
+  readonly onForward?: (principal: P, target: ForwardTarget) => ForwardAnswer;
 }
 
 export interface SshServer {
@@ -68,7 +74,12 @@ export interface SshServer {
   closeConnectionsOf(name: string, reason: string): number;
   /** Stops listening and ends all connections. */
   close(): Promise<void>;
-  stats(): { readonly connections: number; readonly loggingIn: number; readonly waiting: number };
+  stats(): {
+    readonly connections: number;
+    readonly loggingIn: number;
+    readonly waiting: number;
+    readonly forwards: number;
+  };
 }
 
 /** Listens for workers and people. Rejects with a UserMistake when the port or a host key cannot be used. */
@@ -77,6 +88,7 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
   const penalty = new LoginPenalty(options.clock);
   const connections = new Set<ServerConnection<P>>();
   const sockets = new Set<Socket>();
+  const forwardTotal: ForwardTotal = { count: 0 };
   const arriving = new Map<unknown, (connection: Ssh2ServerConnection) => void>();
   const ssh = makeSsh(options.hostKeys, limits);
   ssh.on('connection', (connection: Ssh2ServerConnection) => arriving.get(socketOf(connection))?.(connection));
@@ -93,6 +105,8 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
       arriving.delete(socket);
       const connection = new ServerConnection({
         ...options,
+        onForward: options.onForward ?? noForward,
+        forwardTotal,
         limits,
         penalty,
         socket,
@@ -138,8 +152,13 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
       connections: connections.size,
       loggingIn: gate.unauthenticatedCount,
       waiting: gate.waitingCount,
+      forwards: forwardTotal.count,
     }),
   };
+}
+
+function noForward(): ForwardAnswer {
+  return { refused: 'nothing here can be forwarded' };
 }
 
 function makeSsh(hostKeys: readonly string[], limits: SshServerLimits): ssh2.Server {

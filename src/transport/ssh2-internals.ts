@@ -15,6 +15,7 @@ interface Protocol {
   readonly _packetRW: { write: PacketWriter };
   requestSuccess(data: Buffer): void;
   channelClose(peersId: number): void;
+  channelOpenFail(peersId: number, reason: number, text: string): void;
 }
 
 interface PacketWriter {
@@ -90,6 +91,22 @@ export function sendBanner(connection: object, text: string): void {
   } finally {
     // The own property goes, the prototype's method shows again.
     Reflect.deleteProperty(writer, 'finalize');
+  }
+}
+
+const ADMINISTRATIVELY_PROHIBITED = 1;
+
+/** Refuses a channel with words (RFC 4254, section 5.1); ssh2's own `reject` says nothing. */
+export function refuseForward(connection: object, reject: () => void, text: string): void {
+  const protocol = (connection as HasProtocol)._protocol;
+  if (!protocol) return reject();
+  const fail = protocol.channelOpenFail.bind(protocol);
+  protocol.channelOpenFail = (peersId) => fail(peersId, ADMINISTRATIVELY_PROHIBITED, text);
+  try {
+    reject();
+  } finally {
+    // The own property goes, the prototype's method shows again.
+    Reflect.deleteProperty(protocol, 'channelOpenFail');
   }
 }
 

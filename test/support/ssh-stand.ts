@@ -3,6 +3,7 @@ import type { ConnectConfig } from 'ssh2';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Carrier } from '../../src/transport/carrier.ts';
+import type { ForwardAnswer, ForwardTarget } from '../../src/transport/forwards.ts';
 import { makeKeyPair } from '../../src/transport/keys.ts';
 import type { SshPrivateKey } from '../../src/transport/keys.ts';
 import type { PersonCall } from '../../src/transport/person-call.ts';
@@ -27,6 +28,7 @@ export interface SshStandOptions {
   readonly clock?: Clock;
   readonly onWorker?: (carrier: Carrier) => void;
   readonly onPerson?: (call: PersonCall) => void;
+  readonly onForward?: (target: ForwardTarget) => ForwardAnswer;
 }
 
 export async function sshStand(options: SshStandOptions = {}): Promise<SshStand> {
@@ -52,6 +54,7 @@ export async function sshStand(options: SshStandOptions = {}): Promise<SshStand>
       known.find((one) => one.name === name && one.blob === blob) ?? { refused: `no such key for ${name}` },
     onWorker: (_principal, carrier) => options.onWorker?.(carrier),
     onPerson: (_principal, call) => (options.onPerson ? options.onPerson(call) : call.exit(0)),
+    ...(options.onForward && { onForward: (_principal, target) => options.onForward!(target) }),
   });
   const clients: ssh2.Client[] = [];
   return {
