@@ -16,6 +16,7 @@ import { Connection } from './sqlite/connection.ts';
 import type { Context } from './sqlite/context.ts';
 import { logStore } from './sqlite/logs.ts';
 import { migrate } from './sqlite/migrate.ts';
+import { passStore } from './sqlite/passes.ts';
 import { principalStore } from './sqlite/principals.ts';
 import { masterId } from './sqlite/settings.ts';
 import { workerStore } from './sqlite/workers.ts';
@@ -96,6 +97,7 @@ function assemble(
   return {
     configs: configStore(context),
     principals: principalStore(context),
+    passes: passStore(context),
     workers: workerStore(context),
     requests: requestStore(context),
     builds: buildStore(context),

@@ -4,6 +4,7 @@ import type { BuildRequest } from '../model/build-request.ts';
 import type { CommandRecord } from '../model/command.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import type { Log, LogChunk } from '../model/log.ts';
+import type { Pass } from '../model/pass.ts';
 import type { Principal } from '../model/principal.ts';
 import type { Result } from '../model/result.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
@@ -17,6 +18,7 @@ import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.t
 export interface Store {
   readonly configs: ConfigStore;
   readonly principals: PrincipalStore;
+  readonly passes: PassStore;
   readonly workers: WorkerStore;
   readonly requests: RequestStore;
   readonly builds: BuildStore;
@@ -56,6 +58,19 @@ export interface Arrival extends Pick<
 > {
   /** It leaves after so many builds of this term. */
   readonly term?: { readonly id: string; readonly builds: number };
+}
+
+export interface PassStore {
+  find(id: string): Promise<Pass | undefined>;
+  /** All, the oldest first. */
+  list(): Promise<readonly Pass[]>;
+  add(pass: Pass): Promise<void>;
+  /** Puts one in the place of another, which can be done once: rejects with `not-found` when the other is gone. */
+  exchange(id: string, pass: Pass): Promise<void>;
+  /** Rejects with `not-found` when it is gone. */
+  remove(id: string): Promise<void>;
+  removeOf(who: string): Promise<void>;
+  removeExpired(nowMs: number): Promise<void>;
 }
 
 export interface WorkerStore {

@@ -1,4 +1,5 @@
 import type { Migration } from './migrations/migration.ts';
+import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
@@ -185,4 +186,4 @@ const second: Migration = (schema) =>
     })
     .raw(`UPDATE workers SET lease_ms = ${Number.MAX_SAFE_INTEGER}`);
 
-export const MIGRATIONS: readonly Migration[] = [first, second, patches, workerStates];
+export const MIGRATIONS: readonly Migration[] = [first, second, patches, workerStates, passes];
