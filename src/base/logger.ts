@@ -1,5 +1,5 @@
 import winston from 'winston';
-import { plain } from './plain.ts';
+import { plain, plainLines } from './plain.ts';
 
 /** What every part of the program logs with; fields are flat and hold no secret. */
 export interface Logger {
@@ -23,6 +23,7 @@ export function openLogger(options: LoggerOptions = {}): Logger & { end(): Promi
   const transport = options.file
     ? new transports.File({ filename: options.file, maxsize: 16 * 1024 * 1024, maxFiles: 5, tailable: true })
     : new transports.Console({ stderrLevels: ['debug', 'info', 'warn', 'error'] });
+  const json = format.printf((entry) => plainLines(JSON.stringify(entry)));
   const text = format.printf(({ timestamp, level, message, ...fields }) => {
     const rest = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
     // A terminal shows it, and the other side's words may be in it.
@@ -30,7 +31,7 @@ export function openLogger(options: LoggerOptions = {}): Logger & { end(): Promi
   });
   const logger = winston.createLogger({
     level: options.level ?? 'info',
-    format: format.combine(format.timestamp(), options.file ? format.json() : text),
+    format: format.combine(format.timestamp(), options.file ? json : text),
     transports: [transport],
   });
   return {

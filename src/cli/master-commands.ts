@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { UserMistake, errorText } from '../base/errors.ts';
+import { plainLines } from '../base/plain.ts';
 import { parseDuration } from '../config/duration.ts';
 import { answerCall } from '../frontdoor/answer-call.ts';
 import { askMaster } from '../master/control.ts';
@@ -36,7 +37,7 @@ export function addMasterCommands(program: Command): void {
     .description('load and check the configuration; changes nothing')
     .action((dir: string) =>
       runCommand(async () => {
-        process.stdout.write(`${(await checkMaster(resolve(dir))).join('\n')}\n`);
+        process.stdout.write(plainLines(`${(await checkMaster(resolve(dir))).join('\n')}\n`));
       }),
     );
 
@@ -55,8 +56,8 @@ export function addMasterCommands(program: Command): void {
     .action((dir: string) =>
       runCommand(async () => {
         const { differences, warnings } = await askMaster(resolve(dir), 'reload');
-        for (const warning of warnings) process.stderr.write(`trunkline: warning: ${warning}\n`);
-        process.stdout.write(`${differences.length > 0 ? differences.join('\n') : 'nothing changed'}\n`);
+        for (const warning of warnings) process.stderr.write(plainLines(`trunkline: warning: ${warning}\n`));
+        process.stdout.write(plainLines(`${differences.length > 0 ? differences.join('\n') : 'nothing changed'}\n`));
       }),
     );
 

@@ -1,3 +1,4 @@
+import { plainLines } from '../base/plain.ts';
 import { UserMistake, errorCode } from '../base/errors.ts';
 
 /** Runs a command's work; a mistake of the user's is one line on stderr and an exit status, anything else also its stack. */
@@ -5,7 +6,7 @@ export async function runCommand(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    process.stderr.write(`trunkline: ${explain(error)}\n`);
+    process.stderr.write(plainLines(`trunkline: ${explain(error)}\n`));
     process.exitCode = error instanceof UserMistake ? error.exitStatus : 1;
   }
 }

@@ -6,7 +6,7 @@ import { OperatorError } from '../master/operator.ts';
 import type { Asker, Operator, OperatorErrorCode } from '../master/operator.ts';
 import type { PersonCall } from '../transport/person-call.ts';
 import { article, helpOf, helpPage } from './help.ts';
-import { plain } from '../base/plain.ts';
+import { plain, plainLines } from '../base/plain.ts';
 import { EX_NOT_FOUND, EX_NO_RIGHT, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE, UsageError } from './verb.ts';
 import type { Verb } from './verb.ts';
 import { VERBS } from './verbs/all.ts';
@@ -35,14 +35,16 @@ export async function answerCall(door: FrontDoor, asker: Asker, call: PersonCall
     const [message, status] = tell(error);
     if (status === EX_SOFTWARE)
       door.logger.error('a verb failed', { who: asker.name, command: call.command, error: explain(error) });
-    await call.writeError(`trunkline: ${message}\n`);
+    await call.writeError(plainLines(`trunkline: ${message}\n`));
     call.exit(status);
   }
 }
 
 async function run(door: FrontDoor, asker: Asker, call: PersonCall): Promise<number> {
   const words = splitWords(call.command);
-  const write = (text: string | Uint8Array): Promise<void> => call.write(text);
+  // Here once for all verbs: nothing that a terminal acts on leaves in a text, whatever a name, a reason or a worker holds.
+  const write = (data: string | Uint8Array): Promise<void> =>
+    call.write(typeof data === 'string' ? plainLines(data) : data);
   const [first, ...rest] = words;
   if (first === undefined || first === 'help' || first === '--help') return await help(asker, rest, write);
   const verb = findVerb(words);

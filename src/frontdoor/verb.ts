@@ -18,7 +18,10 @@ export interface VerbContext {
   readonly args: readonly string[];
   /** Everything on standard input, refused when longer. */
   readonly readStdin: (maxBytes: number) => Promise<string>;
-  /** To standard output; waits while the reader is slow. */
+  /**
+   * To standard output; waits while the reader is slow. A text is made safe for a terminal; bytes are sent as they are, for what
+   * no terminal shows (a file), or is safe already.
+   */
   readonly write: (text: string | Uint8Array) => Promise<void>;
   /** Aborted when the caller is gone. */
   readonly signal: AbortSignal;

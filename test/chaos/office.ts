@@ -170,7 +170,7 @@ export class Office {
   }
 
   async #judgeLog(build: BuildView, step: StepView, log: StepView['logs'][number], isWhole: boolean): Promise<void> {
-    const words = ['log', '--log', log.name, String(build.id), step.name];
+    const words = ['log', '--raw', '--log', log.name, String(build.id), step.name];
     let stored = await this.#counter.ask(...words);
     // Stock ssh tells a shared connection's status before it has passed on all bytes: they are gone if the connection goes then.
     if (stored.status === 0 && stored.stdout.length < log.length) stored = await this.#counter.ask(...words);

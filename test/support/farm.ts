@@ -271,14 +271,14 @@ export class Farm {
 
   /** A step's whole log. */
   async log(build: string | number, step: string): Promise<Buffer> {
-    const ran = await this.ssh(['log', String(build), step]);
+    const ran = await this.ssh(['log', '--raw', String(build), step]);
     if (ran.status !== 0) throw new Error(`log ${build} ${step}: ${ran.stderr}`);
     return ran.stdout;
   }
 
   /** The same without holding it: SHA-256, in hex. */
   async logSha256(build: string | number, step: string): Promise<string> {
-    const child = spawn('ssh', [...this.sshArgs(), 'log', String(build), step], {
+    const child = spawn('ssh', [...this.sshArgs(), 'log', '--raw', String(build), step], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const ended = once(child, 'close');

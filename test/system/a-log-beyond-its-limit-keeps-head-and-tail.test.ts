@@ -57,7 +57,7 @@ interface SeenLog {
 
 /** Reads a log as a person does and takes it apart, without holding a large one in memory. */
 async function readParts(build: number): Promise<SeenLog> {
-  const ssh = spawn('ssh', [...farm.sshArgs(), 'log', String(build), 'print'], {
+  const ssh = spawn('ssh', [...farm.sshArgs(), 'log', '--raw', String(build), 'print'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const head = createHash('sha256');
@@ -132,7 +132,7 @@ test(
     await worker.end('SIGKILL');
     worker = await farm.startWorker('w');
     await go(STOPS[0]);
-    const follower = spawn('ssh', [...farm.sshArgs(), 'log', '-f', String(build), 'print']);
+    const follower = spawn('ssh', [...farm.sshArgs(), 'log', '-f', '--raw', String(build), 'print']);
     let followed = '';
     follower.stdout.on('data', (piece: Buffer) => (followed = followed.slice(-1_000) + piece.toString('latin1')));
     const isLeft = once(follower, 'close');

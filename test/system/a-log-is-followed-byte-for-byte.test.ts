@@ -51,8 +51,8 @@ test('log -f, begun in the middle, log --from and the whole log agree with what 
     'the first half is stored',
     async () => ((await farm.view(build.id)).steps[0]?.logs[0]?.length ?? 0) >= 10_000_000,
   );
-  const followed = farm.ssh(['log', '-f', String(build.id), 'print']);
-  const tail = farm.ssh(['log', '-f', '--from', '9999999', String(build.id), 'print']);
+  const followed = farm.ssh(['log', '-f', '--raw', String(build.id), 'print']);
+  const tail = farm.ssh(['log', '-f', '--raw', '--from', '9999999', String(build.id), 'print']);
   await writeFile(join(farm.dir, 'gate', 'go'), '');
   expect((await waited).status).toBe(0);
   const whole = await farm.log(build.id, 'print');
@@ -95,7 +95,7 @@ test('who reads a log, or waits for a build, while the master stops is not told 
   const waited = farm.ssh(['force', 'p/noisy', '--wait']);
   const build = await until('the build runs', async () => (await farm.list()).find(({ state }) => state === 'running'));
   let begun: Promise<unknown> | undefined;
-  const followed = farm.ssh(['log', '-f', String(build.id), 'print'], {
+  const followed = farm.ssh(['log', '-f', '--raw', String(build.id), 'print'], {
     onSpawn: (child) => {
       begun = once(child.stdout!, 'data');
     },

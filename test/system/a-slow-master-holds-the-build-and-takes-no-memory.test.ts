@@ -70,7 +70,7 @@ async function spoolBytes(): Promise<number> {
 
 /** The hash of the stored log, read as a person does. */
 async function storedHash(build: number): Promise<string> {
-  const ssh = spawn('ssh', [...farm.sshArgs(), 'log', String(build), 'print'], {
+  const ssh = spawn('ssh', [...farm.sshArgs(), 'log', '--raw', String(build), 'print'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const hash = createHash('sha256');

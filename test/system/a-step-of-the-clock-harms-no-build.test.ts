@@ -52,7 +52,7 @@ test('the wall clock of master, worker daemon and keeper goes an hour ahead and 
   // Durations of commands are measured, and the step's log can be read from any byte, in the archive as in rows.
   const log = await build.farm.log(build.id, 'print');
   const from = Math.floor(log.length / 2);
-  const rest = await build.farm.ssh(['log', '--from', String(from), String(build.id), 'print']);
+  const rest = await build.farm.ssh(['log', '--raw', '--from', String(from), String(build.id), 'print']);
   expect(rest.stdout.equals(log.subarray(from))).toBe(true);
   const { id = 0 } = view.steps[1]?.logs[0] ?? {};
   const archive = join(build.farm.masterDir, 'state', 'logs', String(Math.floor(id / 1_000)), `${id}.log.gz`);

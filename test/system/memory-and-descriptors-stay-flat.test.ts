@@ -114,7 +114,7 @@ async function stopped(name: string): Promise<void> {
   expect(forced.status, forced.stderr).toBe(0);
   const find = async (): Promise<BuildView | undefined> => (await farm.list()).find(({ reason }) => reason === name);
   const { id } = await until(`${name} runs`, find);
-  const follower = spawn('ssh', [...farm.sshArgs(), 'log', '-f', String(id), 'drip'], {
+  const follower = spawn('ssh', [...farm.sshArgs(), 'log', '-f', '--raw', String(id), 'drip'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const gone = once(follower, 'exit');

@@ -3,6 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { Disposer } from '../../base/disposer.ts';
 import { UserMistake } from '../../base/errors.ts';
 import { buildName, outcomeOf, stepLine } from '../../frontdoor/show/build.ts';
+import { LogText } from '../../frontdoor/show/log-text.ts';
 import { howLong } from '../../frontdoor/show/time.ts';
 import { EXIT_STATUS, worse } from '../../model/result.ts';
 import type { Result } from '../../model/result.ts';
@@ -79,12 +80,14 @@ async function tellHowToLook(farm: DemoFarm, builds: readonly BuildView[], serve
   const step = failed?.steps.find((one) => one.result === 'failure') ?? failed?.steps.at(-1);
   if (failed && failed.result !== 'success' && step) {
     say(`\nthe log of "${step.name}" in ${buildName(failed)}:\n`);
+    const text = new LogText();
     for await (const piece of farm.master.operator.log(ASKER, String(failed.id), step.name, {
       from: 0,
       follow: false,
     })) {
-      process.stdout.write(piece);
+      process.stdout.write(text.add(piece));
     }
+    process.stdout.write(text.end());
   }
   if (!serve) {
     say('\nnpm run demo -- --serve stays up, to look around with stock ssh');

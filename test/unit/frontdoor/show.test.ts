@@ -1,8 +1,9 @@
 import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { plain } from '../../../src/base/plain.ts';
+import { plain, plainLines } from '../../../src/base/plain.ts';
 import { table } from '../../../src/frontdoor/show/table.ts';
 import { howLong, when } from '../../../src/frontdoor/show/time.ts';
+import { actsOnTerminal } from '../../support/terminal.ts';
 
 test('control characters are shown, not sent', () => {
   expect(plain('a\u001b[2Jb\u0007\r\n\u202e')).toBe('a\\x1b[2Jb\\x07\\x0d\\x0a\\u202e');
@@ -39,4 +40,15 @@ test.each([
 
 test('times are UTC', () => {
   expect(when(Date.UTC(2026, 10, 21, 6, 13, 43))).toBe('2026-11-21 06:13:43');
+});
+
+test('a text of lines stays a text of lines, and JSON stays JSON', () => {
+  expect(plainLines('a\tb\n\u001b[2J\u202e\u009b\r\n')).toBe('a\tb\n\\x1b[2J\\u202e\\u009b\\x0d\n');
+  assert(
+    property(string({ unit: 'binary' }), (text) => {
+      const json = plainLines(JSON.stringify({ text }));
+      expect(JSON.parse(json)).toEqual({ text });
+      expect(actsOnTerminal(Buffer.from(json))).toBeUndefined();
+    }),
+  );
 });
