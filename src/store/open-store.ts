@@ -14,6 +14,7 @@ import { commandStore } from './sqlite/commands.ts';
 import { configStore } from './sqlite/configs.ts';
 import { Connection } from './sqlite/connection.ts';
 import type { Context } from './sqlite/context.ts';
+import { invitationStore } from './sqlite/invitations.ts';
 import { logStore } from './sqlite/logs.ts';
 import { migrate } from './sqlite/migrate.ts';
 import { passStore } from './sqlite/passes.ts';
@@ -98,6 +99,7 @@ function assemble(
     configs: configStore(context),
     principals: principalStore(context),
     passes: passStore(context),
+    invitations: invitationStore(context),
     workers: workerStore(context),
     requests: requestStore(context),
     builds: buildStore(context),

@@ -4,8 +4,9 @@ import type { BuildRequest } from '../model/build-request.ts';
 import type { CommandRecord } from '../model/command.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import type { Log, LogChunk } from '../model/log.ts';
+import type { Invitation } from '../model/invitation.ts';
 import type { Pass } from '../model/pass.ts';
-import type { Principal } from '../model/principal.ts';
+import type { Principal, PublicKey } from '../model/principal.ts';
 import type { Result } from '../model/result.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
@@ -19,6 +20,7 @@ export interface Store {
   readonly configs: ConfigStore;
   readonly principals: PrincipalStore;
   readonly passes: PassStore;
+  readonly invitations: InvitationStore;
   readonly workers: WorkerStore;
   readonly requests: RequestStore;
   readonly builds: BuildStore;
@@ -71,6 +73,27 @@ export interface PassStore {
   remove(id: string): Promise<void>;
   removeOf(who: string): Promise<void>;
   removeExpired(nowMs: number): Promise<void>;
+}
+
+export interface InvitationStore {
+  /** By worker; also such as are not open any more, until the next one is added. */
+  list(): Promise<readonly Invitation[]>;
+  /** In the place of an earlier one of the worker. Rejects with `conflict` when too many are open. */
+  add(invitation: Omit<Invitation, 'used'>): Promise<void>;
+  /** Takes an open one back. */
+  remove(worker: string): Promise<void>;
+  /**
+   * Uses an invitation up and admits the key, in one transaction; resolves to the worker's name. Rejects with `lost-claim` when
+   * none is open with this hash, with `conflict` when the name is somebody else's by now, and the invitation stays open then.
+   */
+  enrol(by: {
+    readonly codeHash: string;
+    readonly key: PublicKey;
+    /** Of the key, to be told later. */
+    readonly fingerprint: string;
+    readonly atMs: number;
+    readonly maxKeys: number;
+  }): Promise<string>;
 }
 
 export interface WorkerStore {

@@ -1,3 +1,4 @@
+import { invitations } from './migrations/invitations.ts';
 import type { Migration } from './migrations/migration.ts';
 import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
@@ -186,4 +187,4 @@ const second: Migration = (schema) =>
     })
     .raw(`UPDATE workers SET lease_ms = ${Number.MAX_SAFE_INTEGER}`);
 
-export const MIGRATIONS: readonly Migration[] = [first, second, patches, workerStates, passes];
+export const MIGRATIONS: readonly Migration[] = [first, second, patches, workerStates, passes, invitations];

@@ -1,9 +1,12 @@
 import type { Principal, PublicKey, Role } from '../../model/principal.ts';
 import type { PrincipalStore } from '../store.ts';
+import type { Transaction } from './batch-writer.ts';
 import type { Context } from './context.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
 
-const LIST = 'SELECT name, role, keys, source, revoked_at_ms AS revokedAtMs FROM principals ORDER BY name';
+const COLUMNS = 'name, role, keys, source, revoked_at_ms AS revokedAtMs';
+const LIST = `SELECT ${COLUMNS} FROM principals ORDER BY name`;
+const FIND = `SELECT ${COLUMNS} FROM principals WHERE name = ?`;
 const PUT = `INSERT INTO principals (name, role, keys, source, revoked_at_ms) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT (name) DO UPDATE SET role = excluded.role, keys = excluded.keys, source = excluded.source,
     revoked_at_ms = excluded.revoked_at_ms`;
@@ -22,15 +25,10 @@ export function principalStore({ reader, writer }: Context): PrincipalStore {
   return {
     async list() {
       const rows = await reader.all<Row>(LIST);
-      return rows.map(({ keys, ...row }) => ({
-        ...present(row),
-        keys: fromJson(keys) as unknown as readonly PublicKey[],
-      }));
+      return rows.map(toPrincipal);
     },
-    async put({ name, role, keys, source, revokedAtMs }) {
-      await writer.write((transaction) =>
-        transaction.run(PUT, name, role, JSON.stringify(keys), source, orNull(revokedAtMs)),
-      );
+    async put(principal) {
+      await writer.write((transaction) => putPrincipal(transaction, principal));
     },
     async revoke(name, atMs) {
       await writer.write(async (transaction) => {
@@ -43,4 +41,21 @@ export function principalStore({ reader, writer }: Context): PrincipalStore {
       });
     },
   };
+}
+
+/** For a transaction that does more besides. */
+export async function findPrincipal(transaction: Transaction, name: string): Promise<Principal | undefined> {
+  const row = await transaction.get<Row>(FIND, name);
+  return row && toPrincipal(row);
+}
+
+export async function putPrincipal(
+  transaction: Transaction,
+  { name, role, keys, source, revokedAtMs }: Principal,
+): Promise<void> {
+  await transaction.run(PUT, name, role, JSON.stringify(keys), source, orNull(revokedAtMs));
+}
+
+function toPrincipal({ keys, ...row }: Row): Principal {
+  return { ...present(row), keys: fromJson(keys) as unknown as readonly PublicKey[] };
 }
