@@ -8,6 +8,7 @@ import { SUBSYSTEMS } from './carrier.ts';
 import type { Carrier } from './carrier.ts';
 import { Forwards } from './forwards.ts';
 import type { ForwardAnswer, ForwardLimits, ForwardTarget, ForwardTotal } from './forwards.ts';
+import { lineOf } from './line.ts';
 import type { LoginPlace } from './login-gate.ts';
 import type { LoginPenalty } from './login-penalty.ts';
 import type { PersonCall } from './person-call.ts';
@@ -129,7 +130,7 @@ export class ServerConnection<P extends SshPrincipal> {
     logger.info('logged in', { name: principal.name, role: principal.role, peer: this.#peer });
     this.#rekeyAtTimes();
     if (principal.role === 'worker') {
-      const carrier = new SshCarrier({ socket, connection: raw, peer: this.#peer, clock });
+      const carrier = new SshCarrier({ line: lineOf(socket), connection: raw, peer: this.#peer, clock });
       this.#carrier = carrier;
       raw.on('session', (accept: Accept<Ssh2Session>, reject: () => void) => {
         const session = this.#openSession(accept, reject, this.#options.limits.channelsOfWorker);

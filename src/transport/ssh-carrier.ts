@@ -1,9 +1,9 @@
-import type { Socket } from 'node:net';
 import { deferred } from '../base/deferred.ts';
 import type { Cancel, Clock } from '../base/clock.ts';
 import { Signal } from '../base/signal.ts';
 import { MiB } from '../protocol/limits.ts';
 import type { Carrier, Channel, Subsystem } from './carrier.ts';
+import type { Line } from './line.ts';
 import { SshChannel } from './ssh-channel.ts';
 import type { Ssh2Channel } from './ssh-channel.ts';
 import { rekeyQueueBytes } from './ssh2-internals.ts';
@@ -16,7 +16,7 @@ export interface SshConnection extends NodeJS.EventEmitter {
 }
 
 export interface SshCarrierOptions {
-  readonly socket: Socket;
+  readonly line: Line;
   readonly connection: SshConnection;
   readonly peer: string;
   readonly clock: Clock;
@@ -24,7 +24,7 @@ export interface SshCarrierOptions {
   readonly open?: (subsystem: Subsystem) => Promise<Ssh2Channel>;
 }
 
-/** An SSH connection that is logged in, as a carrier; for both sides. Owns the socket: ssh2 itself lets dead ones live on. */
+/** An SSH connection that is logged in, as a carrier; for both sides. Owns the line: ssh2 itself lets dead ones live on. */
 export class SshCarrier implements Carrier {
   readonly peer: string;
   readonly closed: Promise<string>;
@@ -42,20 +42,20 @@ export class SshCarrier implements Carrier {
     this.#options = options;
     this.peer = options.peer;
     this.closed = this.#end.promise;
-    const { socket, connection } = options;
-    socket.on('drain', () => this.#drain.emit());
+    const { line, connection } = options;
+    line.onDrain(() => this.#drain.emit());
     // A key exchange is over: what it held back is on its way.
     connection.on('handshake', () => this.#drain.emit());
     connection.on('error', (error: Error) => this.destroy(error.message));
     // ssh2 keeps a half-closed socket; a peer that sends no more is of no use.
     connection.on('end', () => this.destroy('the peer closed the connection'));
     connection.on('close', () => this.#over('the connection was lost'));
-    socket.on('data', () => this.#checkPaused());
-    if (socket.destroyed) this.#over('the connection was lost');
+    line.stream.on('data', () => this.#checkPaused());
+    if (line.stream.destroyed) this.#over('the connection was lost');
   }
 
   queuedBytes(): number {
-    return this.#options.socket.writableLength + rekeyQueueBytes(this.#options.connection);
+    return this.#options.line.queuedBytes() + rekeyQueueBytes(this.#options.connection);
   }
 
   onDrain(listener: () => void): Cancel {
@@ -93,7 +93,7 @@ export class SshCarrier implements Carrier {
 
   destroy(reason: string): void {
     this.#reason ??= reason;
-    this.#options.socket.destroy();
+    this.#options.line.stream.destroy();
     this.#over(reason);
   }
 

@@ -21,6 +21,8 @@ export interface FaultStream {
   cutAfter(bytes: number, direction?: 'there' | 'back'): void;
   /** Connections that came so far. */
   connections(): number;
+  /** Those that are there now. */
+  openConnections(): number;
   /** Bytes that have passed. */
   passed(direction: 'there' | 'back'): number;
   close(): Promise<void>;
@@ -128,6 +130,7 @@ export async function faultStream(targetPort: number, localAddress = '127.0.0.1'
       left[direction] = bytes;
     },
     connections: () => connections,
+    openConnections: () => sockets.size / 2,
     passed: (direction) => passed[direction],
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { freePort, isOpen } from './ports.ts';
 import { runOk } from './run.ts';
 import { until } from './until.ts';
 
@@ -12,10 +11,17 @@ import { until } from './until.ts';
 export interface StockSshd {
   /** The arguments of stock ssh up to the host. */
   readonly sshArgs: readonly string[];
+  readonly port: number;
+  readonly user: string;
+  /** The file of the private key that it lets in. */
+  readonly keyFile: string;
+  /** The fingerprint of its host key. */
+  readonly hostKey: string;
   close(): Promise<void>;
 }
 
-export async function startStockSshd(): Promise<StockSshd> {
+/** `more` are lines of its configuration. */
+export async function startStockSshd(more: readonly string[] = []): Promise<StockSshd> {
   const dir = await mkdtemp(join(tmpdir(), 'tl-sshd-'));
   for (const name of ['host', 'user'])
     await runOk('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, name)]);
@@ -31,6 +37,7 @@ export async function startStockSshd(): Promise<StockSshd> {
     'UsePAM no',
     'PermitRootLogin yes',
     `PidFile none`,
+    ...more,
   ];
   await writeFile(join(dir, 'config'), `${config.join('\n')}\n`);
   const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(dir, 'config')], {
@@ -42,7 +49,12 @@ export async function startStockSshd(): Promise<StockSshd> {
     if (child.exitCode !== null) throw new Error(`sshd ended: ${said}`);
     return isOpen(port);
   });
+  const user = userInfo().username;
   return {
+    port,
+    user,
+    keyFile: join(dir, 'user'),
+    hostKey: (await runOk('ssh-keygen', ['-lf', join(dir, 'host.pub')])).split(' ')[1] ?? '',
     sshArgs: [
       '-p',
       String(port),
@@ -58,7 +70,7 @@ export async function startStockSshd(): Promise<StockSshd> {
       `UserKnownHostsFile=${dir}/known`,
       '-o',
       'LogLevel=ERROR',
-      `${userInfo().username}@127.0.0.1`,
+      `${user}@127.0.0.1`,
     ],
     async close() {
       const gone = once(child, 'exit');
@@ -67,24 +79,4 @@ export async function startStockSshd(): Promise<StockSshd> {
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-/** sshd cannot be asked to choose a port and tell it, so one that was free a moment ago has to do. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -5,7 +5,7 @@ import { errorText } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import type { Carrier } from '../../src/transport/carrier.ts';
 import { LinkRefused } from '../../src/transport/link-refused.ts';
-import { SshConnectError } from '../../src/transport/ssh-client.ts';
+import { SshConnectError } from '../../src/transport/ssh-connect-error.ts';
 import { openWorkerLink } from '../../src/transport/worker-link.ts';
 import { Commands } from '../../src/worker/commands/commands.ts';
 import { Leavers } from '../../src/worker/commands/leavers.ts';

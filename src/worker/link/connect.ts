@@ -3,7 +3,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Carrier } from '../../transport/carrier.ts';
 import { LinkRefused } from '../../transport/link-refused.ts';
 import type { LinkEnd } from '../../transport/link.ts';
-import { SshConnectError, connectSsh } from '../../transport/ssh-client.ts';
+import { connectSsh } from '../../transport/ssh-client.ts';
+import { SshConnectError } from '../../transport/ssh-connect-error.ts';
 import type { WorkerDir } from '../worker-dir.ts';
 
 /** Opens a connection to each master in turn; the first that can be had. Rejects with the most telling of the failures. */
