@@ -128,6 +128,7 @@ export type ForceProgress =
  *
  * A NEW VERB needs three things: a method here, its work in `master-operator.ts` (which knows roles, and nothing of projects),
  * and a row in `operator-scope.ts`, which keeps it within the projects of whoever asks: without one it does not compile.
+ * A verb of the front door also needs its row in `docs/access.md` and its trial in `test/unit/frontdoor/access.test.ts`.
  * What it says of builds and requests goes through `sight`; what names none is `ofTheFarm`.
  */
 export interface Operator {

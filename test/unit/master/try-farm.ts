@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
+import { answerCall } from '../../../src/frontdoor/answer-call.ts';
 import { initMaster } from '../../../src/master/init-master.ts';
 import { openMaster } from '../../../src/master/master.ts';
 import type { Master } from '../../../src/master/master.ts';
@@ -53,7 +54,8 @@ export class TryFarm {
       logger: silentLogger,
       // A restarted master must be found where its workers look for it.
       listen: { host: '127.0.0.1', port: this.#port },
-      onPerson: () => Promise.reject(new Error('nobody calls here')),
+      onPerson: (operator, asker, call) =>
+        answerCall({ operator, clock: systemClock, logger: silentLogger }, asker, call),
     });
     this.#port = this.#master.port;
     return this.#master;

@@ -7,27 +7,10 @@ import type { Message } from '../../../src/protocol/messages.ts';
 import { PROTOCOL_CODES } from '../../../src/protocol/protocol-error.ts';
 import type { Checker } from '../../../src/protocol/schema.ts';
 import { SUBSYSTEMS } from '../../../src/transport/carrier.ts';
+import { docTable } from '../../support/doc-table.ts';
 
 const text = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
-
-/** The rows of all tables with this head, cells without their back-ticks. */
-function rows(...head: readonly string[]): string[][] {
-  const found: string[][] = [];
-  let isInside = false;
-  for (const line of text.split('\n')) {
-    if (!line.startsWith('|')) {
-      isInside = false;
-      continue;
-    }
-    const cells = line
-      .slice(1, -1)
-      .split('|')
-      .map((cell) => cell.trim().replaceAll('`', ''));
-    if (isInside && !cells.every((cell) => /^-+$/.test(cell))) found.push(cells);
-    isInside ||= cells.join() === head.join();
-  }
-  return found;
-}
+const rows = (...head: readonly string[]): string[][] => docTable('protocol.md', ...head);
 
 /** Every field under a checker, by its path, in the words that the page uses. */
 function fieldsOf(message: string, path: string, check: Checker<unknown>): string[][] {

@@ -1,0 +1,105 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import ssh2 from 'ssh2';
+import type { ConnectConfig } from 'ssh2';
+import { makeKeyPair } from '../../src/transport/keys.ts';
+import { auditStore } from '../../src/store/sqlite/audit-log.ts';
+import { Connection } from '../../src/store/sqlite/connection.ts';
+import type { Context } from '../../src/store/sqlite/context.ts';
+import type { AuditEntry } from '../../src/store/store.ts';
+import { TryFarm } from '../unit/master/try-farm.ts';
+
+export interface Ran {
+  readonly status: number;
+  readonly out: Buffer;
+  readonly errors: Buffer;
+}
+
+/** A farm with a person of each role, each logged in over a connection of its own. */
+export class PeopleStand {
+  readonly farm: TryFarm;
+  readonly #keys = new Map<string, string>();
+  readonly #clients = new Map<string, ssh2.Client>();
+  #port = 0;
+  #audit: Connection | undefined;
+
+  private constructor(farm: TryFarm) {
+    this.farm = farm;
+  }
+
+  /** `body` is what stands in `defineMaster({ … })` after the title; `people` by the folders of their roles. */
+  static async open(body: string, people: Readonly<Record<string, string>>): Promise<PeopleStand> {
+    const stand = new PeopleStand(await TryFarm.create(body));
+    for (const [name, folder] of Object.entries(people)) {
+      const key = makeKeyPair(name);
+      stand.#keys.set(name, key.privateKey);
+      await writeFile(join(stand.farm.masterDir, 'keys', folder, `${name}.pub`), key.publicKeyLine);
+    }
+    stand.#port = (await stand.farm.startMaster()).port;
+    stand.#audit = await Connection.open(join(stand.farm.masterDir, 'state', 'trunkline.sqlite'), 'readonly', 5_000);
+    return stand;
+  }
+
+  /** The private key of a worker of the farm. */
+  workerKey(name: string): Promise<string> {
+    return readFile(join(this.farm.dir, name, 'key'), 'utf8');
+  }
+
+  /** A connection of its own; rejects when the login is refused. */
+  connect(config: ConnectConfig): Promise<ssh2.Client> {
+    return new Promise((resolve, reject) => {
+      const client = new ssh2.Client();
+      client.once('error', reject);
+      client.once('close', () => reject(new Error('closed')));
+      client.once('ready', () => {
+        client.on('error', () => undefined); // Its channels tell.
+        resolve(client);
+      });
+      client.connect({ host: '127.0.0.1', port: this.#port, ...config });
+    });
+  }
+
+  /** One verb of a person, over the one connection. */
+  async run(name: string, command: string | Buffer, stdin = ''): Promise<Ran> {
+    let client = this.#clients.get(name);
+    if (!client) {
+      const privateKey = this.#keys.get(name);
+      if (privateKey === undefined) throw new Error(`nobody is called ${name}`);
+      client = await this.connect({ username: name, privateKey });
+      this.#clients.set(name, client);
+    }
+    return await exec(client, command, stdin);
+  }
+
+  /** What the audit log has of this person, newest first. */
+  async audited(who: string): Promise<readonly AuditEntry[]> {
+    const reader = this.#audit;
+    if (!reader) throw new Error('the stand is not open');
+    // Reads alone: nothing is written by it.
+    const entries = await auditStore({ reader } as Context).list(1_000);
+    return entries.filter((entry) => entry.who === who);
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients.values()) client.destroy();
+    await this.#audit?.close();
+    await this.farm.close();
+  }
+}
+
+/** Runs a command over a connection; rejects when the channel is refused. */
+export function exec(client: ssh2.Client, command: string | Buffer, stdin = ''): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    client.exec(command as string, (error, channel) => {
+      if (error) return reject(error);
+      const out: Buffer[] = [];
+      const errors: Buffer[] = [];
+      let status = -1;
+      channel.on('data', (bytes: Buffer) => out.push(bytes));
+      channel.stderr.on('data', (bytes: Buffer) => errors.push(bytes));
+      channel.on('exit', (code: number) => (status = code));
+      channel.on('close', () => resolve({ status, out: Buffer.concat(out), errors: Buffer.concat(errors) }));
+      channel.end(stdin);
+    });
+  });
+}

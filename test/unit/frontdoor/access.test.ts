@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it, test, vi } from 'vitest';
+import { VERBS } from '../../../src/frontdoor/verbs/all.ts';
+import type { WorkerView } from '../../../src/master/operator.ts';
+import { mayActAs } from '../../../src/model/principal.ts';
+import { makeKeyPair, parsePublicKeys } from '../../../src/transport/keys.ts';
+import { docTable } from '../../support/doc-table.ts';
+import { PeopleStand, exec } from '../../support/people-stand.ts';
+import { until } from '../../support/until.ts';
+import { ADMIN } from '../master/try-farm.ts';
+
+// Real processes on a machine that may be busy with much else.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const PEOPLE = { rita: 'reader', dora: 'developer', olga: 'operator' } as const;
+const ALL = '[...["rita", "dora"]]';
+/** Projects by what Rita and Dora may do with them. */
+const PROJECTS = {
+  open: '',
+  theirs: `access: { read: ${ALL}, control: ${ALL} },`,
+  readable: `access: { read: ${ALL}, control: [] },`,
+  hidden: 'access: { read: [] , control: [] },',
+} as const;
+type Project = keyof typeof PROJECTS;
+
+/** How a verb is tried on a project, and how one sees that it told of it. */
+interface Trial {
+  readonly words: (project: Project) => string | Promise<string>;
+  readonly stdin?: string;
+  readonly tells?: (output: string, project: Project) => boolean;
+}
+
+let stand: PeopleStand;
+let count = 0;
+/** Builds that run, and builds that are over. */
+const running = new Map<Project, number>();
+const over = new Map<Project, number>();
+const names = (output: string, project: Project): boolean => output.includes(`"project":"${project}"`);
+
+/** EVERY verb of the front door has its way to be tried here, and its row in `docs/access.md`. */
+const TRIALS: Readonly<Record<string, Trial>> = {
+  status: { words: () => 'status --json', tells: names },
+  builds: { words: () => 'builds -n 100 --json', tells: names },
+  build: { words: (project) => `build ${over.get(project)} --json`, tells: names },
+  log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },
+  force: { words: (project) => `force ${project}/idle` },
+  stop: { words: async (project) => `stop request:${await waiting(project)}` },
+  workers: {
+    words: () => 'workers --json',
+    tells: (output, project) =>
+      (JSON.parse(output) as WorkerView[]).some(({ builds }) => builds.includes(running.get(project) ?? -1)),
+  },
+  'worker add': {
+    words: () => `worker add new-${++count}`,
+    stdin: makeKeyPair('new').publicKeyLine,
+  },
+  'worker revoke': {
+    words: async () => {
+      const name = `added-${++count}`;
+      await stand.farm.operator.addWorker(ADMIN, name, parsePublicKeys(makeKeyPair(name).publicKeyLine));
+      return `worker revoke ${name}`;
+    },
+  },
+};
+
+async function waiting(project: Project, builder = 'idle'): Promise<number> {
+  return (await stand.farm.operator.force(ADMIN, { project, builder }, { properties: {} })).id;
+}
+
+beforeAll(async () => {
+  const projects = Object.entries(PROJECTS).map(
+    ([name, access]) => `project('${name}', { ${access} schedulers: [force()], builders: [
+      builder('short', { workers: ['w'], steps: [sh('s', 'echo in ${name}')] }),
+      builder('long', { workers: ['w'], steps: [sh('s', 'sleep 600')] }),
+      builder('idle', { workers: ['nowhere'], steps: [sh('s', 'true')] }),
+    ] })`,
+  );
+  stand = await PeopleStand.open(
+    `workers: [worker('w', { maxBuilds: 10 }), worker('nowhere')], projects: [${projects.join(', ')}]`,
+    { rita: 'readers', dora: 'developers', olga: 'operators' },
+  );
+  await stand.farm.startWorker('w');
+  for (const project of Object.keys(PROJECTS) as Project[]) {
+    const last = (await stand.farm.watch(await waiting(project, 'short'))).at(-1);
+    if (last?.kind === 'build') over.set(project, last.build.id);
+    await waiting(project, 'long');
+    await waiting(project);
+  }
+  const builds = await until('the long ones run', async () => {
+    const views = (await stand.farm.operator.status(ADMIN)).running;
+    return views.length === Object.keys(PROJECTS).length ? views : undefined;
+  });
+  for (const { project, id } of builds) running.set(project as Project, id);
+});
+afterAll(async () => {
+  for (const id of running.values()) {
+    await stand.farm.operator.stop(ADMIN, String(id), 'the test is over');
+    await stand.farm.finished(String(id));
+  }
+  await stand.close();
+});
+
+const HEAD = ['verb', 'for', 'of a project that you may not read', 'of one that you may read, not control'];
+
+test('every verb has its row in docs/access.md, with its role, and its trial here', () => {
+  const known = VERBS.map(({ name, role }) => [name, role]);
+  expect(docTable('access.md', ...HEAD).map(([verb, role]) => [verb, role])).toEqual(known);
+  expect(VERBS.map(({ name }) => name).filter((name) => !(name in TRIALS))).toEqual([]);
+});
+
+describe.each(docTable('access.md', ...HEAD))('%s, for a %s', (verb, needed, unread, uncontrolled) => {
+  const role = VERBS.find(({ name }) => name === verb)?.role ?? 'operator';
+  const isOfTheFarm = unread === '-';
+  const cells = Object.entries(PEOPLE).flatMap(([name, own]) =>
+    (Object.keys(PROJECTS) as Project[]).map((project) => ({ name, own, project })),
+  );
+
+  function expected(own: (typeof PEOPLE)[keyof typeof PEOPLE], project: Project): { status: number; tells: boolean } {
+    if (!mayActAs(own, role)) return { status: 77, tells: false };
+    if (own === 'operator' || isOfTheFarm || project === 'open' || project === 'theirs')
+      return { status: 0, tells: true };
+    const cell = project === 'hidden' ? unread : uncontrolled;
+    if (cell === 'not found') return { status: 66, tells: false };
+    if (cell === 'refused') return { status: 77, tells: false };
+    return { status: 0, tells: cell === 'shown' };
+  }
+
+  it.each(cells)('$name, $own, on the project $project', async ({ name, own, project }) => {
+    expect(role).toBe(needed);
+    const trial = TRIALS[verb]!;
+    const before = await stand.audited(name);
+    const { status, out, errors } = await stand.run(name, await trial.words(project), trial.stdin);
+    const wanted = expected(own, project);
+    expect([status, errors.toString()]).toEqual([
+      wanted.status,
+      wanted.status === 0 ? '' : expect.stringMatching(/\S/),
+    ]);
+    if (trial.tells) expect(status === 0 && trial.tells(out.toString(), project)).toBe(wanted.tells);
+    const noted = (await stand.audited(name)).slice(0, -before.length || undefined);
+    expect(noted).toHaveLength(role === 'reader' ? 0 : 1);
+    if (noted[0]) expect(noted[0].detail?.['refused'] !== undefined).toBe(status !== 0);
+  });
+});
+
+test('a worker’s key, a stranger’s and a revoked one run no verb', async () => {
+  const worker = await stand.connect({ username: 'w', privateKey: await stand.workerKey('w') });
+  for (const { name } of VERBS) await expect(exec(worker, name), name).rejects.toThrow();
+  worker.destroy();
+  await stand.farm.startWorker('gone');
+  await stand.farm.operator.revokeWorker(ADMIN, 'gone');
+  const logins = [
+    { username: 'nobody', privateKey: makeKeyPair('nobody').privateKey },
+    { username: 'olga', privateKey: makeKeyPair('olga').privateKey },
+    { username: 'olga', privateKey: await stand.workerKey('w') },
+    { username: 'gone', privateKey: await stand.workerKey('gone') },
+  ];
+  for (const login of logins) await expect(stand.connect(login), login.username).rejects.toThrow(/authentication/);
+});
+
+test('help is for everybody, and names what the role may', async () => {
+  for (const [name, own] of Object.entries(PEOPLE)) {
+    const page = (await stand.run(name, 'help')).out.toString();
+    const named = VERBS.filter(({ usage }) => page.includes(`  ${usage}\n`)).map((one) => one.name);
+    expect(named).toEqual(VERBS.filter(({ role }) => mayActAs(own, role)).map((one) => one.name));
+  }
+});
