@@ -10,6 +10,8 @@ export interface PersonCall {
   writeError(text: string): Promise<void>;
   /** Sends what is queued, the exit status, and closes. */
   exit(status: number): void;
+  /** The address of this machine by which the caller came. */
+  readonly arrivedAt: { readonly host: string; readonly port: number };
   /** Aborted when the caller is gone. */
   readonly signal: AbortSignal;
   /** The caller asked for a terminal (`ssh -t`). */

@@ -37,6 +37,7 @@ export class PersonSession implements PersonCall {
   readonly signal: AbortSignal;
   readonly isTerminal: boolean;
   readonly columns?: number;
+  readonly arrivedAt: PersonCall['arrivedAt'];
   readonly #options: PersonSessionOptions;
   readonly #output: PacedOutput;
   #chain: Promise<void> = Promise.resolve();
@@ -46,6 +47,9 @@ export class PersonSession implements PersonCall {
     const { channel, gone, terminal } = options;
     this.#options = options;
     this.command = options.command;
+    // An IPv4 address may come as one of IPv6.
+    const host = options.socket.localAddress?.replace(/^::ffff:/, '') ?? '127.0.0.1';
+    this.arrivedAt = { host, port: options.socket.localPort ?? 0 };
     this.signal = gone.signal;
     this.#output = { ...options, signal: gone.signal };
     this.isTerminal = terminal !== undefined;

@@ -9,6 +9,7 @@ import type { Carrier } from './carrier.ts';
 import { Forwards } from './forwards.ts';
 import type { ForwardAnswer, ForwardLimits, ForwardTarget, ForwardTotal } from './forwards.ts';
 import { lineOf } from './line.ts';
+import type { AdmitInvited, Invited, InvitedLimits } from './invited.ts';
 import type { LoginPlace } from './login-gate.ts';
 import type { LoginPenalty } from './login-penalty.ts';
 import type { PersonCall } from './person-call.ts';
@@ -28,6 +29,7 @@ export interface Ssh2ServerConnection extends SshConnection {
 type Ssh2Session = NodeJS.EventEmitter;
 type Accept<T> = () => T;
 type MayReply = (() => void) | undefined;
+type Terminal = { readonly columns: number } | undefined;
 interface TcpipInfo {
   readonly destIP: string;
   readonly destPort: number;
@@ -39,23 +41,28 @@ export interface ServerConnectionOptions<P extends SshPrincipal> {
   readonly place: LoginPlace;
   /** Call when the login is done: the grace is over, the place is free. */
   readonly loggedIn: () => void;
-  readonly limits: ForwardLimits & {
-    readonly loginTries: number;
-    readonly channelsOfWorker: number;
-    readonly channelsOfPerson: number;
-    /** Bytes that wait in the socket for a peer that goes on sending: it does not read the answers. */
-    readonly unsentBytes: number;
-    readonly unsentBytesBeforeLogin: number;
-    readonly rekeyBytes: number;
-    readonly rekeyMs: number;
-  };
+  readonly limits: ForwardLimits &
+    InvitedLimits & {
+      readonly loginTries: number;
+      readonly channelsOfWorker: number;
+      readonly channelsOfPerson: number;
+      /** Bytes that wait in the socket for a peer that goes on sending: it does not read the answers. */
+      readonly unsentBytes: number;
+      readonly unsentBytesBeforeLogin: number;
+      readonly rekeyBytes: number;
+      readonly rekeyMs: number;
+    };
   readonly penalty: LoginPenalty;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly authenticate: Authenticate<P>;
+  readonly admitInvited?: AdmitInvited;
   readonly isSigned: (request: LoginRequest) => boolean;
   readonly onWorker: (principal: P, carrier: Carrier) => void;
   readonly onPerson: (principal: P, call: PersonCall) => void;
+  readonly onInvited: (invited: Invited, call: PersonCall) => void;
+  /** How many connections there are of this invitation, the one that asks among them. */
+  readonly countInvited: (invited: Invited) => number;
   readonly onForward: (principal: P, target: ForwardTarget) => ForwardAnswer;
   readonly forwardTotal: ForwardTotal;
 }
@@ -67,7 +74,7 @@ const NO_SHELL = 'trunkline: there is no shell here; say what you want, as in: s
 
 /**
  * One SSH connection from its identification on. States: logging in → a worker's (opens Trunkline's subsystems, nothing else)
- * or a person's (runs verbs, and is led to the web address) → gone. Whatever goes wrong ends the socket itself.
+ * or a person's (runs verbs, and is led to the web address) or an invited machine's (says a few words, for a while) → gone. Whatever goes wrong ends the socket itself.
  */
 export class ServerConnection<P extends SshPrincipal> {
   readonly #options: ServerConnectionOptions<P>;
@@ -91,7 +98,7 @@ export class ServerConnection<P extends SshPrincipal> {
     raw.on('end', () => this.destroy('the peer closed the connection'));
     // A client has no reason for it; each exchange costs us more than him.
     raw.on('rekey', () => {
-      if (!this.#login.principal) this.#breakOff('keys were exchanged anew before the login');
+      if (!this.#isLoggedIn) this.#breakOff('keys were exchanged anew before the login');
     });
     // Each call and each forward of a person may wait for the socket to drain.
     socket.setMaxListeners(options.limits.channelsOfPerson + options.limits.forwardsOfConnection + 20);
@@ -113,7 +120,15 @@ export class ServerConnection<P extends SshPrincipal> {
 
   /** Of whom it is, once logged in. */
   get name(): string | undefined {
-    return this.#login.principal?.name;
+    return this.#login.principal?.name ?? this.#login.invited?.name;
+  }
+
+  get invited(): Invited | undefined {
+    return this.#login.invited;
+  }
+
+  get #isLoggedIn(): boolean {
+    return this.#login.principal !== undefined || this.#login.invited !== undefined;
   }
 
   destroy(reason: string): void {
@@ -123,7 +138,8 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   #ready(): void {
-    const { principal } = this.#login;
+    const { principal, invited } = this.#login;
+    if (invited) return this.#welcomeInvited(invited);
     if (!principal) return this.destroy('logged in without a key');
     const { raw, socket, clock, logger } = this.#options;
     this.#options.loggedIn();
@@ -144,6 +160,18 @@ export class ServerConnection<P extends SshPrincipal> {
       });
       this.#serveForwards(principal);
     }
+  }
+
+  #welcomeInvited(invited: Invited): void {
+    const { raw, logger, clock, limits, countInvited } = this.#options;
+    this.#options.loggedIn();
+    logger.info('an invited machine is here', { name: invited.name, peer: this.#peer });
+    if (countInvited(invited) > limits.connectionsOfInvited) return this.#breakOff('too many connections of one code');
+    this.#undo.add(clock.after(limits.invitedMs, () => this.#breakOff('an invited machine stayed for too long')));
+    raw.on('session', (accept: Accept<Ssh2Session>, reject: () => void) => {
+      const session = this.#openSession(accept, reject, limits.channelsOfInvited);
+      if (session) this.#serveCalls(session, (call) => this.#options.onInvited(invited, call));
+    });
   }
 
   #serveForwards(principal: P): void {
@@ -191,22 +219,33 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   #servePerson(session: Ssh2Session, principal: P): void {
-    let terminal: { readonly columns: number } | undefined;
+    let terminal: Terminal;
     session.on('pty', (accept: MayReply, _reject: MayReply, info: { readonly cols: number }) => {
       // No terminal is made; it is good to know that there is one.
       terminal = { columns: info.cols };
       accept?.();
     });
-    session.on('exec', (accept: Accept<Ssh2ServerChannel>, _reject: MayReply, info: { readonly command: string }) => {
-      const channel = accept();
-      if (this.#hasTinyPackets(channel)) return;
-      this.#options.onPerson(principal, this.#call(session, channel, info.command, terminal));
-    });
+    this.#serveCalls(
+      session,
+      (call) => this.#options.onPerson(principal, call),
+      () => terminal,
+    );
     session.on('shell', (accept: Accept<Ssh2ServerChannel>) => {
       const channel = accept();
       if (this.#hasTinyPackets(channel)) return;
       const call = this.#call(session, channel, '', terminal);
       void call.writeError(NO_SHELL).finally(() => call.exit(EXIT_USAGE));
+    });
+  }
+
+  #serveCalls(
+    session: Ssh2Session,
+    answer: (call: PersonCall) => void,
+    terminal: () => Terminal = () => undefined,
+  ): void {
+    session.on('exec', (accept: Accept<Ssh2ServerChannel>, _reject: MayReply, info: { readonly command: string }) => {
+      const channel = accept();
+      if (!this.#hasTinyPackets(channel)) answer(this.#call(session, channel, info.command, terminal()));
     });
   }
 
@@ -218,12 +257,7 @@ export class ServerConnection<P extends SshPrincipal> {
     return true;
   }
 
-  #call(
-    session: Ssh2Session,
-    channel: Ssh2ServerChannel,
-    command: string,
-    terminal: { readonly columns: number } | undefined,
-  ): PersonCall {
+  #call(session: Ssh2Session, channel: Ssh2ServerChannel, command: string, terminal: Terminal): PersonCall {
     const gone = new AbortController();
     const abort = (): void => gone.abort();
     this.#gone.signal.addEventListener('abort', abort);
@@ -241,7 +275,10 @@ export class ServerConnection<P extends SshPrincipal> {
   /** ssh2 takes more than the window it gave, and answers requests whose answers nobody reads. */
   #checkMemory(): void {
     const { socket, raw, limits } = this.#options;
-    const most = this.#login.principal ? limits.unsentBytes : limits.unsentBytesBeforeLogin;
+    if (this.#login.invited && socket.bytesRead > limits.bytesOfInvited) {
+      return this.#breakOff('an invited machine sent too much');
+    }
+    const most = this.#isLoggedIn ? limits.unsentBytes : limits.unsentBytesBeforeLogin;
     const unsentBytes = socket.writableLength + rekeyQueueBytes(raw);
     if (unsentBytes > most) return this.#breakOff(`the peer sends and does not read: ${unsentBytes} bytes wait for it`);
     this.#forwards?.checkMemory();

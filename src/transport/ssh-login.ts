@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { sleep } from '../base/sleep.ts';
+import { isCode, withoutCode } from './invited.ts';
+import type { AdmitInvited, Invited } from './invited.ts';
 import { fingerprint } from './keys.ts';
 import type { LoginPenalty } from './login-penalty.ts';
 
@@ -18,6 +20,7 @@ export type Refusal = { readonly refused: string };
 export type Authenticate<P extends SshPrincipal> = (
   name: string,
   key: { readonly type: string; readonly blob: string },
+  address: string,
 ) => P | Refusal | Promise<P | Refusal>;
 
 /** ssh2's authentication context, of any method. */
@@ -39,6 +42,8 @@ export interface LoginOptions<P extends SshPrincipal> {
   readonly logger: Logger;
   readonly penalty: LoginPenalty;
   readonly authenticate: Authenticate<P>;
+  /** Absent: nobody is invited. */
+  readonly admitInvited?: AdmitInvited;
   /** Whether the signature is good; anything but true is not. */
   readonly isSigned: (request: LoginRequest) => boolean;
   readonly sendBanner: (text: string) => void;
@@ -67,13 +72,16 @@ export class SshLogin<P extends SshPrincipal> {
   #tries = 0;
   #hasAsked = false;
   principal: P | undefined;
+  /** Came with a code instead of a key. */
+  invited: Invited | undefined;
 
   constructor(options: LoginOptions<P>) {
     this.#options = options;
   }
 
   async answer(request: LoginRequest): Promise<void> {
-    const { signal, logger, address } = this.#options;
+    const { signal } = this.#options;
+    if (isCode(request.username)) return await this.#answerCode(request);
     // Asks which methods there are; every client begins with it. Again and again it is a flood.
     if (request.method === 'none' && !this.#hasAsked) {
       this.#hasAsked = true;
@@ -85,12 +93,32 @@ export class SshLogin<P extends SshPrincipal> {
       if (request.signature) this.principal = verdict.principal;
       return request.accept();
     }
-    const { refused } = verdict;
     const key = request.key ? fingerprint({ blob: request.key.data }) : request.method;
-    logger.warn('login refused', { name: printable(request.username), address, key, reason: refused });
-    await sleep(this.#options.clock, this.#options.penalty.failed(address, request.username, key), signal);
-    if (signal.aborted) return;
-    this.#refuse(request, key);
+    const banner = `"${printable(request.username)}" with the key ${key} is not admitted here; an operator can admit the key.`;
+    await this.#holdBack(request, key, verdict.refused);
+    if (!signal.aborted) this.#refuse(request, key, request.key && banner);
+  }
+
+  /** The code comes as the user name, and is all that is asked for. */
+  async #answerCode(request: LoginRequest): Promise<void> {
+    const { signal, admitInvited } = this.#options;
+    const verdict =
+      request.method === 'none' && admitInvited
+        ? admitInvited(request.username)
+        : { refused: `a code has no ${request.method}` };
+    if (!('refused' in verdict)) {
+      this.invited = verdict;
+      return request.accept();
+    }
+    await this.#holdBack(request, request.method, verdict.refused);
+    if (!signal.aborted) this.#refuse(request, request.method, NOT_OPEN);
+  }
+
+  async #holdBack(request: LoginRequest, key: string, reason: string): Promise<void> {
+    const { signal, logger, address, clock, penalty } = this.#options;
+    const name = withoutCode(request.username);
+    logger.warn('login refused', { name: isCode(request.username) ? name : printable(name), address, key, reason });
+    await sleep(clock, penalty.failed(address, name, key), signal);
   }
 
   async #judge(request: LoginRequest): Promise<{ readonly principal: P } | Refusal> {
@@ -103,10 +131,11 @@ export class SshLogin<P extends SshPrincipal> {
     }
     try {
       if (request.signature && !this.#options.isSigned(request)) return { refused: 'the signature is wrong' };
-      const found = await this.#options.authenticate(request.username, {
-        type: key.algo,
-        blob: key.data.toString('base64'),
-      });
+      const found = await this.#options.authenticate(
+        request.username,
+        { type: key.algo, blob: key.data.toString('base64') },
+        this.#options.address,
+      );
       return 'refused' in found ? found : { principal: found };
     } catch (error) {
       return { refused: `the check failed: ${errorText(error)}` };
@@ -114,18 +143,17 @@ export class SshLogin<P extends SshPrincipal> {
   }
 
   /** The same words for a wrong name and a wrong key: a stranger learns no names. One banner, however many keys are tried. */
-  #refuse(request: LoginRequest, key: string): void {
+  #refuse(request: LoginRequest, key: string, banner: string | undefined): void {
     this.#tries++;
-    if (request.key && this.#refusedKeys.size === 0) {
-      this.#options.sendBanner(
-        `trunkline: "${printable(request.username)}" with the key ${key} is not admitted here; an operator can admit the key.`,
-      );
-    }
+    if (banner !== undefined && this.#refusedKeys.size === 0) this.#options.sendBanner(`trunkline: ${banner}`);
     this.#refusedKeys.add(key);
     if (this.#tries >= this.#options.maxTries) return this.#options.giveUp('too many failed logins');
     request.reject(['publickey']);
   }
 }
+
+const NOT_OPEN =
+  'this invitation is not open: it was used up, has expired or was taken back; ask an operator for a new one.';
 
 function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);

@@ -8,6 +8,7 @@ import type { Logger } from '../base/logger.ts';
 import { GiB, KiB, LIMITS, MiB } from '../protocol/limits.ts';
 import type { Carrier } from './carrier.ts';
 import type { ForwardAnswer, ForwardLimits, ForwardTarget, ForwardTotal } from './forwards.ts';
+import type { AdmitInvited, Invited, InvitedLimits } from './invited.ts';
 import { LOGIN_GATE_LIMITS, LoginGate } from './login-gate.ts';
 import type { LoginGateLimits } from './login-gate.ts';
 import { LoginPenalty } from './login-penalty.ts';
@@ -18,7 +19,7 @@ import { ALGORITHMS } from './ssh-algorithms.ts';
 import type { Authenticate, LoginRequest, SshPrincipal } from './ssh-login.ts';
 import { socketOf } from './ssh2-internals.ts';
 
-export interface SshServerLimits extends LoginGateLimits, ForwardLimits {
+export interface SshServerLimits extends LoginGateLimits, ForwardLimits, InvitedLimits {
   readonly loginGraceMs: number;
   readonly loginTries: number;
   /** Sockets in all, those that are logged in too; so that the process keeps descriptors for its files. */
@@ -39,6 +40,10 @@ const DEFAULTS: Omit<SshServerLimits, 'sockets'> = {
   loginTries: 3,
   channelsOfWorker: LIMITS.channelsPerConnection,
   channelsOfPerson: 32,
+  connectionsOfInvited: 4,
+  channelsOfInvited: 2,
+  invitedMs: 300_000,
+  bytesOfInvited: 256 * KiB,
   forwardsOfConnection: 256,
   forwards: 1_024,
   forwardUnreadBytes: 8 * MiB,
@@ -64,6 +69,9 @@ export interface SshServerOptions<P extends SshPrincipal> {
   readonly authenticate: Authenticate<P>;
   readonly onWorker: (principal: P, carrier: Carrier) => void;
   readonly onPerson: (principal: P, call: PersonCall) => void;
+  /** Decides on one-time codes, and answers those who came with one; absent: nobody does. */
+  readonly admitInvited?: AdmitInvited;
+  readonly onInvited?: (invited: Invited, call: PersonCall) => void;
   /** A person asks for a forward (`ssh -L`); absent: all are refused. */
   readonly onForward?: (principal: P, target: ForwardTarget) => ForwardAnswer;
 }
@@ -105,6 +113,9 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
       arriving.delete(socket);
       const connection = new ServerConnection({
         ...options,
+        onInvited: options.onInvited ?? ((_invited, call) => call.exit(0)),
+        countInvited: ({ codeHash }) =>
+          Array.from(connections).filter(({ invited }) => invited?.codeHash === codeHash).length,
         onForward: options.onForward ?? noForward,
         forwardTotal,
         limits,

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Carrier } from '../../src/transport/carrier.ts';
 import type { ForwardAnswer, ForwardTarget } from '../../src/transport/forwards.ts';
+import type { AdmitInvited } from '../../src/transport/invited.ts';
 import { makeKeyPair } from '../../src/transport/keys.ts';
 import type { SshPrivateKey } from '../../src/transport/keys.ts';
 import type { PersonCall } from '../../src/transport/person-call.ts';
@@ -28,6 +29,8 @@ export interface SshStandOptions {
   readonly clock?: Clock;
   readonly onWorker?: (carrier: Carrier) => void;
   readonly onPerson?: (call: PersonCall) => void;
+  readonly admitInvited?: AdmitInvited;
+  readonly onInvited?: (call: PersonCall) => void;
   readonly onForward?: (target: ForwardTarget) => ForwardAnswer;
 }
 
@@ -52,6 +55,8 @@ export async function sshStand(options: SshStandOptions = {}): Promise<SshStand>
     ...(options.limits ? { limits: options.limits } : {}),
     authenticate: (name, { blob }) =>
       known.find((one) => one.name === name && one.blob === blob) ?? { refused: `no such key for ${name}` },
+    ...(options.admitInvited ? { admitInvited: options.admitInvited } : {}),
+    onInvited: (_invited, call) => (options.onInvited ? options.onInvited(call) : call.exit(0)),
     onWorker: (_principal, carrier) => options.onWorker?.(carrier),
     onPerson: (_principal, call) => (options.onPerson ? options.onPerson(call) : call.exit(0)),
     ...(options.onForward && { onForward: (_principal, target) => options.onForward!(target) }),
