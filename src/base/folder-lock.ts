@@ -5,12 +5,15 @@ import { callControl } from './control-socket.ts';
 import { UserMistake, errorCode } from './errors.ts';
 import { shellWord } from './shell-word.ts';
 
-export interface FolderLockOptions {
+interface FolderSecret {
   /** `master`, `worker`: what the folder is of. */
   readonly noun: string;
   readonly dir: string;
   /** A file of the folder that nobody else can read: with it nobody can guess the lock's name. */
   readonly secretFile: string;
+}
+
+export interface FolderLockOptions extends FolderSecret {
   readonly controlSocket: string;
 }
 
@@ -35,7 +38,17 @@ export async function lockFolder(options: FolderLockOptions): Promise<() => Prom
   return async () => await release?.();
 }
 
-async function lockName({ noun, dir, secretFile }: FolderLockOptions): Promise<string> {
+/**
+ * For the daemon that holds the folder and is about to have another secret: holds it also under the name that it has by that
+ * one, so that there is no moment in which another daemon finds a free name. `secretFile` holds the coming secret.
+ */
+export async function holdAlso({ noun, dir, secretFile }: FolderSecret): Promise<() => Promise<void>> {
+  if (process.platform !== 'linux') return () => Promise.resolve();
+  const taken = new UserMistake(`a ${noun} holds ${dir} by the secret of ${secretFile} already`);
+  return await holdName(await lockName({ noun, dir, secretFile }), taken);
+}
+
+async function lockName({ noun, dir, secretFile }: FolderSecret): Promise<string> {
   const { dev, ino } = await stat(dir);
   const digest = createHash('sha256')
     .update(`${dev} ${ino} `)

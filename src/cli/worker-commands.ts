@@ -78,6 +78,16 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
     );
 
   worker
+    .command('rotate <dir>')
+    .description('make a new key and come back to the master with it; what the worker runs goes on')
+    .action((dir: string) =>
+      runCommand(async () => {
+        const { fingerprint } = await askWorker(resolve(dir), 'rotate');
+        process.stdout.write(`the worker has a new key: ${String(fingerprint)}\n`);
+      }),
+    );
+
+  worker
     .command('stop <dir>')
     .description('stop the worker; what it runs goes on and is found again at its next start')
     .action((dir: string) =>

@@ -20,6 +20,7 @@ import type {
   BuildView,
   BuildsWish,
   ForceProgress,
+  KeyRotation,
   Operator,
   ReloadView,
   RequestView,
@@ -28,6 +29,7 @@ import type {
 } from './operator.ts';
 import { checkForce } from './operator-force.ts';
 import type { ForceTarget, ForceWish } from './operator-force.ts';
+import { rotateKeys } from './operator-keys.ts';
 import { readLog } from './operator-log.ts';
 import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
 import { buildView, requestView, workerViews } from './operator-views.ts';
@@ -206,6 +208,11 @@ export class MasterOperator implements Operator {
     await audited(this.#parts, asker, { action: 'revoke a worker', target: name, role: 'operator' }, () =>
       people.revokeWorker(name),
     );
+  }
+
+  rotateKeys(asker: Asker, name: string | undefined): Promise<readonly KeyRotation[]> {
+    const action = { action: "rotate workers' keys", target: name ?? '--all', role: 'operator' } as const;
+    return audited(this.#parts, asker, action, () => rotateKeys(this.#parts, name));
   }
 
   async reload(asker: Asker): Promise<ReloadView> {

@@ -10,7 +10,6 @@ import type { Logger } from '../base/logger.ts';
 import { LocalBus } from '../bus/local-bus.ts';
 import { openCodeHost } from '../config/open-code-host.ts';
 import { unknownInAccess } from '../model/access.ts';
-import type { Principal } from '../model/principal.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { CreditPool } from '../protocol/credit.ts';
 import { openStore } from '../store/open-store.ts';
@@ -29,6 +28,7 @@ import { MasterOperator } from './master-operator.ts';
 import { withinScope } from './operator-scope.ts';
 import type { Asker, Operator } from './operator.ts';
 import { openPeople } from './people/people.ts';
+import type { LoggedIn } from './people/people.ts';
 import { Distributor } from './queue/distributor.ts';
 
 export interface MasterOptions {
@@ -145,6 +145,7 @@ async function openParts(
     masterId: await store.masterId(),
     creditPool: new CreditPool(),
     isAdmitted: (worker) => people.isAdmitted(worker),
+    keyRing: people,
     rules: {
       ruleOf: async (build) => findBuilder(await configs.get(build.configHash), build)?.whenWorkerLost ?? 'wait',
       heartbeatMs: () => configs.active.heartbeatMs,
@@ -178,13 +179,13 @@ async function openParts(
     { store, clock, access: () => configs.access },
   );
 
-  const ssh = await listenSsh<Principal>({
+  const ssh = await listenSsh<LoggedIn>({
     ...listen,
     hostKeys: [hostKey.privateKey],
     clock,
     logger,
     authenticate: (name, key) => people.authenticate(name, key),
-    onWorker: (worker, carrier) => desk.accept(worker.name, carrier),
+    onWorker: (worker, carrier) => desk.accept(worker.name, carrier, worker.loginKey),
     onPerson: (person, call) => {
       const asker = { name: person.name, role: person.role };
       options.onPerson(masterOperator, asker, call).catch((error: unknown) => {
@@ -199,8 +200,8 @@ async function openParts(
   undo.add(() => distributor.close());
   undo.add(
     people.onRemoved((name) => {
-      const cut = (): void => void ssh.closeConnectionsOf(name, GONE);
-      // Only one of its keys went: it may come back with another, and what it runs is not touched.
+      const cut = (): void => void ssh.closeConnectionsOf(name, GONE, (one) => people.isStillIn(one));
+      // Only one of its keys went: who came with another stays, and what it runs is not touched.
       if (people.isAdmitted(name)) return cut();
       if (desk.dismiss(name, GONE)) clock.after(GOODBYE_MS, cut);
       else cut();

@@ -60,6 +60,7 @@ const ROWS: Rows = {
   },
   addWorker: ofTheFarm('addWorker'),
   revokeWorker: ofTheFarm('revokeWorker'),
+  rotateKeys: ofTheFarm('rotateKeys'),
   reload: ofTheFarm('reload'),
   announceAbsence: ofTheFarm('announceAbsence'),
 };

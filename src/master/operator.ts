@@ -115,6 +115,16 @@ export interface ReloadView {
   readonly warnings: readonly string[];
 }
 
+/** What became of a worker's key that was to be another one. */
+export interface KeyRotation {
+  readonly worker: string;
+  readonly outcome: 'rotated' | 'refused' | 'away' | 'too old' | 'no answer';
+  /** Of the key that it has now; null when it has none. */
+  readonly fingerprint: string | null;
+  /** For a person. */
+  readonly message: string;
+}
+
 export type ForceProgress =
   | { readonly kind: 'queued'; readonly request: RequestView }
   | { readonly kind: 'waits'; readonly reason: string }
@@ -167,6 +177,8 @@ export interface Operator {
   /** Operator. */
   addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void>;
   revokeWorker(asker: Asker, name: string): Promise<void>;
+  /** A worker, or all of them, makes a new key and comes back with it. */
+  rotateKeys(asker: Asker, name: string | undefined): Promise<readonly KeyRotation[]>;
   reload(asker: Asker): Promise<ReloadView>;
   /**
    * The master is about to stop for so long: workers are told to hold their builds until then. Resolves to those with builds

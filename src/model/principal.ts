@@ -8,6 +8,8 @@ export interface PublicKey {
   /** The key blob, base 64. */
   readonly blob: string;
   readonly comment: string;
+  /** The blob of the key whose place it takes at its first login: a worker changes its key. */
+  readonly replaces?: string;
 }
 
 /** A worker or a person. One namespace: no two of one name, whatever their roles. NAME is also the SSH user name. */

@@ -119,6 +119,10 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   /** Of whom it is, once logged in. */
+  get principal(): P | undefined {
+    return this.#login.principal;
+  }
+
   get name(): string | undefined {
     return this.#login.principal?.name ?? this.#login.invited?.name;
   }

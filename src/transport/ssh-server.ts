@@ -76,10 +76,10 @@ export interface SshServerOptions<P extends SshPrincipal> {
   readonly onForward?: (principal: P, target: ForwardTarget) => ForwardAnswer;
 }
 
-export interface SshServer {
+export interface SshServer<P extends SshPrincipal = SshPrincipal> {
   readonly port: number;
-  /** Ends all connections of this name at once; answers how many there were. */
-  closeConnectionsOf(name: string, reason: string): number;
+  /** Ends all connections of this name at once, but for those that `spares` wants kept; answers how many there were. */
+  closeConnectionsOf(name: string, reason: string, spares?: (principal: P) => boolean): number;
   /** Stops listening and ends all connections. */
   close(): Promise<void>;
   stats(): {
@@ -91,7 +91,7 @@ export interface SshServer {
 }
 
 /** Listens for workers and people. Rejects with a UserMistake when the port or a host key cannot be used. */
-export async function listenSsh<P extends SshPrincipal>(options: SshServerOptions<P>): Promise<SshServer> {
+export async function listenSsh<P extends SshPrincipal>(options: SshServerOptions<P>): Promise<SshServer<P>> {
   const limits = { ...DEFAULTS, sockets: socketsAllowed(), ...options.limits };
   const penalty = new LoginPenalty(options.clock);
   const connections = new Set<ServerConnection<P>>();
@@ -148,8 +148,8 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
-    closeConnectionsOf(name, reason) {
-      const ended = Array.from(connections).filter((connection) => connection.name === name);
+    closeConnectionsOf(name, reason, spares = () => false) {
+      const ended = Array.from(connections).filter(({ principal }) => principal?.name === name && !spares(principal));
       for (const connection of ended) connection.destroy(reason);
       return ended.length;
     },

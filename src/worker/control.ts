@@ -2,8 +2,14 @@ import { resolve } from 'node:path';
 import { askDaemon } from '../base/control-socket.ts';
 import { workerPaths } from './worker-dir.ts';
 
-/** Asks the worker that runs in `dir`; `stop` comes back when the folder can be started again. Throws a UserMistake when none runs there. */
-export async function askWorker(dir: string, verb: 'status' | 'stop'): Promise<Readonly<Record<string, unknown>>> {
+/**
+ * Asks the worker that runs in `dir`; `stop` comes back when the folder can be started again, `rotate` when the worker has another
+ * key, `{fingerprint}`. Throws a UserMistake when none runs there, or with its own words when it refuses.
+ */
+export async function askWorker(
+  dir: string,
+  verb: 'status' | 'stop' | 'rotate',
+): Promise<Readonly<Record<string, unknown>>> {
   const path = resolve(dir);
   return { ...(await askDaemon('worker', path, workerPaths(path).controlSocket, verb)) };
 }

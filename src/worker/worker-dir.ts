@@ -49,6 +49,8 @@ export interface WorkerPaths {
   readonly config: string;
   readonly key: string;
   readonly publicKey: string;
+  /** While the key is changed: the one that takes its place. */
+  readonly nextKey: string;
   /** The sessions' folders. */
   readonly work: string;
   /** The keeper's. */
@@ -63,6 +65,7 @@ export function workerPaths(dir: string): WorkerPaths {
     config: join(dir, 'worker.json'),
     key: join(dir, 'key'),
     publicKey: join(dir, 'key.pub'),
+    nextKey: join(dir, 'key.next'),
     work: join(dir, 'work'),
     spool: join(dir, 'spool'),
     state: join(dir, 'state'),

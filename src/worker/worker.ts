@@ -15,9 +15,8 @@ import { ulid } from '../base/ulid.ts';
 import type { Fields } from '../protocol/messages.ts';
 import { PROTOCOLS } from '../protocol/version.ts';
 import type { Carrier } from '../transport/carrier.ts';
-import { loadPrivateKey } from '../transport/keys.ts';
+import type { SshPrivateKey } from '../transport/keys.ts';
 import type { Link, LinkEnd, Vitals } from '../transport/link.ts';
-import { openWorkerLink } from '../transport/worker-link.ts';
 import { commandEnvironment } from './command-environment.ts';
 import { Commands } from './commands/commands.ts';
 import { Leavers } from './commands/leavers.ts';
@@ -26,10 +25,15 @@ import { DiskWatch } from './disk-watch.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
 import { openKeeper } from './keeper/open-keeper.ts';
 import { Attachment } from './link/attachment.ts';
-import { connectToMaster, explain, isRevoked, needsPerson } from './link/connect.ts';
+import type { KeyExchange } from './keys/key-exchange.ts';
+import { rotateKey } from './keys/rotate-key.ts';
+import { WorkerKeys } from './keys/worker-keys.ts';
+import { explain, isRevoked, needsPerson } from './link/connect.ts';
 import { endAllCommands } from './link/end-all.ts';
 import { KeyedQueue } from './link/keyed-queue.ts';
 import { keepConnected } from './link/link-loop.ts';
+import { LinkOpener } from './link/open-link.ts';
+import type { OpenedLink } from './link/open-link.ts';
 import type { WorkerParts } from './link/worker-parts.ts';
 import { ChunkBudget } from './logs/chunk-budget.ts';
 import { freeBytes, machineFacts } from './machine-facts.ts';
@@ -48,8 +52,8 @@ export interface WorkerOptions {
   readonly logger: Logger;
   /** Of the program, for the hello. */
   readonly version?: string;
-  /** How to reach a master; by SSH as `worker.json` says if not given. */
-  readonly connect?: () => Promise<Carrier>;
+  /** How to reach a master and log in with a key; by SSH as `worker.json` says if not given. */
+  readonly connect?: (key: SshPrivateKey) => Promise<Carrier>;
   /** What Node is given to become a keeper, when that is not the keeper-main.js beside this file. */
   readonly keeperProgram?: readonly string[];
   /** Where they are to differ. */
@@ -82,7 +86,6 @@ export interface Worker {
 export async function openWorker(options: WorkerOptions): Promise<Worker> {
   const { clock, logger } = options;
   const dir = await loadWorkerDir(options.dir);
-  const { privateKey } = await loadPrivateKey(dir.paths.key);
   const undo = new Disposer();
   try {
     // Undone last, so that the one who asked for the stop hears of it when the folder can be started again.
@@ -96,6 +99,8 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
         controlSocket: dir.paths.controlSocket,
       }),
     );
+    const keys = await WorkerKeys.open(dir, logger);
+    undo.add(() => keys.close());
     const gone = deferred();
     const parts = await openParts(dir, options, undo, gone.resolve);
     const identity = await readIdentity(dir, options);
@@ -106,13 +111,16 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
       hello: identity,
       clock,
       logger,
-      privateKey,
+      keys,
       connect: options.connect,
     });
     const control = await serveControl({
       path: dir.paths.controlSocket,
       logger,
-      answers: { status: () => ({ name: dir.name, pid: process.pid, ...daemon.state() }) },
+      answers: {
+        status: () => ({ name: dir.name, pid: process.pid, ...daemon.state() }),
+        rotate: () => daemon.rotate(),
+      },
       stop: () => void daemon.stop(),
     });
     served.push(control);
@@ -170,7 +178,7 @@ async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOptions): 
     installId: dir.installId,
     bootId: readBootId(),
     processId: ulid(clock.now()),
-    capabilities: ['files', 'lease'],
+    capabilities: ['files', 'lease', 'rotate'],
     host: (facts['hostname'] ?? 'unknown').slice(0, MAX_LINE),
     facts,
   };
@@ -183,19 +191,21 @@ interface DaemonOptions {
   readonly hello: Fields<'hello'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly privateKey: string;
-  readonly connect: (() => Promise<Carrier>) | undefined;
+  readonly keys: WorkerKeys;
+  readonly connect: WorkerOptions['connect'];
 }
 
 /** States: connecting → connected → waiting → connecting …, until stopped. */
 class Daemon implements Worker {
   readonly name: string;
   readonly #options: DaemonOptions;
+  readonly #opener: LinkOpener;
   readonly #stopping = new AbortController();
   readonly #changed = new Signal<WorkerState>();
   readonly #closed = deferred();
   #state: WorkerState = { link: 'connecting' };
   #link: Link | undefined;
+  #exchange: KeyExchange | undefined;
   #loop: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   #freeBytes: number | undefined;
@@ -204,6 +214,12 @@ class Daemon implements Worker {
   constructor(options: DaemonOptions) {
     this.name = options.dir.name;
     this.#options = options;
+    this.#opener = new LinkOpener({
+      ...options,
+      vitals: () => this.#vitals(),
+      seen: (sentAt, pingMs) => options.parts.keeper.seen(sentAt, pingMs),
+      signal: this.#stopping.signal,
+    });
     options.undo.add(options.parts.keeper.onHeldBack(() => this.#link?.pingNow()));
     this.#closed.promise.catch(() => undefined); // Whoever waits for it hears of it.
   }
@@ -223,8 +239,8 @@ class Daemon implements Worker {
   start(): void {
     const { clock, logger, dir } = this.#options;
     this.#loop = keepConnected({
-      open: () => this.#connect(),
-      serve: (link) => this.#serve(link),
+      open: () => this.#open(),
+      serve: (opened) => this.#serve(opened),
       needsPerson,
       explain: (error) => explain(error, dir),
       onWaiting: () => this.#become({ link: 'waiting' }),
@@ -245,54 +261,29 @@ class Daemon implements Worker {
     return this.stop();
   }
 
-  async #connect(): Promise<Link> {
-    const { dir, parts, privateKey, clock, logger, hello, connect } = this.#options;
+  rotate(): Promise<{ readonly fingerprint: string }> {
+    return rotateKey(this.#options.keys, this.#exchange, this.#options.clock);
+  }
+
+  async #open(): Promise<OpenedLink> {
     this.#become({ link: 'connecting' });
-    const carrier = await this.#unlessStopped(connect ? connect() : connectToMaster(dir, privateKey, clock));
-    const giveUp = (): void => carrier.destroy('the worker stops');
-    this.#stopping.signal.addEventListener('abort', giveUp);
     this.#lookAtDisk();
     try {
-      const opened = await openWorkerLink(carrier, {
-        hello,
-        clock,
-        logger,
-        vitals: () => this.#vitals(),
-        seen: (sentAt, pingMs) => parts.keeper.seen(sentAt, pingMs),
-      });
-      return opened.link;
+      return await this.#opener.open();
     } catch (error) {
       if (isRevoked(error)) await this.#endAll();
       throw error;
-    } finally {
-      this.#stopping.signal.removeEventListener('abort', giveUp);
     }
   }
 
-  /** A login under way may take long to fail: a stop does not wait for it, and nothing uses what it opens. */
-  async #unlessStopped(connecting: Promise<Carrier>): Promise<Carrier> {
-    const { signal } = this.#stopping;
-    const stopped = deferred<Carrier>();
-    const stop = (): void => stopped.reject(new Error('the worker stops'));
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop);
-    try {
-      return await Promise.race([connecting, stopped.promise]);
-    } catch (error) {
-      // Whether it fails as well is of no matter now.
-      connecting.then((carrier) => carrier.destroy('the worker stops')).catch(() => undefined);
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
-  }
-
-  async #serve(link: Link): Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }> {
-    const attachment = new Attachment(this.#options.parts, link);
+  async #serve({ link, exchange }: OpenedLink): Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }> {
+    const attachment = new Attachment(this.#options.parts, link, (message) => exchange.onMessage(message));
     this.#link = link;
     try {
       if (this.#stopping.signal.aborted) this.#goodbye();
       await attachment.start();
+      this.#exchange = exchange;
+      exchange.start();
       if (this.#options.parts.keeper.heldBack().byDisk > 0) link.pingNow();
       this.#options.logger.info(`connected to ${link.peer}`);
       this.#become({ link: 'connected', peer: link.peer });
@@ -302,9 +293,10 @@ class Daemon implements Worker {
         await attachment.close();
         await this.#endAll();
       }
-      return { end, wasGood: attachment.isAnswered };
+      return { end: this.#opener.hasAhead ? { ...end, retryAfterMs: 0 } : end, wasGood: attachment.isAnswered };
     } finally {
       this.#link = undefined;
+      this.#exchange = undefined;
       link.destroy('done with');
       await attachment.close();
     }
@@ -314,6 +306,7 @@ class Daemon implements Worker {
     this.#stopping.abort();
     this.#goodbye();
     await this.#loop;
+    this.#opener.close();
     const { parts, clock } = this.#options;
     await Promise.race([parts.orders.idle(), sleep(clock, ORDERS_MS)]);
     this.#become({ link: 'stopped' });

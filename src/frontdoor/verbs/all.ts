@@ -5,7 +5,19 @@ import { force } from './force.ts';
 import { log } from './log.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { workerRotate } from './worker-rotate.ts';
 import { workerAdd, workerRevoke, workers } from './workers.ts';
 
 /** Every verb, in the order of `help`. */
-export const VERBS: readonly Verb[] = [status, builds, build, log, force, stop, workers, workerAdd, workerRevoke];
+export const VERBS: readonly Verb[] = [
+  status,
+  builds,
+  build,
+  log,
+  force,
+  stop,
+  workers,
+  workerAdd,
+  workerRevoke,
+  workerRotate,
+];

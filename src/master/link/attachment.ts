@@ -11,13 +11,15 @@ import { serveTransfer } from '../files/serve-transfer.ts';
 import { ChunkDesk } from '../logs/chunk-desk.ts';
 import type { CommandBoard } from './command-board.ts';
 import type { CommandPost } from './command-post.ts';
+import { ConnectionKeys } from './connection-keys.ts';
+import type { ConnectionKeysOptions } from './connection-keys.ts';
 import { InventoryReview } from './inventory-review.ts';
 import type { Continued } from './inventory-review.ts';
 import { interruptedBeforeStart, lostByWorker, restartedBeforeStart, sessionRefused } from './outcomes.ts';
 import { WorkerLeases } from './worker-leases.ts';
 import type { HeldLeases } from './held-leases.ts';
 
-export interface AttachmentOptions {
+export interface AttachmentOptions extends Omit<ConnectionKeysOptions, 'logger' | 'hello' | 'link'> {
   readonly store: Store;
   readonly board: CommandBoard;
   readonly held: HeldLeases;
@@ -44,6 +46,7 @@ export class Attachment {
   readonly #chunks: ChunkDesk;
   readonly #review: InventoryReview;
   readonly leases: WorkerLeases;
+  readonly keys: ConnectionKeys;
   #state: 'inventory' | 'ready' | 'ended' = 'inventory';
   /** The fence each session was opened with on this connection. */
   readonly #opened = new Map<string, number>();
@@ -59,6 +62,7 @@ export class Attachment {
     this.#link = link;
     this.#chunks = new ChunkDesk(link);
     this.leases = new WorkerLeases(options);
+    this.keys = new ConnectionKeys(options);
     this.#review = new InventoryReview(store, board, hello.worker, (build) => this.leases.leaseOf(build));
     link.onMessage((message, wireBytes) => this.#receive(message, wireBytes));
   }
@@ -146,6 +150,10 @@ export class Attachment {
     if (type === 'session.closed') return this.#sessionClosed(session, message.fields.fence);
     if (type === 'lease.held') {
       this.leases.answered(message.fields.n).catch((error: unknown) => this.#fail(error));
+      return;
+    }
+    if (type === 'key.new') {
+      this.keys.offered(message.fields).catch((error: unknown) => this.#fail(error));
       return;
     }
     if (!('command' in message.fields)) return;
@@ -290,6 +298,7 @@ export class Attachment {
     for (const seat of board.openSeatsOf(hello.worker)) this.openSession(seat);
     for (const post of posts) this.advance(post);
     this.leases.ready();
+    this.keys.ready();
     for (const post of this.#told.splice(0)) if (board.isForgotten(post.command)) this.#forgetLate(post);
     onReady();
   }

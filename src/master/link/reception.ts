@@ -14,6 +14,8 @@ import { keepsLeases } from './worker-leases.ts';
 import type { HeldLeases, Pace } from './held-leases.ts';
 import { Attachment, endText } from './attachment.ts';
 import type { CommandBoard } from './command-board.ts';
+import type { KeyRenewals } from './key-renewals.ts';
+import type { KeyRing } from './key-ring.ts';
 import { OneOwner } from './one-owner.ts';
 import type { Claimant } from './one-owner.ts';
 
@@ -24,6 +26,8 @@ export interface ReceptionOptions {
   readonly masterId: string;
   readonly filesDir: string;
   readonly creditPool: CreditPool;
+  readonly keyRing: KeyRing;
+  readonly renewals: KeyRenewals;
   /** Whether a name that has logged in is still a worker's. */
   readonly isAdmitted?: (worker: string) => boolean;
   /** Instead of what the configuration says, for measurements. */
@@ -38,6 +42,8 @@ export interface ReceptionOptions {
 /** The connection that is the worker now: from its admission, before its welcome is even sent. */
 interface Owner extends Claimant {
   readonly epoch: number;
+  /** The blob of the key that it logged in with. */
+  readonly loginKey: string | undefined;
   readonly pace: Pace;
   readonly carrier: Carrier;
   /** Resolves when `link` is there. */
@@ -129,9 +135,9 @@ export class Reception {
     return true;
   }
 
-  accept(name: string, carrier: Carrier): void {
+  accept(name: string, carrier: Carrier, loginKey?: string): void {
     const { logger } = this.#options;
-    const ending = this.#serve(name, carrier).catch((error: unknown) => {
+    const ending = this.#serve(name, carrier, loginKey).catch((error: unknown) => {
       logger.warn('a worker was not let in', { worker: name, peer: carrier.peer, error: errorText(error) });
       carrier.end(errorText(error), CLOSE_GRACE_MS);
     });
@@ -152,7 +158,7 @@ export class Reception {
   }
 
   /** A whole connection; resolves after its end is stored. */
-  async #serve(name: string, carrier: Carrier): Promise<void> {
+  async #serve(name: string, carrier: Carrier, loginKey: string | undefined): Promise<void> {
     const { clock, logger, creditPool, masterId, store } = this.#options;
     const door = this.#door(name);
     let owner: Owner | undefined;
@@ -168,7 +174,7 @@ export class Reception {
         admit: async (hello) => {
           const admitted = await this.#inTurn(door, async () =>
             // Its turn may come late: who is gone by then may push nobody away.
-            isGone ? { goodbye: GONE } : await this.#admit(door, hello, carrier),
+            isGone ? { goodbye: GONE } : await this.#admit(door, hello, carrier, loginKey),
           );
           if ('goodbye' in admitted) return admitted;
           owner = admitted;
@@ -193,6 +199,7 @@ export class Reception {
     door: Door,
     hello: Fields<'hello'>,
     carrier: Carrier,
+    loginKey: string | undefined,
   ): Promise<Owner | { readonly goodbye: Fields<'goodbye'> }> {
     const { store, clock, logger, prepared, held } = this.#options;
     await prepared;
@@ -222,6 +229,7 @@ export class Reception {
     door.heardAtMs = clock.monotonic();
     const owner: Owner = {
       epoch,
+      loginKey,
       pace,
       hello,
       carrier,
@@ -251,6 +259,8 @@ export class Reception {
     owner.attachment = new Attachment({
       ...this.#options,
       hello: owner.hello,
+      epoch: owner.epoch,
+      ...(owner.loginKey !== undefined && { loginKey: owner.loginKey }),
       link,
       isOwner: () => door.owner === owner,
       onReady: () => {

@@ -20,6 +20,9 @@ import { HeldLeases } from './held-leases.ts';
 import type { LostRules, Pace } from './held-leases.ts';
 import type { CommandPost } from './command-post.ts';
 import type { CommandOrder, WorkerDesk } from './desk.ts';
+import { KeyRenewals } from './key-renewals.ts';
+import type { RenewedKey } from './key-renewals.ts';
+import type { KeyRing } from './key-ring.ts';
 import { Reception } from './reception.ts';
 
 export interface WorkerDeskOptions {
@@ -32,6 +35,7 @@ export interface WorkerDeskOptions {
   readonly filesDir: string;
   /** Shared by all links of this master. */
   readonly creditPool: CreditPool;
+  readonly keyRing: KeyRing;
   /** Whether a name that has logged in is still a worker's; all are when not given. */
   readonly isAdmitted?: (worker: string) => boolean;
   readonly rules: LostRules;
@@ -41,12 +45,16 @@ export interface WorkerDeskOptions {
 
 /** A worker that is well says within this time that a lease is on its disk. */
 const LEASE_ANSWER_MS = 5_000;
+/** A worker that is well has made a key and is back with it within this time. */
+const RENEW_MS = 30_000;
 
 export interface OpenWorkerDesk extends WorkerDesk {
-  /** A worker has logged in as `name`: greets it, judges whether it may be that worker, and serves it. */
-  accept(name: string, carrier: Carrier): void;
+  /** A worker has logged in as `name` with a key: greets it, judges whether it may be that worker, and serves it. */
+  accept(name: string, carrier: Carrier, loginKey?: string): void;
   /** Ends the worker's connection: its key or name was withdrawn. True when there is one to be told. */
   dismiss(worker: string, message: string): boolean;
+  /** Lets the worker make another key and come anew with it; resolves to what became of it. */
+  renewKey(worker: string): Promise<RenewedKey>;
   /** What must be done before the first worker is let in. */
   readonly prepared: Promise<void>;
   /** Workers whose connections ping less often than this come again. */
@@ -68,6 +76,7 @@ class Desk implements OpenWorkerDesk {
   readonly #reception: Reception;
   readonly prepared: Promise<void>;
   readonly #held: HeldLeases;
+  readonly #renewals: KeyRenewals;
   readonly #openedAtMs: number;
   readonly #changed = new Signal<string>();
   /** Orders whose records are being read, so that a `forget` meanwhile is not lost. */
@@ -78,12 +87,14 @@ class Desk implements OpenWorkerDesk {
     const { store, bus, clock, rules } = options;
     this.#openedAtMs = clock.monotonic();
     this.#held = new HeldLeases(store, rules, clock);
+    this.#renewals = new KeyRenewals(clock);
     this.#board = new CommandBoard({ store, bus });
     this.prepared = this.#prepare();
     this.#reception = new Reception({
       ...options,
       board: this.#board,
       held: this.#held,
+      renewals: this.#renewals,
       prepared: this.prepared,
       onChange: (worker) => {
         bus.publish('workers', worker);
@@ -92,8 +103,8 @@ class Desk implements OpenWorkerDesk {
     });
   }
 
-  accept(name: string, carrier: Carrier): void {
-    this.#reception.accept(name, carrier);
+  accept(name: string, carrier: Carrier, loginKey?: string): void {
+    this.#reception.accept(name, carrier, loginKey);
   }
 
   connected(): ReadonlySet<string> {
@@ -122,6 +133,15 @@ class Desk implements OpenWorkerDesk {
 
   hasten(heartbeatMs: number): void {
     this.#reception.hasten(heartbeatMs);
+  }
+
+  async renewKey(worker: string): Promise<RenewedKey> {
+    const keys = this.#reception.ready().has(worker) ? this.#reception.attachment(worker)?.keys : undefined;
+    if (!keys) return { outcome: 'away' };
+    if (!keys.mayRenew) return { outcome: 'too old' };
+    const settled = this.#renewals.settled(worker, RENEW_MS);
+    keys.renew();
+    return await settled;
   }
 
   async raiseLeases(leaseMs: number): Promise<ReadonlySet<string>> {

@@ -9,9 +9,10 @@ import { Signal } from '../../base/signal.ts';
 import { NAME_RULE, isName } from '../../model/names.ts';
 import type { Principal, PublicKey } from '../../model/principal.ts';
 import type { Store } from '../../store/store.ts';
-import { isSameKey } from '../../transport/keys.ts';
+import { fingerprint, isSameKey } from '../../transport/keys.ts';
 import { OperatorError } from '../operator.ts';
 import { ROLE_FOLDERS, readKeyFolders } from './key-folders.ts';
+import { settledKeys, withNextKey } from './next-key.ts';
 import { planImport } from './plan-import.ts';
 
 export interface PeopleOptions {
@@ -22,15 +23,26 @@ export interface PeopleOptions {
   readonly logger: Logger;
 }
 
+/** Who came in, and by which of the keys (its blob). */
+export interface LoggedIn extends Principal {
+  readonly loginKey: string;
+}
+
 /** Who may come in. The table of principals is the truth; the key folders are imported into it. */
 export interface People {
   /** Whether this key opens the door for this name. `refused` is for the master's log; a stranger is told nothing. */
   authenticate(
     name: string,
     key: { readonly type: string; readonly blob: string | Uint8Array },
-  ): Principal | { readonly refused: string };
+  ): LoggedIn | { readonly refused: string };
   /** Whether the name is a worker's that was not withdrawn, whatever its keys are worth now. */
   isAdmitted(worker: string): boolean;
+  /** Whether a login still holds: neither the name nor its key was withdrawn, and the role is the same. */
+  isStillIn(who: LoggedIn): boolean;
+  /** Lets a worker's next key in beside the one it logged in with. Resolves to why not, for the worker. */
+  admitNextKey(worker: string, loginKey: string, next: PublicKey): Promise<string | undefined>;
+  /** The worker works with this key: the one whose place it takes lets nobody in any more. False for any other key. */
+  settleKey(worker: string, loginKey: string): Promise<boolean>;
   /** A principal, or one of its keys, is gone: its connections have to end. */
   onRemoved(listener: (name: string) => void): Cancel;
   list(): readonly Principal[];
@@ -97,7 +109,7 @@ class KeyedPeople implements People {
   authenticate(
     name: string,
     key: { readonly type: string; readonly blob: string | Uint8Array },
-  ): Principal | { readonly refused: string } {
+  ): LoggedIn | { readonly refused: string } {
     const principal = this.#principals.get(name);
     const blob = typeof key.blob === 'string' ? key.blob : Buffer.from(key.blob).toString('base64');
     // Every key is compared, and one even for a name that is not there, so that time tells nothing.
@@ -110,12 +122,43 @@ class KeyedPeople implements People {
     }
     if (!isKnown)
       return { refused: `the key is none of the ${principal.keys.length} keys of ${principal.role} ${name}` };
-    return principal;
+    return { ...principal, loginKey: blob };
   }
 
   isAdmitted(worker: string): boolean {
     const principal = this.#principals.get(worker);
     return principal?.role === 'worker' && principal.revokedAtMs === undefined;
+  }
+
+  isStillIn({ name, role, loginKey }: LoggedIn): boolean {
+    const now = this.#principals.get(name);
+    return now?.role === role && now.revokedAtMs === undefined && now.keys.some(({ blob }) => blob === loginKey);
+  }
+
+  admitNextKey(worker: string, loginKey: string, next: PublicKey): Promise<string | undefined> {
+    return this.#inTurn(async () => {
+      const { store, logger } = this.#options;
+      const principal = this.#principals.get(worker);
+      const keys = withNextKey(principal, loginKey, next);
+      if (!principal || 'refused' in keys) return 'refused' in keys ? keys.refused : 'the worker is gone';
+      await store.principals.put({ ...principal, keys });
+      logger.info('a worker has a next key', { worker, key: fingerprint(next) });
+      await this.#import();
+      return undefined;
+    });
+  }
+
+  settleKey(worker: string, loginKey: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const { store, logger } = this.#options;
+      const principal = this.#principals.get(worker);
+      const keys = principal && settledKeys(principal.keys, loginKey);
+      if (!keys) return false;
+      await store.principals.put({ ...principal, keys });
+      logger.info('a worker has another key', { worker, key: fingerprint({ blob: loginKey }) });
+      await this.#import();
+      return true;
+    });
   }
 
   onRemoved(listener: (name: string) => void): Cancel {

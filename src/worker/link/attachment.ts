@@ -19,6 +19,7 @@ const MAX_MESSAGE = 1_000;
 export class Attachment {
   readonly #parts: WorkerParts;
   readonly #link: Link;
+  readonly #others: (message: Message) => void;
   readonly #streams: Streams;
   readonly #undo = new Disposer();
   /** Sessions that the master opened on this link: only they have a channel. */
@@ -31,9 +32,11 @@ export class Attachment {
   /** To go on with when their session is open: command → offset, by session. */
   readonly #continued = new Map<string, Map<string, number>>();
 
-  constructor(parts: WorkerParts, link: Link) {
+  /** `others` hears what is none of this one's business. */
+  constructor(parts: WorkerParts, link: Link, others: (message: Message) => void = () => undefined) {
     this.#parts = parts;
     this.#link = link;
+    this.#others = others;
     this.#streams = new Streams(parts, link);
     this.#undo.add(() => this.#streams.close());
     this.#undo.add(link.onRoom((session) => this.#streams.room(session)));
@@ -93,7 +96,7 @@ export class Attachment {
         return this.#orderForget(message.fields.command, session);
       default:
         // The link's own, and what a newer master may say that we need not hear.
-        return undefined;
+        return this.#others(message);
     }
   }
 

@@ -20,6 +20,11 @@ export async function connectToMaster(dir: WorkerDir, privateKey: string, clock:
   throw telling;
 }
 
+/** The master does not know the key. */
+export function isRefusedLogin(error: unknown): boolean {
+  return error instanceof SshConnectError && error.code === 'refused-login';
+}
+
 /** Of a failed try, or of a link's end: true when trying again soon is of no use, because somebody has to do something. */
 export function needsPerson(why: unknown): boolean {
   if (why instanceof SshConnectError) return why.code === 'host-key-mismatch' || why.code === 'refused-login';
@@ -51,7 +56,7 @@ export function explain(error: unknown, dir: WorkerDir): string {
   if (error instanceof SshConnectError && error.code === 'host-key-mismatch') {
     return `${text}; if the master's host key was changed, put the new fingerprint into hostKeys of ${dir.paths.config}`;
   }
-  if (error instanceof SshConnectError && error.code === 'refused-login') {
+  if (isRefusedLogin(error)) {
     return `${text}; let the key of ${dir.paths.publicKey} in on the master: worker add ${dir.name}`;
   }
   if (error instanceof LinkRefused) return `the master refused this worker (${error.code}): ${text}`;

@@ -14,11 +14,11 @@ const TELL_AGAIN_MS = 600_000;
 /** A master may not send us away for longer. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
-export interface LinkLoopOptions {
+export interface LinkLoopOptions<L extends Pick<Link, 'peer'>> {
   /** Connects and greets. */
-  readonly open: () => Promise<Link>;
+  readonly open: () => Promise<L>;
   /** Works with the link; resolves when the link has ended and nothing uses it any more. A good link was of use. */
-  readonly serve: (link: Link) => Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }>;
+  readonly serve: (link: L) => Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }>;
   /** Of an error of `open`, or a link's end: true when a person has to act before another try can go well. */
   readonly needsPerson: (why: unknown) => boolean;
   readonly explain: (error: unknown) => string;
@@ -30,7 +30,7 @@ export interface LinkLoopOptions {
 }
 
 /** Keeps a worker connected: for ever, until `signal`. Resolves then; never rejects. */
-export async function keepConnected(options: LinkLoopOptions): Promise<void> {
+export async function keepConnected<L extends Pick<Link, 'peer'>>(options: LinkLoopOptions<L>): Promise<void> {
   const { clock, logger, signal, onWaiting } = options;
   const random = options.random ?? Math.random;
   const soon = new Backoff({ ...RETRY, random });

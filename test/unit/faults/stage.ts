@@ -9,6 +9,7 @@ import type { Store } from '../../../src/store/store.ts';
 import type { Carrier } from '../../../src/transport/carrier.ts';
 import { memoryCarriers } from '../../../src/transport/memory-carrier.ts';
 import type { MemoryFaults } from '../../../src/transport/memory-carrier.ts';
+import { NO_KEY_RING } from '../../support/no-key-ring.ts';
 import type { ErrorLog } from '../../support/error-log.ts';
 import { seeded } from '../../support/seed.ts';
 import { TempStore } from '../../support/temp-store.ts';
@@ -184,6 +185,7 @@ export class Stage {
       masterId: 'master-1',
       filesDir: join(this.temp.dir, 'files'),
       creditPool: new CreditPool(),
+      keyRing: NO_KEY_RING,
       rules: { ruleOf: () => Promise.resolve('wait'), heartbeatMs: () => HEARTBEAT_MS },
     });
     this.#desk = desk;

@@ -15,6 +15,7 @@ import type { Seat } from '../../../../src/model/worker.ts';
 import { CreditPool } from '../../../../src/protocol/credit.ts';
 import type { CommandSpec, Outcome } from '../../../../src/protocol/messages.ts';
 import type { Store } from '../../../../src/store/store.ts';
+import { NO_KEY_RING } from '../../../support/no-key-ring.ts';
 import { TempStore, claimedBuild } from '../../../support/temp-store.ts';
 
 /** A desk over a real store with one running build on worker `w`, which can be closed and opened like a master. */
@@ -117,6 +118,7 @@ export class DeskBench {
       masterId: 'master-1',
       filesDir: this.filesDir,
       creditPool: new CreditPool(),
+      keyRing: NO_KEY_RING,
       rules: { ruleOf: () => this.#ruleOf(), heartbeatMs: () => HEARTBEAT_MS },
     });
   }
