@@ -12,6 +12,8 @@ import { lineOf } from './line.ts';
 import type { AdmitInvited, Invited, InvitedLimits } from './invited.ts';
 import type { LoginPlace } from './login-gate.ts';
 import type { LoginPenalty } from './login-penalty.ts';
+import type { PrincipalPlaces } from './principal-places.ts';
+import type { StrangerLog } from './stranger-log.ts';
 import type { PersonCall } from './person-call.ts';
 import { PersonSession } from './person-session.ts';
 import type { Ssh2ServerChannel } from './person-session.ts';
@@ -53,6 +55,8 @@ export interface ServerConnectionOptions<P extends SshPrincipal> {
       readonly rekeyMs: number;
     };
   readonly penalty: LoginPenalty;
+  readonly places: PrincipalPlaces;
+  readonly strangers: StrangerLog;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly authenticate: Authenticate<P>;
@@ -198,7 +202,11 @@ export class ServerConnection<P extends SshPrincipal> {
   /** Accepted at once: what comes before the acceptance, ssh2 throws away. */
   #openSession(accept: Accept<Ssh2Session>, reject: () => void, most: number): Ssh2Session | undefined {
     if (this.#channels >= most) {
-      this.#options.logger.warn('channel refused: too many', { name: this.name, peer: this.#peer, channels: most });
+      this.#options.strangers.tell('warn', 'channel refused: too many', {
+        name: this.name,
+        peer: this.#peer,
+        channels: most,
+      });
       reject();
       return undefined;
     }
@@ -292,7 +300,7 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   #breakOff(reason: string): void {
-    this.#options.logger.warn('connection broken off', { peer: this.#peer, name: this.name, reason });
+    this.#options.strangers.tell('warn', 'connection broken off', { peer: this.#peer, name: this.name, reason });
     this.destroy(reason);
   }
 
@@ -316,7 +324,11 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   #failed(error: Error): void {
-    this.#options.logger.info('connection failed', { peer: this.#peer, name: this.name, error: error.message });
+    this.#options.strangers.tell('info', 'connection failed', {
+      peer: this.#peer,
+      name: this.name,
+      error: error.message,
+    });
     // ssh2 only half-closes, also when its keepalive runs out.
     this.destroy(error.message);
   }

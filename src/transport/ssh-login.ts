@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
 import { sleep } from '../base/sleep.ts';
 import { isCode, withoutCode } from './invited.ts';
 import type { AdmitInvited, Invited } from './invited.ts';
 import { fingerprint } from './keys.ts';
 import type { LoginPenalty } from './login-penalty.ts';
+import type { PrincipalPlaces } from './principal-places.ts';
+import type { StrangerLog } from './stranger-log.ts';
 
 /** Whom a key belongs to. */
 export interface SshPrincipal {
@@ -39,7 +40,8 @@ export interface LoginOptions<P extends SshPrincipal> {
   readonly address: string;
   readonly maxTries: number;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly strangers: StrangerLog;
+  readonly places: PrincipalPlaces;
   readonly penalty: LoginPenalty;
   readonly authenticate: Authenticate<P>;
   /** Absent: nobody is invited. */
@@ -90,7 +92,7 @@ export class SshLogin<P extends SshPrincipal> {
     const verdict = await this.#judge(request);
     if (signal.aborted) return;
     if ('principal' in verdict) {
-      if (request.signature) this.principal = verdict.principal;
+      if (request.signature && !this.#enter(verdict.principal)) return request.reject(['publickey']);
       return request.accept();
     }
     const key = request.key ? fingerprint({ blob: request.key.data }) : request.method;
@@ -115,10 +117,25 @@ export class SshLogin<P extends SshPrincipal> {
   }
 
   async #holdBack(request: LoginRequest, key: string, reason: string): Promise<void> {
-    const { signal, logger, address, clock, penalty } = this.#options;
+    const { signal, strangers, address, clock, penalty } = this.#options;
     const name = withoutCode(request.username);
-    logger.warn('login refused', { name: isCode(request.username) ? name : printable(name), address, key, reason });
+    const told = isCode(request.username) ? name : printable(name);
+    strangers.tell('warn', 'login refused', { name: told, address, key, reason });
     await sleep(clock, penalty.failed(address, name, key), signal);
+  }
+
+  /** False when the principal has too many connections; the client is told, for it has proved who it is. */
+  #enter(principal: P): boolean {
+    const { places, signal, sendBanner, strangers, address } = this.#options;
+    const place = places.take(principal);
+    if ('refused' in place) {
+      strangers.tell('warn', 'login refused', { name: principal.name, address, reason: place.refused });
+      sendBanner(`trunkline: ${place.refused}`);
+      return false;
+    }
+    signal.addEventListener('abort', place, { once: true });
+    this.principal = principal;
+    return true;
   }
 
   async #judge(request: LoginRequest): Promise<{ readonly principal: P } | Refusal> {

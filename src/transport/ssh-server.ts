@@ -12,16 +12,21 @@ import type { AdmitInvited, Invited, InvitedLimits } from './invited.ts';
 import { LOGIN_GATE_LIMITS, LoginGate } from './login-gate.ts';
 import type { LoginGateLimits } from './login-gate.ts';
 import { LoginPenalty } from './login-penalty.ts';
+import { PRINCIPAL_LIMITS, PrincipalPlaces } from './principal-places.ts';
+import type { PrincipalLimits } from './principal-places.ts';
 import type { PersonCall } from './person-call.ts';
 import { ServerConnection } from './server-connection.ts';
 import type { Ssh2ServerConnection } from './server-connection.ts';
 import { ALGORITHMS } from './ssh-algorithms.ts';
+import { StrangerLog } from './stranger-log.ts';
 import type { Authenticate, LoginRequest, SshPrincipal } from './ssh-login.ts';
 import { socketOf } from './ssh2-internals.ts';
 
-export interface SshServerLimits extends LoginGateLimits, ForwardLimits, InvitedLimits {
+export interface SshServerLimits extends LoginGateLimits, ForwardLimits, InvitedLimits, PrincipalLimits {
   readonly loginGraceMs: number;
   readonly loginTries: number;
+  /** In the log, of what strangers and peers that misbehave cause; of the others it tells the number. */
+  readonly strangerLinesPerMinute: number;
   /** Sockets in all, those that are logged in too; so that the process keeps descriptors for its files. */
   readonly sockets: number;
   readonly channelsOfWorker: number;
@@ -36,6 +41,8 @@ export interface SshServerLimits extends LoginGateLimits, ForwardLimits, Invited
 
 const DEFAULTS: Omit<SshServerLimits, 'sockets'> = {
   ...LOGIN_GATE_LIMITS,
+  ...PRINCIPAL_LIMITS,
+  strangerLinesPerMinute: 60,
   loginGraceMs: LIMITS.loginGraceMs,
   loginTries: 3,
   channelsOfWorker: LIMITS.channelsPerConnection,
@@ -94,6 +101,8 @@ export interface SshServer<P extends SshPrincipal = SshPrincipal> {
 export async function listenSsh<P extends SshPrincipal>(options: SshServerOptions<P>): Promise<SshServer<P>> {
   const limits = { ...DEFAULTS, sockets: socketsAllowed(), ...options.limits };
   const penalty = new LoginPenalty(options.clock);
+  const places = new PrincipalPlaces(limits);
+  const strangers = new StrangerLog(options.logger, options.clock, limits.strangerLinesPerMinute);
   const connections = new Set<ServerConnection<P>>();
   const sockets = new Set<Socket>();
   const forwardTotal: ForwardTotal = { count: 0 };
@@ -120,6 +129,8 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
         forwardTotal,
         limits,
         penalty,
+        places,
+        strangers,
         socket,
         raw,
         place,
@@ -136,7 +147,7 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
     // The close event follows; nothing can be said to a stranger whose line broke.
     socket.on('error', () => {});
     if (!gate.enter(socket, sockets.size >= limits.sockets)) {
-      options.logger.warn('connection refused: too many', { address: socket.remoteAddress, sockets: sockets.size });
+      strangers.tell('warn', 'connection refused: too many', { address: socket.remoteAddress, sockets: sockets.size });
       socket.destroy();
       return;
     }

@@ -3,8 +3,10 @@ import { FakeClock } from '../../../src/base/fake-clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { makeKeyPair } from '../../../src/transport/keys.ts';
 import { LoginPenalty } from '../../../src/transport/login-penalty.ts';
+import { PRINCIPAL_LIMITS, PrincipalPlaces } from '../../../src/transport/principal-places.ts';
 import { SshLogin } from '../../../src/transport/ssh-login.ts';
 import type { LoginOptions, LoginRequest, SshPrincipal } from '../../../src/transport/ssh-login.ts';
+import { StrangerLog } from '../../../src/transport/stranger-log.ts';
 import { until } from '../../support/ssh-stand.ts';
 
 const blob = Buffer.from(makeKeyPair('ann').publicKey.blob, 'base64');
@@ -17,7 +19,8 @@ async function answer(request: Partial<LoginRequest>, options: Partial<LoginOpti
     address: 'here',
     maxTries: 2,
     clock,
-    logger: silentLogger,
+    strangers: new StrangerLog(silentLogger, clock, 60),
+    places: new PrincipalPlaces(PRINCIPAL_LIMITS),
     penalty: new LoginPenalty(clock),
     authenticate: (name, key) =>
       key.blob === blob.toString('base64') ? { name, role: 'developer' } : { refused: 'unknown' },
