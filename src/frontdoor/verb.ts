@@ -18,6 +18,8 @@ export interface VerbContext {
   readonly args: readonly string[];
   /** Everything on standard input, refused when longer. */
   readonly readStdin: (maxBytes: number) => Promise<string>;
+  /** The same in pieces, each good only until the next. */
+  readonly stdin: AsyncIterable<Uint8Array>;
   /**
    * To standard output; waits while the reader is slow. A text is made safe for a terminal; bytes are sent as they are, for what
    * no terminal shows (a file), or is safe already.

@@ -10,7 +10,8 @@ import type { Asker } from './operator.ts';
 export interface ControlAction {
   readonly action: string;
   readonly target: string;
-  readonly detail?: JsonObject;
+  /** A function is asked when the action has been done, or refused. */
+  readonly detail?: JsonObject | (() => JsonObject);
   readonly role: Exclude<Role, 'worker'>;
 }
 
@@ -48,15 +49,17 @@ export async function audited<T>(
   { action, target, detail, role }: ControlAction,
   work: () => Promise<T>,
 ): Promise<T> {
+  const details = (): JsonObject | undefined => (typeof detail === 'function' ? detail() : detail);
   const entry = entryOf(clock, asker, { action, target });
   let done: T;
   try {
     demand(asker, role, action);
     done = await work();
   } catch (error) {
-    await store.audit.add({ ...entry, detail: { ...detail, refused: errorText(error) } });
+    await store.audit.add({ ...entry, detail: { ...details(), refused: errorText(error) } });
     throw error;
   }
-  await store.audit.add({ ...entry, ...(detail && { detail }) });
+  const told = details();
+  await store.audit.add({ ...entry, ...(told && { detail: told }) });
   return done;
 }

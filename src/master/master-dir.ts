@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserMistake, errorCode, errorText } from '../base/errors.ts';
 import { shellWord } from '../base/shell-word.ts';
+import { PATCHES_FOLDER } from '../model/source-stamp.ts';
 import { loadPrivateKey } from '../transport/keys.ts';
 import type { SshPrivateKey } from '../transport/keys.ts';
 
@@ -24,6 +25,7 @@ export function masterPaths(dir: string) {
     database: join(dir, 'state', 'trunkline.sqlite'),
     logsDir: join(dir, 'state', 'logs'),
     filesDir: join(dir, 'state', 'files'),
+    patchesDir: join(dir, PATCHES_FOLDER),
     controlSocket: join(dir, 'control.sock'),
   } as const;
 }

@@ -4,7 +4,7 @@ import type { Bus } from '../bus/bus.ts';
 import { showDuration } from '../config/duration.ts';
 import { unknownInAccess } from '../model/access.ts';
 import type { Build } from '../model/build.ts';
-import type { JsonObject } from '../model/json.ts';
+import type { BuildRequest } from '../model/build-request.ts';
 import { leaseForAbsence } from '../model/lost-worker.ts';
 import { NAME_RULE, isName } from '../model/names.ts';
 import type { PublicKey } from '../model/principal.ts';
@@ -27,13 +27,15 @@ import type {
   StatusView,
   WorkerView,
 } from './operator.ts';
-import { checkForce } from './operator-force.ts';
-import type { ForceTarget, ForceWish } from './operator-force.ts';
+import { forceBuild } from './operator-force.ts';
 import { rotateKeys } from './operator-keys.ts';
 import { readLog } from './operator-log.ts';
 import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
-import { buildView, requestView, workerViews } from './operator-views.ts';
+import { tryPatch } from './operator-try.ts';
+import { BEING_STARTED, buildView, requestView, workerViews } from './operator-views.ts';
 import { watchRequest } from './operator-watch.ts';
+import type { BuilderName, BuildWish } from './operator-wish.ts';
+import type { PatchFolder } from './patches/patch-folder.ts';
 import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
 
@@ -46,13 +48,13 @@ export interface MasterOperatorOptions {
   readonly configs: Configs;
   readonly builds: Builds;
   readonly distributor: Distributor;
+  readonly patches: PatchFolder;
 }
 
 const LIST_MAX = 1_000;
 const REASON_MAX = 1_000;
 /** Waiting requests that a status shows: the first to start. */
 const WAITING_MAX = 1_000;
-const FORCE_PRIORITY = 0;
 /** Of the master, announced to workers: 30 days. */
 const LONGEST_ABSENCE_MS = 30 * 86_400_000;
 
@@ -114,37 +116,29 @@ export class MasterOperator implements Operator {
     yield* readLog(this.#parts, build, step, options);
   }
 
-  async force(asker: Asker, target: ForceTarget, wish: ForceWish): Promise<RequestView> {
-    const { store, bus, clock, configs } = this.#parts;
-    const { branch, revision, properties } = wish;
-    const detail: JsonObject = {
-      ...(branch !== undefined && { branch }),
-      ...(revision !== undefined && { revision }),
-      properties: Object.keys(properties),
-    };
-    const name = `${target.project}/${target.builder}`;
-    const request = await audited(
-      this.#parts,
-      asker,
-      { action: 'force a build', target: name, detail, role: 'developer' },
-      async () => {
-        const source = checkForce(configs.active, target, wish);
-        const [added] = await store.requests.add({
-          reason: wish.reason ?? `forced by ${asker.name}`,
-          owner: asker.name,
-          source,
-          properties,
-          priority: FORCE_PRIORITY,
-          builders: [{ project: target.project, builder: target.builder }],
-          atMs: clock.now(),
-        });
-        if (!added) throw new OperatorError('unavailable', `the request for ${name} was not stored; try again`);
-        return added;
-      },
-    );
-    const reasons = await this.#parts.distributor.reasons();
-    bus.publish('requests', request.id);
-    return requestView(request, reasons.get(request.id) ?? 'it is being started');
+  async force(asker: Asker, target: BuilderName, wish: BuildWish): Promise<RequestView> {
+    const request = await forceBuild(this.#parts, asker, target, wish);
+    const show = await this.#queued([request]);
+    return show(request);
+  }
+
+  async tryPatch(
+    asker: Asker,
+    targets: readonly BuilderName[],
+    wish: BuildWish,
+    patch: AsyncIterable<Uint8Array>,
+  ): Promise<readonly RequestView[]> {
+    const requests = await tryPatch(this.#parts, asker, targets, wish, patch);
+    const show = await this.#queued(requests);
+    return requests.map(show);
+  }
+
+  /** Has new requests looked at; resolves to what shows them with the reasons from before that. */
+  async #queued(requests: readonly BuildRequest[]): Promise<(request: BuildRequest) => RequestView> {
+    const { bus, distributor } = this.#parts;
+    const reasons = await distributor.reasons();
+    for (const { id } of requests) bus.publish('requests', id);
+    return (request) => requestView(request, reasons.get(request.id) ?? BEING_STARTED);
   }
 
   async *watch(asker: Asker, id: number, signal: AbortSignal): AsyncGenerator<ForceProgress> {
@@ -273,6 +267,6 @@ export class MasterOperator implements Operator {
     const reasons = await distributor.reasons();
     return pending
       .slice(0, WAITING_MAX)
-      .map((request) => requestView(request, reasons.get(request.id) ?? 'it is being started'));
+      .map((request) => requestView(request, reasons.get(request.id) ?? BEING_STARTED));
   }
 }

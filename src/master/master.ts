@@ -27,6 +27,7 @@ import type { Listen, MasterPaths } from './master-dir.ts';
 import { MasterOperator } from './master-operator.ts';
 import { withinScope } from './operator-scope.ts';
 import type { Asker, Operator } from './operator.ts';
+import { PatchFolder } from './patches/patch-folder.ts';
 import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { Distributor } from './queue/distributor.ts';
@@ -174,8 +175,9 @@ async function openParts(
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),
   });
+  const patches = await PatchFolder.open({ dir: paths.patchesDir, clock, inUse: () => store.requests.patchesInUse() });
   const masterOperator = withinScope(
-    new MasterOperator({ store, bus, clock, desk, people, configs, builds, distributor }),
+    new MasterOperator({ store, bus, clock, desk, people, configs, builds, distributor, patches }),
     { store, clock, access: () => configs.access },
   );
 

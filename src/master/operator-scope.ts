@@ -46,6 +46,12 @@ const ROWS: Rows = {
     await seenBy(asker).controlProject('force a build', `${target.project}/${target.builder}`, target.project);
     return await inner.force(asker, target, options);
   },
+  tryPatch: (inner, seenBy) => async (asker, targets, options, patch) => {
+    const sight = seenBy(asker);
+    const target = targets.map(({ project, builder }) => `${project}/${builder}`).join(',');
+    for (const { project } of targets) await sight.controlProject('try a patch', target, project);
+    return await inner.tryPatch(asker, targets, options, patch);
+  },
   watch: (inner, seenBy) =>
     async function* (asker, requestId, signal) {
       const project = await seenBy(asker).readRequest(requestId);

@@ -45,6 +45,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     owner: build.owner,
     branch: build.source.branch ?? null,
     revision: build.source.revision ?? null,
+    patch: build.source.patch ? { sha256: build.source.patch.sha256, bytes: build.source.patch.bytes } : null,
     startedAtMs: build.startedAtMs,
     finishedAtMs: build.finishedAtMs ?? null,
     steps: steps.map((step): StepView => ({
@@ -70,6 +71,9 @@ function awayView(away: Away | undefined, nowMs: number): BuildView['workerAway'
     retryAtMs: retryInMs === undefined ? null : Math.round(nowMs + retryInMs),
   };
 }
+
+/** Of a request that nothing keeps waiting. */
+export const BEING_STARTED = 'it is being started';
 
 export function requestView(request: WaitingRequest, waitsFor: string): RequestView {
   const { id, project, builder, owner, submittedAtMs, buildId } = request;

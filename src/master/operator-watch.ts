@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
 import type { ForceProgress } from './operator.ts';
 import { noRequest } from './operator-names.ts';
-import { buildView, requestView } from './operator-views.ts';
+import { BEING_STARTED, buildView, requestView } from './operator-views.ts';
 import type { ViewSources } from './operator-views.ts';
 import { Wake } from './wake.ts';
 
@@ -30,7 +30,7 @@ export async function* watchRequest(
     if (!first) throw noRequest(requestId);
     if (first.state === 'pending') {
       const reason = (await sources.reasons()).get(requestId);
-      yield { kind: 'queued', request: requestView(first, reason ?? 'it is being started') };
+      yield { kind: 'queued', request: requestView(first, reason ?? BEING_STARTED) };
     }
     let toldBuild = '';
     let toldReason = '';

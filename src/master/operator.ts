@@ -45,6 +45,8 @@ export interface BuildView {
   readonly owner: string;
   readonly branch: string | null;
   readonly revision: string | null;
+  /** A try build: the patch on top of the revision. */
+  readonly patch: { readonly sha256: string; readonly bytes: number } | null;
   readonly startedAtMs: number;
   readonly finishedAtMs: number | null;
   readonly steps: readonly StepView[];
@@ -170,6 +172,21 @@ export interface Operator {
       readonly reason?: string;
     },
   ): Promise<RequestView>;
+  /**
+   * Developer. Asks for a build by each of some builders of a project, of a revision with a patch on top. The patch is read
+   * when all else is in order.
+   */
+  tryPatch(
+    asker: Asker,
+    targets: readonly { readonly project: string; readonly builder: string }[],
+    options: {
+      readonly branch?: string;
+      readonly revision?: string;
+      readonly properties: JsonObject;
+      readonly reason?: string;
+    },
+    patch: AsyncIterable<Uint8Array>,
+  ): Promise<readonly RequestView[]>;
   /** Reader. What becomes of a request: each change once, from build to build while it is retried, to its end. */
   watch(asker: Asker, requestId: number, signal: AbortSignal): AsyncIterable<ForceProgress>;
   /** Developer. Stops a build (or a waiting request by `request:ID`). */

@@ -13,7 +13,8 @@ export function outcomeOf(view: { readonly state: string; readonly result: strin
 }
 
 export function sourceOf(build: BuildView): string {
-  return [build.branch, build.revision?.slice(0, 12)].filter((part) => part).join(' ') || '-';
+  const parts = [build.branch, build.revision?.slice(0, 12), build.patch && '+ patch'];
+  return parts.filter((part) => part).join(' ') || '-';
 }
 
 export function buildTable(builds: readonly BuildView[], nowMs: number): string {
@@ -59,6 +60,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
     `worker  ${build.worker}${build.workerAway ? ` (${awayText(build.workerAway, nowMs)})` : ''}`,
     ...(build.heldBack === null ? [] : [`waits   ${build.heldBack}`]),
     `source  ${sourceOf(build)}`,
+    ...(build.patch ? [`patch   ${build.patch.bytes} bytes, SHA-256 ${build.patch.sha256}`] : []),
     `asked   by ${build.owner}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, took ${howLong(end - build.startedAtMs)}`,
     ...retries(build),

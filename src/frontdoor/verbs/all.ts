@@ -5,6 +5,7 @@ import { force } from './force.ts';
 import { log } from './log.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { tryVerb } from './try.ts';
 import { workerRotate } from './worker-rotate.ts';
 import { workerAdd, workerRevoke, workers } from './workers.ts';
 
@@ -15,6 +16,7 @@ export const VERBS: readonly Verb[] = [
   build,
   log,
   force,
+  tryVerb,
   stop,
   workers,
   workerAdd,

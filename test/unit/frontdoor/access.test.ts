@@ -43,6 +43,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   build: { words: (project) => `build ${over.get(project)} --json`, tells: names },
   log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },
   force: { words: (project) => `force ${project}/idle` },
+  try: { words: (project) => `try ${project}/idle --revision 1`, stdin: 'a patch' },
   stop: { words: async (project) => `stop request:${await waiting(project)}` },
   workers: {
     words: () => 'workers --json',
@@ -68,10 +69,13 @@ async function waiting(project: Project, builder = 'idle'): Promise<number> {
 
 beforeAll(async () => {
   const projects = Object.entries(PROJECTS).map(
-    ([name, access]) => `project('${name}', { ${access} schedulers: [force()], builders: [
+    ([
+      name,
+      access,
+    ]) => `project('${name}', { ${access} source: git('/nowhere'), schedulers: [force(), tryBuilds()], builders: [
       builder('short', { workers: ['w'], steps: [sh('s', 'echo in ${name}')] }),
       builder('long', { workers: ['w'], steps: [sh('s', 'sleep 600')] }),
-      builder('idle', { workers: ['nowhere'], steps: [sh('s', 'true')] }),
+      builder('idle', { workers: ['nowhere'], steps: [checkout()] }),
     ] })`,
   );
   stand = await PeopleStand.open(

@@ -1,0 +1,45 @@
+import { plain } from '../../base/plain.ts';
+import { readArguments } from '../arguments.ts';
+import { followAll } from '../follow.ts';
+import { UsageError } from '../verb.ts';
+import type { Verb } from '../verb.ts';
+import { readProperties, readTargets } from '../wish-words.ts';
+
+export const tryVerb: Verb = {
+  name: 'try',
+  usage:
+    'try PROJECT/BUILDER[,BUILDER]… --revision R [--branch B] [-p NAME=VALUE]… [--reason TEXT] [--wait] [--json] < PATCH',
+  summary: 'asks for builds of a revision with a patch on top, which is read from standard input',
+  role: 'developer',
+  async run(context) {
+    const { operator, asker, args, stdin, write } = context;
+    const { values, positionals } = readArguments(
+      args,
+      {
+        branch: { type: 'string' },
+        revision: { type: 'string' },
+        property: { type: 'string', short: 'p', multiple: true, default: [] },
+        reason: { type: 'string' },
+        wait: { type: 'boolean' },
+        json: { type: 'boolean' },
+      },
+      { min: 1, max: 1 },
+    );
+    if (context.isTerminal) throw new UsageError('a terminal is no place for a patch: call ssh without -t');
+    const wish = {
+      properties: readProperties(values.property),
+      ...(values.branch !== undefined && { branch: values.branch }),
+      ...(values.revision !== undefined && { revision: values.revision }),
+      ...(values.reason !== undefined && { reason: values.reason }),
+    };
+    const requests = await operator.tryPatch(asker, readTargets(positionals[0] ?? ''), wish, stdin);
+    const isJson = values.json ?? false;
+    if (values.wait) return await followAll(context, requests, isJson);
+    if (isJson) await write(`${JSON.stringify(requests)}\n`);
+    else {
+      for (const { id, project, builder, waitsFor } of requests)
+        await write(plain(`request ${id} of ${project}/${builder} is queued: ${waitsFor}`) + '\n');
+    }
+    return 0;
+  },
+};

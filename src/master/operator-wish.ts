@@ -1,0 +1,98 @@
+import type { BuilderShape, ProjectShape, ConfigShape } from '../config/shape.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { SourceStamp } from '../model/source-stamp.ts';
+import { OperatorError } from './operator.ts';
+import { noProject, shown } from './operator-names.ts';
+
+export interface BuilderName {
+  readonly project: string;
+  readonly builder: string;
+}
+
+/** What a person may say of the build he wants. */
+export interface BuildWish {
+  readonly branch?: string;
+  readonly revision?: string;
+  readonly properties: JsonObject;
+  readonly reason?: string;
+}
+
+const REF_MAX = 255;
+const REASON_MAX = 1_000;
+const PROPERTIES_MAX = 100;
+const PROPERTIES_BYTES_MAX = 64 * 1024;
+const PROPERTY_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
+/** What git-check-ref-format forbids, and what a command line or a terminal might take for something else. */
+const BAD_BRANCH = /^[-./]|[/.]$|\.\.|\/\/|@\{|\.lock(\/|$)|[\s~^:?*[\\\p{Cc}]/u;
+const REVISION = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
+
+export function findProject(config: ConfigShape, name: string): ProjectShape {
+  const project = config.projects.find((one) => one.name === name);
+  if (!project) throw noProject(name);
+  return project;
+}
+
+export function findBuilder(project: ProjectShape, name: string): BuilderShape {
+  const builder = project.builders.find((one) => one.name === name);
+  if (builder) return builder;
+  const names = project.builders.map((one) => one.name).join(', ');
+  throw new OperatorError(
+    'not-found',
+    `project ${project.name} has no builder "${shown(name)}"; it has: ${shown(names)}`,
+  );
+}
+
+/** The source stamp that a wish means. Throws what is wrong with the wish, and what to do. */
+export function checkWish({ source, name }: ProjectShape, wish: BuildWish): SourceStamp {
+  checkProperties(wish.properties);
+  if (wish.reason !== undefined && wish.reason.length > REASON_MAX) {
+    throw new OperatorError('usage', `the reason is longer than ${REASON_MAX} characters`);
+  }
+  const { branch, revision } = wish;
+  if (!source) {
+    if (branch === undefined && revision === undefined) return {};
+    throw new OperatorError('usage', `project ${name} has no source: leave branch and revision out`);
+  }
+  if (branch !== undefined) checkBranch(branch);
+  if (revision !== undefined) checkRevision(revision);
+  const chosen = branch ?? source.branch;
+  return {
+    repository: source.url,
+    ...(chosen !== undefined && { branch: chosen }),
+    ...(revision !== undefined && { revision }),
+  };
+}
+
+/** For the audit log. */
+export function wishDetail({ branch, revision, properties }: BuildWish): JsonObject {
+  return {
+    ...(branch !== undefined && { branch }),
+    ...(revision !== undefined && { revision }),
+    properties: Object.keys(properties),
+  };
+}
+
+export function checkBranch(branch: string): void {
+  if (branch !== '' && branch.length <= REF_MAX && !BAD_BRANCH.test(branch)) return;
+  throw new OperatorError('usage', `"${shown(branch)}" is no name of a branch`);
+}
+
+export function checkRevision(revision: string): void {
+  if (revision.length <= REF_MAX && !revision.includes('..') && REVISION.test(revision)) return;
+  throw new OperatorError('usage', `"${shown(revision)}" is no name of a revision: give a commit's hash or a tag`);
+}
+
+export function checkProperties(properties: JsonObject): void {
+  const names = Object.keys(properties);
+  if (names.length > PROPERTIES_MAX) throw new OperatorError('usage', `more than ${PROPERTIES_MAX} properties`);
+  const bad = names.find((name) => !PROPERTY_NAME.test(name));
+  if (bad !== undefined) {
+    throw new OperatorError(
+      'usage',
+      `"${shown(bad)}" is no name of a property: letters, digits, "_", "." and "-", the first a letter or "_"`,
+    );
+  }
+  if (Buffer.byteLength(JSON.stringify(properties)) > PROPERTIES_BYTES_MAX) {
+    throw new OperatorError('usage', `the properties are longer than ${PROPERTIES_BYTES_MAX} bytes in all`);
+  }
+}
