@@ -61,6 +61,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
       return `worker revoke ${name}`;
     },
   },
+  'worker rotate': { words: () => 'worker rotate w' },
 };
 
 async function waiting(project: Project, builder = 'idle'): Promise<number> {
