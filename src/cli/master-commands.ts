@@ -9,6 +9,7 @@ import { askMaster } from '../master/control.ts';
 import { checkMaster } from '../master/check-master.ts';
 import { initMaster } from '../master/init-master.ts';
 import { openMaster } from '../master/master.ts';
+import { openWeb } from '../web/open-web.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { findOperatorKey } from './operator-key.ts';
 import { runCommand } from './run-command.ts';
@@ -99,6 +100,7 @@ async function start(dir: string, options: { readonly listen?: string; readonly 
       clock: systemClock,
       logger,
       ...(listen && { listen }),
+      openWeb,
       onPerson: (operator, asker, call) => answerCall({ operator, clock: systemClock, logger }, asker, call),
     });
     return {

@@ -2,13 +2,15 @@ import { silentLogger } from '../base/logger.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { openCodeHost } from '../config/open-code-host.ts';
 import { unknownInAccess } from '../model/access.ts';
-import { masterPaths, readHostKey, readListen } from './master-dir.ts';
+import { webAddress } from './web-door.ts';
+import { masterPaths, readHostKey, readSettings } from './master-dir.ts';
 import { readKeyFolders } from './people/key-folders.ts';
 
 /** Loads and checks what a master's folder holds, changes nothing; tells what is there in lines, throws a UserMistake. */
 export async function checkMaster(dir: string): Promise<readonly string[]> {
   const paths = masterPaths(dir);
-  const { host, port } = await readListen(paths);
+  const { listen, web } = await readSettings(paths);
+  const { host, port } = listen;
   const { fingerprint } = await readHostKey(paths);
   const codeHost = openCodeHost({ logger: silentLogger });
   try {
@@ -18,6 +20,7 @@ export async function checkMaster(dir: string): Promise<readonly string[]> {
     return [
       `${paths.config}: "${shape.title}", ${count(shape.projects.length, 'project')}, ${count(builders, 'builder')}, ${count(shape.workers.length, 'worker')} (${hash.slice(0, 12)})`,
       `listens on ${host}:${port}, host key ${fingerprint}`,
+      `web address ${webAddress(web)}${web.isListening ? '' : ', through the SSH port only'}`,
       ...unknownInAccess(shape.projects, people).map((line) => `warning: ${line}`),
     ];
   } finally {

@@ -5,6 +5,7 @@ import { shellWord } from '../base/shell-word.ts';
 import { PATCHES_FOLDER } from '../model/source-stamp.ts';
 import { loadPrivateKey } from '../transport/keys.ts';
 import type { SshPrivateKey } from '../transport/keys.ts';
+import type { WebSettings } from './web-door.ts';
 
 /** Where a master listens. */
 export interface Listen {
@@ -31,8 +32,16 @@ export function masterPaths(dir: string) {
 }
 export type MasterPaths = ReturnType<typeof masterPaths>;
 
-/** Where the folder says that its master listens; refuses a folder that is none of a master's. */
-export async function readListen(paths: MasterPaths): Promise<Listen> {
+/** What `master.json` says. */
+export interface MasterSettings {
+  readonly listen: Listen;
+  readonly web: WebSettings;
+}
+
+const WEB: WebSettings = { host: 'localhost', port: 8080, isListening: false };
+
+/** What the folder says of its master; refuses a folder that is none of a master's. */
+export async function readSettings(paths: MasterPaths): Promise<MasterSettings> {
   let text: string;
   try {
     text = await readFile(paths.settings, 'utf8');
@@ -47,25 +56,48 @@ export async function readListen(paths: MasterPaths): Promise<Listen> {
       },
     );
   }
-  const listen = parseListen(text);
-  if (!listen) {
+  const { listen, web } = parseObject(text);
+  if (!isListen(listen)) {
     throw new UserMistake(
       `${paths.settings} does not say where to listen: write {"listen": {"host": "0.0.0.0", "port": 2222}}`,
     );
   }
-  return listen;
+  return { listen: { host: listen.host, port: listen.port }, web: readWeb(web, paths.settings) };
 }
 
-function parseListen(text: string): Listen | undefined {
-  let parsed: { readonly listen?: { readonly host?: unknown; readonly port?: unknown } } | null;
+function readWeb(web: unknown, file: string): WebSettings {
+  const { host = WEB.host, port = WEB.port, listen = false } = (web ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof web !== 'object' && web !== undefined) throw badWeb(file);
+  if (typeof host !== 'string' || !HOST.test(host) || typeof listen !== 'boolean') throw badWeb(file);
+  // A name that nobody listens to has a port all the same.
+  if (!isPort(port) || port === 0) throw badWeb(file);
+  return { host, port, isListening: listen };
+}
+
+function badWeb(file: string): UserMistake {
+  return new UserMistake(
+    `"web" in ${file} is not as it should be: write {"host": "localhost", "port": 8080, "listen": false}, or leave it out`,
+  );
+}
+
+/** A name or an address: it stands in links. */
+const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
+
+function parseObject(text: string): { readonly listen?: unknown; readonly web?: unknown } {
   try {
-    parsed = JSON.parse(text) as typeof parsed;
+    return (JSON.parse(text) as { readonly listen?: unknown } | null) ?? {};
   } catch {
-    return undefined; // The caller says what the file has to be.
+    return {}; // The caller says what the file has to be.
   }
-  const { host, port } = parsed?.listen ?? {};
-  if (typeof host !== 'string' || host === '' || typeof port !== 'number') return undefined;
-  return Number.isInteger(port) && port >= 0 && port <= 65_535 ? { host, port } : undefined;
+}
+
+function isListen(listen: unknown): listen is Listen {
+  const { host, port } = (listen ?? {}) as { readonly host?: unknown; readonly port?: unknown };
+  return typeof host === 'string' && host !== '' && isPort(port);
+}
+
+function isPort(port: unknown): port is number {
+  return typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535;
 }
 
 /** The host key; refuses one that others on the machine may read, as sshd does. */

@@ -21,23 +21,30 @@ import type {
   BuildsWish,
   ForceProgress,
   KeyRotation,
+  LoginView,
+  NewTokenView,
   Operator,
   ReloadView,
   RequestView,
   StatusView,
+  TokenView,
+  TokenWish,
   WorkerView,
 } from './operator.ts';
 import { forceBuild } from './operator-force.ts';
 import { rotateKeys } from './operator-keys.ts';
 import { readLog } from './operator-log.ts';
 import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
+import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
 import { tryPatch } from './operator-try.ts';
 import { BEING_STARTED, buildView, requestView, workerViews } from './operator-views.ts';
 import { watchRequest } from './operator-watch.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
 import type { PatchFolder } from './patches/patch-folder.ts';
+import type { Passes } from './people/passes.ts';
 import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
+import type { WebSettings } from './web-door.ts';
 
 export interface MasterOperatorOptions {
   readonly store: Store;
@@ -45,6 +52,8 @@ export interface MasterOperatorOptions {
   readonly clock: Clock;
   readonly desk: OpenWorkerDesk;
   readonly people: People;
+  readonly passes: Passes;
+  readonly web: WebSettings;
   readonly configs: Configs;
   readonly builds: Builds;
   readonly distributor: Distributor;
@@ -114,6 +123,22 @@ export class MasterOperator implements Operator {
   ): AsyncGenerator<Uint8Array> {
     demand(asker, 'reader', 'read a log');
     yield* readLog(this.#parts, build, step, options);
+  }
+
+  login(asker: Asker): Promise<LoginView> {
+    return logIn(this.#parts, asker);
+  }
+
+  addToken(asker: Asker, wish: TokenWish): Promise<NewTokenView> {
+    return addToken(this.#parts, asker, wish);
+  }
+
+  tokens(asker: Asker): Promise<readonly TokenView[]> {
+    return listTokens(this.#parts, asker);
+  }
+
+  revokeToken(asker: Asker, id: string): Promise<void> {
+    return revokeToken(this.#parts, asker, id);
   }
 
   async force(asker: Asker, target: BuilderName, wish: BuildWish): Promise<RequestView> {

@@ -22,15 +22,18 @@ import { Builds, findBuilder } from './builds/builds.ts';
 import { Configs } from './configs.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
 import type { ControlAnswers } from './control.ts';
-import { masterPaths, readHostKey, readListen } from './master-dir.ts';
+import { masterPaths, readHostKey, readSettings } from './master-dir.ts';
 import type { Listen, MasterPaths } from './master-dir.ts';
 import { MasterOperator } from './master-operator.ts';
 import { withinScope } from './operator-scope.ts';
 import type { Asker, Operator } from './operator.ts';
 import { PatchFolder } from './patches/patch-folder.ts';
+import { Passes } from './people/passes.ts';
 import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { Distributor } from './queue/distributor.ts';
+import { refusedForward } from './web-door.ts';
+import type { WebDoor, WebParts } from './web-door.ts';
 
 export interface MasterOptions {
   readonly dir: string;
@@ -40,6 +43,8 @@ export interface MasterOptions {
   readonly listen?: Listen;
   /** How often workers are pinged, and ping, instead of what the configuration says: for measurements. */
   readonly heartbeatMs?: number;
+  /** Opens the web, which people's forwards lead to; absent: there is none. */
+  readonly openWeb?: (parts: WebParts) => Promise<WebDoor>;
   /** Answers one call of a person; must not reject. */
   readonly onPerson: (operator: Operator, asker: Asker, call: PersonCall) => Promise<void>;
   /** For tests that kill the process around a commit. */
@@ -97,8 +102,8 @@ async function openParts(
 ): Promise<Omit<Master, 'stop' | 'closed'>> {
   const { clock, logger, heartbeatMs } = options;
   const paths = masterPaths(options.dir);
-  const written = await readListen(paths);
-  const listen = options.listen ?? written;
+  const { web, ...settings } = await readSettings(paths);
+  const listen = options.listen ?? settings.listen;
   const hostKey = await readHostKey(paths);
   // Undone last, so that the one who asked for the stop hears of it when the folder can be started again.
   const served: ControlServer[] = [];
@@ -135,6 +140,8 @@ async function openParts(
   await store.workers.detachAll(clock.now());
   const people = await openPeople({ store, keysDir: paths.keysDir, clock, logger });
   undo.add(() => people.close());
+  const passes = new Passes({ store, people, clock });
+  await passes.dropOfTheGone();
 
   const { filesDir } = paths;
   const desk = openWorkerDesk({
@@ -177,10 +184,12 @@ async function openParts(
   });
   const patches = await PatchFolder.open({ dir: paths.patchesDir, clock, inUse: () => store.requests.patchesInUse() });
   const masterOperator = withinScope(
-    new MasterOperator({ store, bus, clock, desk, people, configs, builds, distributor, patches }),
+    new MasterOperator({ store, bus, clock, desk, people, passes, web, configs, builds, distributor, patches }),
     { store, clock, access: () => configs.access },
   );
 
+  const webDoor = await options.openWeb?.({ settings: web, operator: masterOperator, access: passes, clock, logger });
+  undo.add(() => webDoor?.close());
   const ssh = await listenSsh<LoggedIn>({
     ...listen,
     hostKeys: [hostKey.privateKey],
@@ -188,6 +197,11 @@ async function openParts(
     logger,
     authenticate: (name, key) => people.authenticate(name, key),
     onWorker: (worker, carrier) => desk.accept(worker.name, carrier, worker.loginKey),
+    onForward: (_person, target) => {
+      if (!webDoor) return { refused: 'this master has no web address' };
+      const refused = refusedForward(web, target);
+      return refused === undefined ? { take: (stream) => webDoor.accept(stream) } : { refused };
+    },
     onPerson: (person, call) => {
       const asker = { name: person.name, role: person.role };
       options.onPerson(masterOperator, asker, call).catch((error: unknown) => {
@@ -208,6 +222,9 @@ async function openParts(
       if (desk.dismiss(name, GONE)) clock.after(GOODBYE_MS, cut);
       else cut();
       builds.revoked(name);
+      passes.dropOfTheGone().catch((error: unknown) => {
+        logger.error('links and tokens of people who are gone were not removed', { error: errorText(error) });
+      });
     }),
   );
 

@@ -42,6 +42,10 @@ const ROWS: Rows = {
         yield piece;
       }
     },
+  login: ofTheFarm('login'),
+  addToken: ofTheFarm('addToken'),
+  tokens: ofTheFarm('tokens'),
+  revokeToken: ofTheFarm('revokeToken'),
   force: (inner, seenBy) => async (asker, target, options) => {
     await seenBy(asker).controlProject('force a build', `${target.project}/${target.builder}`, target.project);
     return await inner.force(asker, target, options);

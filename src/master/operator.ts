@@ -127,6 +127,35 @@ export interface KeyRotation {
   readonly message: string;
 }
 
+/** A link that signs one browser in, once. */
+export interface LoginView {
+  readonly url: string;
+  readonly expiresAtMs: number;
+}
+
+export interface TokenView {
+  readonly id: string;
+  readonly who: string;
+  readonly label: string;
+  /** The most it may; never more than its person. */
+  readonly role: Exclude<Role, 'worker'>;
+  readonly madeAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** The only time that the token itself is told. */
+export interface NewTokenView extends TokenView {
+  readonly token: string;
+}
+
+export interface TokenWish {
+  readonly label: string;
+  /** Up to the asker's own; `reader` if nothing is said. */
+  readonly role?: string;
+  /** A duration, `90d` if nothing is said. */
+  readonly expires?: string;
+}
+
 export type ForceProgress =
   | { readonly kind: 'queued'; readonly request: RequestView }
   | { readonly kind: 'waits'; readonly reason: string }
@@ -161,6 +190,13 @@ export interface Operator {
     step: string,
     options: { readonly log?: string; readonly from: number; readonly follow: boolean; readonly signal?: AbortSignal },
   ): AsyncIterable<Uint8Array>;
+  /** Reader. Makes a link for a browser of the asker. */
+  login(asker: Asker): Promise<LoginView>;
+  /** Reader. What a program of the asker's shows to the web's API. */
+  addToken(asker: Asker, wish: TokenWish): Promise<NewTokenView>;
+  /** The asker's own; an operator is told of all. */
+  tokens(asker: Asker): Promise<readonly TokenView[]>;
+  revokeToken(asker: Asker, id: string): Promise<void>;
   /** Developer. Asks for one build. */
   force(
     asker: Asker,

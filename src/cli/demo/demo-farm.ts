@@ -7,6 +7,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { Disposer } from '../../base/disposer.ts';
 import { openLogger } from '../../base/logger.ts';
 import { answerCall } from '../../frontdoor/answer-call.ts';
+import { openWeb } from '../../web/open-web.ts';
 import { initMaster } from '../../master/init-master.ts';
 import { openMaster } from '../../master/master.ts';
 import type { Master } from '../../master/master.ts';
@@ -45,6 +46,7 @@ export async function startDemoFarm(root: string, program: string, undo: Dispose
     dir: masterDir,
     clock,
     logger,
+    openWeb,
     onPerson: (operator, asker, call) => answerCall({ operator, clock, logger }, asker, call),
   });
   undo.add(() => master.stop());

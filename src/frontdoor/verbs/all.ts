@@ -3,10 +3,12 @@ import { build } from './build.ts';
 import { builds } from './builds.ts';
 import { force } from './force.ts';
 import { log } from './log.ts';
+import { login } from './login.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
 import { tryVerb } from './try.ts';
 import { workerRotate } from './worker-rotate.ts';
+import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
 import { workerAdd, workerRevoke, workers } from './workers.ts';
 
 /** Every verb, in the order of `help`. */
@@ -22,4 +24,8 @@ export const VERBS: readonly Verb[] = [
   workerAdd,
   workerRevoke,
   workerRotate,
+  login,
+  tokenAdd,
+  tokenList,
+  tokenRevoke,
 ];

@@ -6,7 +6,7 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { answerCall } from '../../../src/frontdoor/answer-call.ts';
 import { initMaster } from '../../../src/master/init-master.ts';
 import { openMaster } from '../../../src/master/master.ts';
-import type { Master } from '../../../src/master/master.ts';
+import type { Master, MasterOptions } from '../../../src/master/master.ts';
 import type { Asker, BuildView, ForceProgress, Operator } from '../../../src/master/operator.ts';
 import { makeKeyPair, parsePublicKeys } from '../../../src/transport/keys.ts';
 import { initWorker } from '../../../src/worker/init-worker.ts';
@@ -47,7 +47,7 @@ export class TryFarm {
     );
   }
 
-  async startMaster(): Promise<Master> {
+  async startMaster(more: Partial<MasterOptions> = {}): Promise<Master> {
     this.#master = await openMaster({
       dir: this.masterDir,
       clock: systemClock,
@@ -56,6 +56,7 @@ export class TryFarm {
       listen: { host: '127.0.0.1', port: this.#port },
       onPerson: (operator, asker, call) =>
         answerCall({ operator, clock: systemClock, logger: silentLogger }, asker, call),
+      ...more,
     });
     this.#port = this.#master.port;
     return this.#master;

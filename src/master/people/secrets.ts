@@ -1,0 +1,37 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { PassKind } from '../../model/pass.ts';
+
+/** The letter by which a secret says what it is, also to whoever finds it in a file and looks for such. */
+const LETTER: Readonly<Record<PassKind, string>> = { login: 'l', session: 's', token: 't' };
+const ID_BYTES = 6;
+const SECRET_BYTES = 24;
+const FORM = /^tl([lst])_([0-9a-f]{12})_([A-Za-z0-9_-]{32})$/;
+
+export interface NewSecret {
+  readonly id: string;
+  /** To be shown once: `tlt_0123456789ab_…`. */
+  readonly text: string;
+  readonly sha256: string;
+}
+
+/** 192 random bits behind a name that is no secret. */
+export function makeSecret(kind: PassKind): NewSecret {
+  const id = randomBytes(ID_BYTES).toString('hex');
+  const text = `tl${LETTER[kind]}_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+  return { id, text, sha256: sha256(text).toString('hex') };
+}
+
+/** The name in a secret of this kind; undefined when it is none. */
+export function idOf(kind: PassKind, text: string): string | undefined {
+  const match = FORM.exec(text);
+  return match?.[1] === LETTER[kind] ? match[2] : undefined;
+}
+
+/** In a time that does not depend on where they differ. */
+export function isSecretOf(text: string, sha256Hex: string): boolean {
+  return timingSafeEqual(sha256(text), Buffer.from(sha256Hex, 'hex'));
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import type { BuildView, RequestView } from '../../../src/master/operator.ts';
+import { Html, html } from '../../../src/web/html.ts';
+import { statusPage } from '../../../src/web/pages/status-page.ts';
+
+const HOSTILE = `<script>alert("1")</script>'&\u202e\u001b[2J`;
+
+test('text in a page is escaped, and what would turn a line around is shown', () => {
+  const { text } = html`<p title="${HOSTILE}">${HOSTILE} ${[html`<b>${1}</b>`, HOSTILE]} ${new Html('<i>')}</p>`;
+  for (const raw of ['<script', '"1', "'&", '\u202e', '\u001b']) expect(text).not.toContain(raw);
+  expect(text).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;\\u202e\\x1b[2J');
+  expect(text).toContain('<b>1</b>');
+  expect(text).toContain('<i></p>');
+});
+
+test('the status page shows hostile names as text wherever they stand', () => {
+  const text = HOSTILE;
+  // Only what the page may show.
+  const build = {
+    id: 1,
+    number: 2,
+    request: 3,
+    retryOf: null,
+    retriedAs: null,
+    result: null,
+    summary: text,
+    project: text,
+    builder: text,
+    worker: text,
+    workerAway: null,
+    heldBack: text,
+    reason: text,
+    owner: text,
+    branch: text,
+    revision: text,
+    startedAtMs: 1_000,
+    finishedAtMs: null,
+    steps: [],
+    properties: [],
+    state: 'running',
+  } as unknown as BuildView;
+  const request = {
+    id: 1,
+    project: text,
+    builder: text,
+    owner: text,
+    submittedAtMs: 1_000,
+    retryOf: null,
+    waitsFor: text,
+  } as unknown as RequestView;
+  const worker = { name: text, state: text, sinceMs: 1_000, builds: [], maxBuilds: 1 };
+  const page = statusPage(
+    { name: text, role: 'reader' },
+    {
+      title: text,
+      configHash: 'c0ffee',
+      running: [build],
+      waiting: [request],
+      workers: { connected: 0, configured: 1 },
+    },
+    [worker as unknown as Parameters<typeof statusPage>[2][number]],
+  );
+  for (const raw of ['<script', '\u202e', '\u001b']) expect(page).not.toContain(raw);
+  expect(page.match(/&lt;script&gt;/g)?.length).toBeGreaterThanOrEqual(10);
+  expect(page).toContain('0 of 1 workers connected');
+});
