@@ -12,6 +12,7 @@ import { openMaster } from '../master/master.ts';
 import { openWeb } from '../web/open-web.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { findOperatorKey } from './operator-key.ts';
+import { addHostKeyCommands } from './hostkey-commands.ts';
 import { runCommand } from './run-command.ts';
 import { startDaemon } from './start-daemon.ts';
 
@@ -67,6 +68,8 @@ export function addMasterCommands(program: Command): void {
     .description('stop the master; running builds go on and are found again at its next start')
     .option('--for <time>', "it will be away for so long ('2h'): workers hold their builds until then")
     .action((dir: string, options: { for?: string }) => runCommand(() => stop(resolve(dir), options.for)));
+
+  addHostKeyCommands(master);
 }
 
 async function stop(dir: string, absence: string | undefined): Promise<void> {

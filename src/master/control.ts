@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { askDaemon } from '../base/control-socket.ts';
 import type { ControlDetails } from '../base/control-socket.ts';
-import type { ReloadView } from './operator.ts';
+import type { HostKeyStatus, ReloadView } from './operator.ts';
 import { masterPaths } from './master-dir.ts';
 
 /** What the master's own console may ask, and what it is answered. */
@@ -15,6 +15,10 @@ export interface ControlAnswers {
     readonly away: readonly string[];
   };
   readonly reload: ReloadView;
+  readonly 'hostkey-next': { readonly fingerprint: string };
+  readonly 'hostkey-status': HostKeyStatus;
+  /** With `force` 1 also when workers do not know it: they are `without`. */
+  readonly 'hostkey-use': { readonly fingerprint: string; readonly without: readonly string[] };
   /** Comes when the master has let go of its folder. */
   readonly stop: { readonly stopped: true };
 }

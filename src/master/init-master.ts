@@ -48,6 +48,7 @@ export default defineMaster({
 
 const GITIGNORE = `# What must not leave this machine, and what only means something here.
 host_key
+host_key.next
 state/
 control.sock
 master.log*

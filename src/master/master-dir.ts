@@ -21,6 +21,10 @@ export function masterPaths(dir: string) {
     settings: join(dir, 'master.json'),
     hostKey: join(dir, 'host_key'),
     publicHostKey: join(dir, 'host_key.pub'),
+    /** While the host key is changed. */
+    nextHostKey: join(dir, 'host_key.next'),
+    /** Public halves of those that were used before. */
+    oldHostKeys: join(dir, 'host_key.old.pub'),
     keysDir: join(dir, 'keys'),
     stateDir: join(dir, 'state'),
     database: join(dir, 'state', 'trunkline.sqlite'),

@@ -13,6 +13,7 @@ import { StoreError } from '../store/store.ts';
 import { audited, demand, noteRefused } from './audit.ts';
 import type { Builds } from './builds/builds.ts';
 import type { Configs } from './configs.ts';
+import type { HostKeys } from './host-keys.ts';
 import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import { OperatorError } from './operator.ts';
 import type {
@@ -20,6 +21,7 @@ import type {
   BuildView,
   BuildsWish,
   ForceProgress,
+  HostKeyStatus,
   KeyRotation,
   LoginView,
   NewTokenView,
@@ -32,6 +34,7 @@ import type {
   WorkerView,
 } from './operator.ts';
 import { forceBuild } from './operator-force.ts';
+import { hostKeyStatus, useHostKey } from './operator-host-key.ts';
 import { rotateKeys } from './operator-keys.ts';
 import { readLog } from './operator-log.ts';
 import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
@@ -54,6 +57,7 @@ export interface MasterOperatorOptions {
   readonly people: People;
   readonly passes: Passes;
   readonly web: WebSettings;
+  readonly hostKeys: HostKeys;
   readonly configs: Configs;
   readonly builds: Builds;
   readonly distributor: Distributor;
@@ -232,6 +236,32 @@ export class MasterOperator implements Operator {
   rotateKeys(asker: Asker, name: string | undefined): Promise<readonly KeyRotation[]> {
     const action = { action: "rotate workers' keys", target: name ?? '--all', role: 'operator' } as const;
     return audited(this.#parts, asker, action, () => rotateKeys(this.#parts, name));
+  }
+
+  nextHostKey(asker: Asker): Promise<{ readonly fingerprint: string }> {
+    const action = { action: 'make the next host key', target: 'host_key.next', role: 'operator' } as const;
+    return audited(this.#parts, asker, action, async () => {
+      const { fingerprint } = await this.#parts.hostKeys.makeNext();
+      return { fingerprint };
+    });
+  }
+
+  async hostKeyStatus(asker: Asker): Promise<HostKeyStatus> {
+    demand(asker, 'operator', 'see who knows the host keys');
+    return await hostKeyStatus(this.#parts);
+  }
+
+  useHostKey(
+    asker: Asker,
+    force: boolean,
+  ): Promise<{ readonly fingerprint: string; readonly without: readonly string[] }> {
+    const action = {
+      action: 'use the next host key',
+      target: 'host_key',
+      detail: { force },
+      role: 'operator',
+    } as const;
+    return audited(this.#parts, asker, action, () => useHostKey(this.#parts, force));
   }
 
   async reload(asker: Asker): Promise<ReloadView> {

@@ -22,6 +22,8 @@ import { Builds, findBuilder } from './builds/builds.ts';
 import { Configs } from './configs.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
 import type { ControlAnswers } from './control.ts';
+import { HostKeys } from './host-keys.ts';
+import { keyRing } from './people/key-ring.ts';
 import { masterPaths, readHostKey, readSettings } from './master-dir.ts';
 import type { Listen, MasterPaths } from './master-dir.ts';
 import { MasterOperator } from './master-operator.ts';
@@ -104,26 +106,35 @@ async function openParts(
   const paths = masterPaths(options.dir);
   const { web, ...settings } = await readSettings(paths);
   const listen = options.listen ?? settings.listen;
-  const hostKey = await readHostKey(paths);
   // Undone last, so that the one who asked for the stop hears of it when the folder can be started again.
   const served: ControlServer[] = [];
   undo.add(async () => void (await Promise.all(served.map((control) => control.close()))));
   const { dir, hostKey: secretFile, controlSocket } = paths;
+  // Before the folder is taken: what is wrong with the key is told in its own words.
+  await readHostKey(paths);
   undo.add(await lockFolder({ noun: 'master', dir, secretFile, controlSocket }));
+  const hostKeys = await HostKeys.open(paths);
+  undo.add(() => hostKeys.close());
   const operator = deferred<Operator>();
   let isReady = false;
+  const ready = async (): Promise<Operator> => {
+    if (!isReady) throw new UserMistake('the master is still starting: try again');
+    return await operator.promise;
+  };
   const control = await serveControl({
     path: controlSocket,
     logger,
     answers: {
       status: (): ControlAnswers['status'] => ({ isReady, processId: process.pid }),
       reload: async (): Promise<ControlAnswers['reload']> => {
-        if (!isReady) throw new UserMistake('the master is still starting: try again');
-        return await (await operator.promise).reload(CONSOLE);
+        return await (await ready()).reload(CONSOLE);
       },
+      'hostkey-next': async (): Promise<ControlAnswers['hostkey-next']> => (await ready()).nextHostKey(CONSOLE),
+      'hostkey-status': async (): Promise<ControlAnswers['hostkey-status']> => (await ready()).hostKeyStatus(CONSOLE),
+      'hostkey-use': async ({ force }): Promise<ControlAnswers['hostkey-use']> =>
+        (await ready()).useHostKey(CONSOLE, force === 1),
       absence: async ({ absenceMs }): Promise<ControlAnswers['absence']> => {
-        if (!isReady) throw new UserMistake('the master is still starting: try again');
-        return await (await operator.promise).announceAbsence(CONSOLE, Number(absenceMs));
+        return await (await ready()).announceAbsence(CONSOLE, Number(absenceMs));
       },
     },
     stop,
@@ -153,7 +164,7 @@ async function openParts(
     masterId: await store.masterId(),
     creditPool: new CreditPool(),
     isAdmitted: (worker) => people.isAdmitted(worker),
-    keyRing: people,
+    keyRing: keyRing(people, hostKeys, store),
     rules: {
       ruleOf: async (build) => findBuilder(await configs.get(build.configHash), build)?.whenWorkerLost ?? 'wait',
       heartbeatMs: () => configs.active.heartbeatMs,
@@ -184,7 +195,20 @@ async function openParts(
   });
   const patches = await PatchFolder.open({ dir: paths.patchesDir, clock, inUse: () => store.requests.patchesInUse() });
   const masterOperator = withinScope(
-    new MasterOperator({ store, bus, clock, desk, people, passes, web, configs, builds, distributor, patches }),
+    new MasterOperator({
+      store,
+      bus,
+      clock,
+      desk,
+      people,
+      passes,
+      web,
+      hostKeys,
+      configs,
+      builds,
+      distributor,
+      patches,
+    }),
     { store, clock, access: () => configs.access },
   );
 
@@ -192,7 +216,7 @@ async function openParts(
   undo.add(() => webDoor?.close());
   const ssh = await listenSsh<LoggedIn>({
     ...listen,
-    hostKeys: [hostKey.privateKey],
+    hostKeys: [hostKeys.current.privateKey],
     clock,
     logger,
     authenticate: (name, key) => people.authenticate(name, key),
@@ -211,6 +235,12 @@ async function openParts(
     },
   });
   undo.add(() => ssh.close());
+  undo.add(
+    hostKeys.onChange(() => {
+      ssh.showHostKeys([hostKeys.current.privateKey]);
+      desk.tellHostKeys();
+    }),
+  );
   undo.add(() => desk.close('the master stops; it will be back'));
   undo.add(() => builds.close());
   undo.add(() => distributor.close());
@@ -237,7 +267,12 @@ async function openParts(
   distributor.open();
   operator.resolve(masterOperator);
   isReady = true;
-  return { host: listen.host, port: ssh.port, hostKeyFingerprint: hostKey.fingerprint, operator: masterOperator };
+  return {
+    host: listen.host,
+    port: ssh.port,
+    hostKeyFingerprint: hostKeys.current.fingerprint,
+    operator: masterOperator,
+  };
 }
 
 async function openMasterStore(paths: MasterPaths, options: MasterOptions, undo: Disposer): Promise<Store> {

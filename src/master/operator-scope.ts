@@ -71,6 +71,9 @@ const ROWS: Rows = {
   addWorker: ofTheFarm('addWorker'),
   revokeWorker: ofTheFarm('revokeWorker'),
   rotateKeys: ofTheFarm('rotateKeys'),
+  nextHostKey: ofTheFarm('nextHostKey'),
+  hostKeyStatus: ofTheFarm('hostKeyStatus'),
+  useHostKey: ofTheFarm('useHostKey'),
   reload: ofTheFarm('reload'),
   announceAbsence: ofTheFarm('announceAbsence'),
 };

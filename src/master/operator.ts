@@ -156,6 +156,23 @@ export interface TokenWish {
   readonly expires?: string;
 }
 
+/** A worker, and whether it has said that it trusts the next host key (without one: the current one). */
+export interface HostKeyWorker {
+  readonly worker: string;
+  readonly knows: boolean;
+  readonly why: 'never seen' | 'away' | 'too old' | 'not yet' | null;
+}
+
+/** The master's host keys (fingerprints), and who knows them. */
+export interface HostKeyStatus {
+  readonly current: string;
+  readonly next: string | null;
+  /** The next one as a public key line. */
+  readonly nextKey: string | null;
+  readonly retired: readonly string[];
+  readonly workers: readonly HostKeyWorker[];
+}
+
 export type ForceProgress =
   | { readonly kind: 'queued'; readonly request: RequestView }
   | { readonly kind: 'waits'; readonly reason: string }
@@ -232,6 +249,14 @@ export interface Operator {
   revokeWorker(asker: Asker, name: string): Promise<void>;
   /** A worker, or all of them, makes a new key and comes back with it. */
   rotateKeys(asker: Asker, name: string | undefined): Promise<readonly KeyRotation[]>;
+  /** Makes the next host key and tells it to the workers. */
+  nextHostKey(asker: Asker): Promise<{ readonly fingerprint: string }>;
+  hostKeyStatus(asker: Asker): Promise<HostKeyStatus>;
+  /** Shows the next host key to new connections; refuses while workers do not know it, unless forced: then they are `without`. */
+  useHostKey(
+    asker: Asker,
+    force: boolean,
+  ): Promise<{ readonly fingerprint: string; readonly without: readonly string[] }>;
   reload(asker: Asker): Promise<ReloadView>;
   /**
    * The master is about to stop for so long: workers are told to hold their builds until then. Resolves to those with builds

@@ -15,6 +15,7 @@ import { configStore } from './sqlite/configs.ts';
 import { Connection } from './sqlite/connection.ts';
 import type { Context } from './sqlite/context.ts';
 import { invitationStore } from './sqlite/invitations.ts';
+import { hostKeyStore } from './sqlite/host-keys.ts';
 import { logStore } from './sqlite/logs.ts';
 import { migrate } from './sqlite/migrate.ts';
 import { passStore } from './sqlite/passes.ts';
@@ -106,6 +107,7 @@ function assemble(
     commands: commandStore(context),
     logs: logStore(context, archive, sealer),
     audit: auditStore(context),
+    hostKeys: hostKeyStore(context),
     masterId: () => masterId(context, () => ulid(clock.now())),
     close: () => (closing ??= close()),
   };

@@ -27,6 +27,7 @@ export interface Store {
   readonly commands: CommandStore;
   readonly logs: LogStore;
   readonly audit: AuditStore;
+  readonly hostKeys: HostKeyStore;
   /** A name made once for this database: the master's id in `welcome`. */
   masterId(): Promise<string>;
   close(): Promise<void>;
@@ -253,6 +254,12 @@ export interface LogStore {
    * says how many bytes of the range are lost, a cut as its text. `return` on the iterator lets go at once.
    */
   read(logId: number, from: number, to: number): AsyncIterable<Uint8Array>;
+}
+
+/** Which of the master's host keys (fingerprints) each worker trusts, as it said last. */
+export interface HostKeyStore {
+  list(): Promise<ReadonlyMap<string, readonly string[]>>;
+  put(worker: string, keys: readonly string[]): Promise<void>;
 }
 
 export interface AuditEntry {

@@ -27,6 +27,8 @@ export interface Channel {
 export interface Carrier {
   /** For people: address and port of the peer. */
   readonly peer: string;
+  /** Worker's side: the fingerprint of the host key that the master showed; undefined where there is none. */
+  readonly hostKey?: string;
   /** Bytes handed to the socket that it has not taken yet. */
   queuedBytes(): number;
   /** Called when `queuedBytes` may have fallen. */

@@ -20,6 +20,8 @@ export interface SshCarrierOptions {
   readonly connection: SshConnection;
   readonly peer: string;
   readonly clock: Clock;
+  /** Client's side: the fingerprint that the other end showed. */
+  readonly hostKey?: string;
   /** Client's side. */
   readonly open?: (subsystem: Subsystem) => Promise<Ssh2Channel>;
 }
@@ -27,6 +29,7 @@ export interface SshCarrierOptions {
 /** An SSH connection that is logged in, as a carrier; for both sides. Owns the line: ssh2 itself lets dead ones live on. */
 export class SshCarrier implements Carrier {
   readonly peer: string;
+  readonly hostKey?: string;
   readonly closed: Promise<string>;
   readonly #options: SshCarrierOptions;
   readonly #channels = new Set<SshChannel>();
@@ -41,6 +44,7 @@ export class SshCarrier implements Carrier {
   constructor(options: SshCarrierOptions) {
     this.#options = options;
     this.peer = options.peer;
+    if (options.hostKey !== undefined) this.hostKey = options.hostKey;
     this.closed = this.#end.promise;
     const { line, connection } = options;
     line.onDrain(() => this.#drain.emit());

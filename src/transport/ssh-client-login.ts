@@ -89,10 +89,10 @@ export function login(options: LoginOptions): Promise<Ssh2Client> {
   });
 }
 
-/** The same where the host key has to be one of the pinned ones (fingerprints). */
+/** The same where the host key has to be one of the pinned ones (fingerprints); tells which it was. */
 export async function loginPinned(
   options: Omit<LoginOptions, 'isTrusted'> & { readonly hostKeys: readonly string[] },
-): Promise<Ssh2Client> {
+): Promise<{ readonly client: Ssh2Client; readonly hostKey: string }> {
   const { hostKeys, where, isJumpHost } = options;
   if (hostKeys.length === 0) throw new TypeError(`there is no host key of ${where} to trust`);
   let presented: string | undefined;
@@ -101,7 +101,8 @@ export async function loginPinned(
     return hostKeys.includes(presented);
   };
   try {
-    return await login({ ...options, isTrusted });
+    const client = await login({ ...options, isTrusted });
+    return { client, hostKey: presented ?? '' };
   } catch (error) {
     if (presented === undefined || hostKeys.includes(presented)) throw error;
     const text =

@@ -39,11 +39,20 @@ export async function connectSsh(options: SshConnectOptions): Promise<Carrier> {
   const where = `${host}:${port}`;
   const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   const line = await lineTo(options, user);
-  const client = await loginPinned({ line, where, isJumpHost: false, user, privateKey, hostKeys, timeoutMs });
+  const { client, hostKey } = await loginPinned({
+    line,
+    where,
+    isJumpHost: false,
+    user,
+    privateKey,
+    hostKeys,
+    timeoutMs,
+  });
   return new SshCarrier({
     line,
     connection: client,
     peer: where,
+    hostKey,
     clock,
     open: (subsystem) => openSubsystem(client, subsystem),
   });

@@ -87,6 +87,8 @@ export interface SshServer<P extends SshPrincipal = SshPrincipal> {
   readonly port: number;
   /** Ends all connections of this name at once, but for those that `spares` wants kept; answers how many there were. */
   closeConnectionsOf(name: string, reason: string, spares?: (principal: P) => boolean): number;
+  /** Private keys as text: new connections are shown these, those that are open stay. */
+  showHostKeys(hostKeys: readonly string[]): void;
   /** Stops listening and ends all connections. */
   close(): Promise<void>;
   stats(): {
@@ -107,8 +109,12 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
   const sockets = new Set<Socket>();
   const forwardTotal: ForwardTotal = { count: 0 };
   const arriving = new Map<unknown, (connection: Ssh2ServerConnection) => void>();
-  const ssh = makeSsh(options.hostKeys, limits);
-  ssh.on('connection', (connection: Ssh2ServerConnection) => arriving.get(socketOf(connection))?.(connection));
+  const openSsh = (hostKeys: readonly string[]): ssh2.Server => {
+    const opened = makeSsh(hostKeys, limits);
+    opened.on('connection', (connection: Ssh2ServerConnection) => arriving.get(socketOf(connection))?.(connection));
+    return opened;
+  };
+  let ssh = openSsh(options.hostKeys);
 
   const gate = new LoginGate(limits, (socket, place) => {
     const cancelGrace = options.clock.after(limits.loginGraceMs, () => socket.destroy());
@@ -163,6 +169,9 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
       const ended = Array.from(connections).filter(({ principal }) => principal?.name === name && !spares(principal));
       for (const connection of ended) connection.destroy(reason);
       return ended.length;
+    },
+    showHostKeys(hostKeys) {
+      ssh = openSsh(hostKeys);
     },
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));

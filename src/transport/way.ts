@@ -49,7 +49,7 @@ export async function openLine({ way, to, timeoutMs, clock, logger }: WayOptions
   for (const [index, jumpHost] of way.jumpHosts.entries()) {
     const below = line;
     const where = `the jump host ${jumpHost.host}:${jumpHost.port}`;
-    const connection = await loginPinned({ ...jumpHost, line: below, where, isJumpHost: true, timeoutMs });
+    const { client: connection } = await loginPinned({ ...jumpHost, line: below, where, isJumpHost: true, timeoutMs });
     try {
       const channel = await openForward(connection, where, stops[index + 1] ?? to, timeoutMs);
       line = new HopStream({ channel, connection, below, where });

@@ -104,7 +104,8 @@ async function readWorkerFile(dir: string, file: string): Promise<string> {
   }
 }
 
-function parseWorkerFile(content: string, where: string): WorkerFile {
+/** Throws a UserMistake that names the file, `where`. */
+export function parseWorkerFile(content: string, where: string): WorkerFile {
   try {
     return workerFile(JSON.parse(content), '');
   } catch (error) {

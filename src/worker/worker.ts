@@ -27,6 +27,7 @@ import { openKeeper } from './keeper/open-keeper.ts';
 import { Attachment } from './link/attachment.ts';
 import type { KeyExchange } from './keys/key-exchange.ts';
 import { rotateKey } from './keys/rotate-key.ts';
+import { TrustedHostKeys } from './keys/trusted-host-keys.ts';
 import { WorkerKeys } from './keys/worker-keys.ts';
 import { explain, isRevoked, needsPerson } from './link/connect.ts';
 import { endAllCommands } from './link/end-all.ts';
@@ -112,6 +113,7 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
       clock,
       logger,
       keys,
+      hostKeys: new TrustedHostKeys(dir),
       connect: options.connect,
     });
     const control = await serveControl({
@@ -192,6 +194,7 @@ interface DaemonOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly keys: WorkerKeys;
+  readonly hostKeys: TrustedHostKeys;
   readonly connect: WorkerOptions['connect'];
 }
 
@@ -276,8 +279,8 @@ class Daemon implements Worker {
     }
   }
 
-  async #serve({ link, exchange }: OpenedLink): Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }> {
-    const attachment = new Attachment(this.#options.parts, link, (message) => exchange.onMessage(message));
+  async #serve({ link, exchange, onOther }: OpenedLink): Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }> {
+    const attachment = new Attachment(this.#options.parts, link, onOther);
     this.#link = link;
     try {
       if (this.#stopping.signal.aborted) this.#goodbye();

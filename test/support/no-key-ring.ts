@@ -4,4 +4,6 @@ import type { KeyRing } from '../../src/master/link/key-ring.ts';
 export const NO_KEY_RING: KeyRing = {
   admitNextKey: () => Promise.resolve('no keys change here'),
   settleKey: () => Promise.resolve(false),
+  hostKeys: () => ({ keys: [], retired: [] }),
+  hostKeysHeld: () => Promise.resolve(),
 };

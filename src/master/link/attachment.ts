@@ -152,8 +152,9 @@ export class Attachment {
       this.leases.answered(message.fields.n).catch((error: unknown) => this.#fail(error));
       return;
     }
-    if (type === 'key.new') {
-      this.keys.offered(message.fields).catch((error: unknown) => this.#fail(error));
+    if (type === 'key.new' || type === 'hostkeys.held') {
+      const done = type === 'key.new' ? this.keys.offered(message.fields) : this.keys.held(message.fields);
+      done.catch((error: unknown) => this.#fail(error));
       return;
     }
     if (!('command' in message.fields)) return;

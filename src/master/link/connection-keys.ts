@@ -2,7 +2,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { KeyProofPlace } from '../../protocol/key-proof.ts';
 import type { Fields } from '../../protocol/messages.ts';
-import { provenKey } from '../../transport/key-proof.ts';
+import { proveKey, provenKey } from '../../transport/key-proof.ts';
 import { fingerprint } from '../../transport/keys.ts';
 import type { MasterLink } from '../../transport/link.ts';
 import type { KeyRenewals } from './key-renewals.ts';
@@ -32,8 +32,21 @@ export class ConnectionKeys {
     this.#place = { masterId, worker, installId, processId, epoch };
   }
 
-  get mayRenew(): boolean {
+  get knowsRotation(): boolean {
     return this.#options.hello.capabilities.includes('rotate');
+  }
+
+  /** Says which host keys this master has, and which it uses no more. */
+  tellHostKeys(): void {
+    const { link, keyRing } = this.#options;
+    if (!this.knowsRotation) return;
+    const { keys, retired } = keyRing.hostKeys();
+    const proven = keys.flatMap((key) => proveKey('hostkeys', key, this.#place) ?? []);
+    link.send('hostkeys', '', { keys: proven, retired });
+  }
+
+  async held({ keys }: Fields<'hostkeys.held'>): Promise<void> {
+    await this.#options.keyRing.hostKeysHeld(this.#options.hello.worker, keys);
   }
 
   renew(): void {
@@ -54,6 +67,7 @@ export class ConnectionKeys {
   /** The inventory is answered: the worker lives with the key that it came with. */
   ready(): void {
     const { hello, loginKey, keyRing, renewals, logger } = this.#options;
+    this.tellHostKeys();
     if (loginKey === undefined) return;
     keyRing.settleKey(hello.worker, loginKey).then(
       (isSettled) => {
@@ -61,7 +75,7 @@ export class ConnectionKeys {
           return renewals.tell(hello.worker, { outcome: 'rotated', fingerprint: fingerprint({ blob: loginKey }) });
         }
         // It was killed before it had made one.
-        if (renewals.isAwaited(hello.worker) && this.mayRenew) this.renew();
+        if (renewals.isAwaited(hello.worker) && this.knowsRotation) this.renew();
       },
       (error: unknown) => {
         // Nothing is lost: both keys are let in until the worker comes the next time.

@@ -55,6 +55,10 @@ export interface OpenWorkerDesk extends WorkerDesk {
   dismiss(worker: string, message: string): boolean;
   /** Lets the worker make another key and come anew with it; resolves to what became of it. */
   renewKey(worker: string): Promise<RenewedKey>;
+  /** True when the worker is here and can be told of host keys. */
+  learnsHostKeys(worker: string): boolean;
+  /** The master's host keys are others now: tells all workers that are here. */
+  tellHostKeys(): void;
   /** What must be done before the first worker is let in. */
   readonly prepared: Promise<void>;
   /** Workers whose connections ping less often than this come again. */
@@ -138,10 +142,18 @@ class Desk implements OpenWorkerDesk {
   async renewKey(worker: string): Promise<RenewedKey> {
     const keys = this.#reception.ready().has(worker) ? this.#reception.attachment(worker)?.keys : undefined;
     if (!keys) return { outcome: 'away' };
-    if (!keys.mayRenew) return { outcome: 'too old' };
+    if (!keys.knowsRotation) return { outcome: 'too old' };
     const settled = this.#renewals.settled(worker, RENEW_MS);
     keys.renew();
     return await settled;
+  }
+
+  learnsHostKeys(worker: string): boolean {
+    return this.#reception.attachment(worker)?.keys.knowsRotation ?? false;
+  }
+
+  tellHostKeys(): void {
+    for (const worker of this.#reception.ready()) this.#reception.attachment(worker)?.keys.tellHostKeys();
   }
 
   async raiseLeases(leaseMs: number): Promise<ReadonlySet<string>> {

@@ -1,3 +1,4 @@
+import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
 import type { Migration } from './migrations/migration.ts';
 import { passes } from './migrations/passes.ts';
@@ -187,4 +188,4 @@ const second: Migration = (schema) =>
     })
     .raw(`UPDATE workers SET lease_ms = ${Number.MAX_SAFE_INTEGER}`);
 
-export const MIGRATIONS: readonly Migration[] = [first, second, patches, workerStates, passes, invitations];
+export const MIGRATIONS: readonly Migration[] = [first, second, patches, workerStates, passes, invitations, hostKeys];

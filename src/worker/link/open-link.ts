@@ -3,12 +3,14 @@ import { deferred } from '../../base/deferred.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Moment } from '../../base/moment.ts';
-import type { Fields } from '../../protocol/messages.ts';
+import type { Fields, Message } from '../../protocol/messages.ts';
 import type { Carrier } from '../../transport/carrier.ts';
 import type { SshPrivateKey } from '../../transport/keys.ts';
 import type { Link, Vitals } from '../../transport/link.ts';
 import { openWorkerLink } from '../../transport/worker-link.ts';
+import { HostKeyExchange } from '../keys/host-key-exchange.ts';
 import { KeyExchange } from '../keys/key-exchange.ts';
+import type { TrustedHostKeys } from '../keys/trusted-host-keys.ts';
 import type { WorkerKeys } from '../keys/worker-keys.ts';
 import type { WorkerDir } from '../worker-dir.ts';
 import { connectToMaster, isRefusedLogin } from './connect.ts';
@@ -16,6 +18,7 @@ import { connectToMaster, isRefusedLogin } from './connect.ts';
 export interface LinkOpenerOptions {
   readonly dir: WorkerDir;
   readonly keys: WorkerKeys;
+  readonly hostKeys: TrustedHostKeys;
   readonly hello: Fields<'hello'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -33,6 +36,8 @@ export interface OpenedLink {
   readonly peer: string;
   readonly link: Link;
   readonly exchange: KeyExchange;
+  /** Hears what is none of the work's business. */
+  readonly onOther: (message: Message) => void;
 }
 
 interface Login {
@@ -83,7 +88,7 @@ export class LinkOpener {
   }
 
   async #connect(): Promise<OpenedLink> {
-    const { dir, keys, clock, logger, hello, vitals, seen, signal } = this.#options;
+    const { dir, keys, hostKeys, clock, logger, hello, vitals, seen, signal } = this.#options;
     const { carrier, key } = await this.#unlessStopped(this.#login());
     const giveUp = (): void => carrier.destroy('the worker stops');
     signal.addEventListener('abort', giveUp);
@@ -94,7 +99,13 @@ export class LinkOpener {
       const { masterId, epoch } = welcome;
       const place = { masterId, epoch, worker: dir.name, installId: dir.installId, processId: hello.processId };
       const onKnown = (): void => this.openAhead(link);
-      return { peer: link.peer, link, exchange: new KeyExchange({ keys, link, place, onKnown, logger }) };
+      const exchange = new KeyExchange({ keys, link, place, onKnown, logger });
+      const hosts = new HostKeyExchange({ hostKeys, link, place, shown: carrier.hostKey, logger });
+      const onOther = (message: Message): void => {
+        exchange.onMessage(message);
+        hosts.onMessage(message);
+      };
+      return { peer: link.peer, link, exchange, onOther };
     } catch (error) {
       carrier.destroy('the worker could not begin');
       throw error;
@@ -105,7 +116,8 @@ export class LinkOpener {
 
   /** With the worker's key, or the one that takes its place. */
   async #login(): Promise<Login> {
-    const { dir, keys, clock, connect } = this.#options;
+    const { keys, hostKeys, clock, connect } = this.#options;
+    const dir = { ...this.#options.dir, hostKeys: hostKeys.trusted };
     let telling: unknown;
     for (const key of keys.candidates()) {
       try {
