@@ -30,6 +30,8 @@ export interface Ssh2ServerConnection extends SshConnection {
 }
 type Ssh2Session = NodeJS.EventEmitter;
 type Accept<T> = () => T;
+/** A session has one program; for a second one there is no channel. */
+type AcceptProgram = Accept<Ssh2ServerChannel | undefined>;
 type MayReply = (() => void) | undefined;
 type Terminal = { readonly columns: number } | undefined;
 interface TcpipInfo {
@@ -221,12 +223,11 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   #serveWorker(session: Ssh2Session, carrier: SshCarrier): void {
-    session.on('subsystem', (accept: Accept<Ssh2ServerChannel>, reject: MayReply, info: { readonly name: string }) => {
+    session.on('subsystem', (accept: AcceptProgram, reject: MayReply, info: { readonly name: string }) => {
       const subsystem = SUBSYSTEMS.find((name) => name === info.name);
       if (!subsystem) return reject?.();
-      const channel = accept();
-      if (this.#hasTinyPackets(channel)) return;
-      carrier.announce(carrier.add(channel, subsystem));
+      const channel = this.#begin(accept);
+      if (channel) carrier.announce(carrier.add(channel, subsystem));
     });
   }
 
@@ -242,9 +243,9 @@ export class ServerConnection<P extends SshPrincipal> {
       (call) => this.#options.onPerson(principal, call),
       () => terminal,
     );
-    session.on('shell', (accept: Accept<Ssh2ServerChannel>) => {
-      const channel = accept();
-      if (this.#hasTinyPackets(channel)) return;
+    session.on('shell', (accept: AcceptProgram) => {
+      const channel = this.#begin(accept);
+      if (!channel) return;
       const call = this.#call(session, channel, '', terminal);
       void call.writeError(NO_SHELL).finally(() => call.exit(EXIT_USAGE));
     });
@@ -255,10 +256,15 @@ export class ServerConnection<P extends SshPrincipal> {
     answer: (call: PersonCall) => void,
     terminal: () => Terminal = () => undefined,
   ): void {
-    session.on('exec', (accept: Accept<Ssh2ServerChannel>, _reject: MayReply, info: { readonly command: string }) => {
-      const channel = accept();
-      if (!this.#hasTinyPackets(channel)) answer(this.#call(session, channel, info.command, terminal()));
+    session.on('exec', (accept: AcceptProgram, _reject: MayReply, info: { readonly command: string }) => {
+      const channel = this.#begin(accept);
+      if (channel) answer(this.#call(session, channel, info.command, terminal()));
     });
+  }
+
+  #begin(accept: AcceptProgram): Ssh2ServerChannel | undefined {
+    const channel = accept();
+    return channel && !this.#hasTinyPackets(channel) ? channel : undefined;
   }
 
   /** A packet size of 0 makes ssh2 loop for ever on the first write. */

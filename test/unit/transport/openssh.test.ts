@@ -205,6 +205,39 @@ describe('stock OpenSSH', () => {
     expect((await ended).errors).toContain('help');
   });
 
+  it.each([
+    ['a verb with a worker’s key', 'w1', [], ['status']],
+    ['a shell with a worker’s key', 'w1', ['-T'], []],
+    ['a terminal with a worker’s key', 'w1', ['-tt', '-s'], ['trunkline-control']],
+    ['a forward with a worker’s key', 'w1', ['-W', '127.0.0.1:22'], []],
+    ['a subsystem of workers with a person’s key', 'ann', ['-s'], ['trunkline-mux']],
+    ['sftp', 'ann', ['-s'], ['sftp']],
+    ['a forward to a port that is not the web page’s', 'ann', ['-W', '127.0.0.1:22'], []],
+    ['a port of the master', 'ann', ['-o', 'ExitOnForwardFailure=yes', '-R', '0:127.0.0.1:22', '-N'], []],
+    [
+      'a socket on the master',
+      'ann',
+      ['-o', 'ExitOnForwardFailure=yes', '-R', '/tmp/tl-x.sock:127.0.0.1:22', '-N'],
+      [],
+    ],
+    ['a tunnel device', 'ann', ['-o', 'ExitOnForwardFailure=yes', '-o', 'Tunnel=ethernet', '-w', 'any', '-N'], []],
+  ] as const)('asks in vain for %s', async (_what, user, before, after) => {
+    let calls = 0;
+    onPerson = (call) => {
+      calls++;
+      call.exit(0);
+    };
+    onWorker = () => undefined;
+    const { child, ended } = start(user, user, before, after);
+    child.stdin.end();
+    // Some of them stay, with nothing: what they are told is what counts.
+    const told = new Promise<void>((resolve) => child.stderr.once('data', () => resolve()));
+    await Promise.race([ended, told]);
+    child.kill('SIGTERM');
+    const { status, out } = await ended;
+    expect([status === 0, out.length, calls]).toEqual([false, 0, 0]);
+  });
+
   it('with an unknown key or name is refused with a line on both sides', async () => {
     for (const [key, user] of [
       ['other', 'ann'],

@@ -7,7 +7,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/base/fake-clock.ts';
 import type { Carrier, Channel } from '../../../src/transport/carrier.ts';
 import { makeKeyPair } from '../../../src/transport/keys.ts';
-import type { PersonCall } from '../../../src/transport/person-call.ts';
 import { connectSsh } from '../../../src/transport/ssh-client.ts';
 import { faultStream } from '../../support/fault-stream.ts';
 import type { FaultStream } from '../../support/fault-stream.ts';
@@ -344,38 +343,6 @@ describe('ssh2, fenced in', () => {
     expect(await status).toBe(11);
     await closed;
     expect(Buffer.concat(out).equals(body)).toBe(true);
-  });
-
-  it('a worker opens its subsystems and nothing else; a person runs verbs and nothing else', async () => {
-    const calls: PersonCall[] = [];
-    const made = await stand({
-      onPerson: (call) => {
-        calls.push(call);
-        call.exit(0);
-      },
-    });
-    const asWorker = await made.client({ username: 'w1', privateKey: made.workerKey.privateKey });
-    const asPerson = await made.client({ username: 'ann', privateKey: made.personKey.privateKey });
-    await expect(exec(asWorker, 'status')).rejects.toThrow();
-    await expect(subsys(asWorker, 'sftp')).rejects.toThrow();
-    await expect(subsys(asPerson, 'trunkline-control')).rejects.toThrow();
-    await expect(subsys(asPerson, 'sftp')).rejects.toThrow();
-    for (const client of [asWorker, asPerson]) {
-      await expect(
-        new Promise((resolve, reject) => {
-          client.forwardOut('127.0.0.1', 1, '127.0.0.1', 22, (error) => (error ? reject(error) : resolve(1)));
-        }),
-      ).rejects.toThrow();
-      await expect(
-        new Promise((resolve, reject) => {
-          client.forwardIn('127.0.0.1', 0, (error) => (error ? reject(error) : resolve(1)));
-        }),
-      ).rejects.toThrow();
-    }
-    expect(calls).toHaveLength(0);
-    await exec(asPerson, 'status --json');
-    await until('the call came', () => calls.length === 1);
-    expect(calls[0]!.command).toBe('status --json');
   });
 });
 
