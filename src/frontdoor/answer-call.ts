@@ -5,7 +5,8 @@ import { mayActAs } from '../model/principal.ts';
 import { OperatorError } from '../master/operator.ts';
 import type { Asker, Operator, OperatorErrorCode } from '../master/operator.ts';
 import type { PersonCall } from '../transport/person-call.ts';
-import { article, helpOf, helpPage } from './help.ts';
+import { readArguments } from './arguments.ts';
+import { allowed, article, helpOf, helpPage, helpView } from './help.ts';
 import { plain, plainLines } from '../base/plain.ts';
 import { EX_NOT_FOUND, EX_NO_RIGHT, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE, UsageError } from './verb.ts';
 import type { Verb } from './verb.ts';
@@ -19,6 +20,9 @@ const STATUS_OF: Readonly<Record<OperatorErrorCode, number>> = {
   conflict: EX_UNAVAILABLE,
   unavailable: EX_UNAVAILABLE,
 };
+
+/** The longest name of a verb, `worker add`. */
+const WORDS_OF_VERB = 2;
 
 export interface FrontDoor {
   readonly operator: Operator;
@@ -82,13 +86,15 @@ function findVerb(words: readonly string[]): Verb | undefined {
 }
 
 async function help(asker: Asker, words: readonly string[], write: (text: string) => Promise<void>): Promise<number> {
-  if (words.length === 0) {
-    await write(helpPage(VERBS, asker));
+  const { values, positionals } = readArguments(words, { json: { type: 'boolean' } }, { min: 0, max: WORDS_OF_VERB });
+  if (positionals.length === 0) {
+    const all = allowed(VERBS, asker).map(helpView);
+    await write(values.json ? `${JSON.stringify(all)}\n` : helpPage(VERBS, asker));
     return 0;
   }
-  const verb = findVerb(words);
-  if (!verb) throw new UsageError(`there is no verb "${plain(words.join(' '))}"; "help" lists them`);
-  await write(helpOf(verb));
+  const verb = findVerb(positionals);
+  if (!verb) throw new UsageError(`there is no verb "${plain(positionals.join(' '))}"; "help" lists them`);
+  await write(values.json ? `${JSON.stringify(helpView(verb))}\n` : helpOf(verb));
   return 0;
 }
 

@@ -4,14 +4,18 @@ import type { Verb } from '../verb.ts';
 
 export const stop: Verb = {
   name: 'stop',
-  usage: 'stop BUILD|request:ID [--reason TEXT]',
+  usage: 'stop BUILD|request:ID [--reason TEXT] [--json]',
   summary: 'stops a running build, or takes a request out of the queue',
   role: 'developer',
   async run({ operator, asker, args, write }) {
-    const { values, positionals } = readArguments(args, { reason: { type: 'string' } }, { min: 1, max: 1 });
+    const { values, positionals } = readArguments(
+      args,
+      { reason: { type: 'string' }, json: { type: 'boolean' } },
+      { min: 1, max: 1 },
+    );
     const name = positionals[0] ?? '';
     await operator.stop(asker, name, values.reason ?? `stopped by ${asker.name}`);
-    await write(`${plain(name)} is being stopped\n`);
+    await write(values.json ? `${JSON.stringify({ stopping: name })}\n` : `${plain(name)} is being stopped\n`);
     return 0;
   },
 };

@@ -63,7 +63,7 @@ export const tokenRevoke: Verb = {
     const { values, positionals } = readArguments(args, { json: { type: 'boolean' } }, { min: 1, max: 1 });
     const id = positionals[0] ?? '';
     await operator.revokeToken(asker, id);
-    await write(values.json ? `${JSON.stringify({ token: id, revoked: true })}\n` : `token ${plain(id)} is revoked\n`);
+    await write(values.json ? `${JSON.stringify({ revoked: id })}\n` : `token ${plain(id)} is revoked\n`);
     return 0;
   },
 };

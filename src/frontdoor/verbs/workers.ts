@@ -46,16 +46,16 @@ export const workers: Verb = {
 
 export const workerAdd: Verb = {
   name: 'worker add',
-  usage: 'worker add NAME < KEY.pub',
+  usage: 'worker add NAME [--json] < KEY.pub',
   summary: 'lets a worker in by its public key, read from standard input',
   role: 'operator',
   async run({ operator, asker, args, readStdin, write }) {
-    const { positionals } = readArguments(args, {}, { min: 1, max: 1 });
+    const { values, positionals } = readArguments(args, { json: { type: 'boolean' } }, { min: 1, max: 1 });
     const name = positionals[0] ?? '';
     const text = await readStdin(MAX_KEYS_BYTES);
     if (text.trim() === '') throw new UsageError('no key came on standard input: give the file with < KEY.pub');
     await operator.addWorker(asker, name, readKeys(text));
-    await write(`worker ${plain(name)} may connect\n`);
+    await write(values.json ? `${JSON.stringify({ added: name })}\n` : `worker ${plain(name)} may connect\n`);
     return 0;
   },
 };
@@ -70,14 +70,14 @@ function readKeys(text: string) {
 
 export const workerRevoke: Verb = {
   name: 'worker revoke',
-  usage: 'worker revoke NAME',
+  usage: 'worker revoke NAME [--json]',
   summary: 'shuts a worker out at once, and closes its connection',
   role: 'operator',
   async run({ operator, asker, args, write }) {
-    const { positionals } = readArguments(args, {}, { min: 1, max: 1 });
+    const { values, positionals } = readArguments(args, { json: { type: 'boolean' } }, { min: 1, max: 1 });
     const name = positionals[0] ?? '';
     await operator.revokeWorker(asker, name);
-    await write(`worker ${plain(name)} is shut out\n`);
+    await write(values.json ? `${JSON.stringify({ revoked: name })}\n` : `worker ${plain(name)} is shut out\n`);
     return 0;
   },
 };
