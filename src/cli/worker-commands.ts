@@ -5,9 +5,12 @@ import { systemClock } from '../base/clock.ts';
 import { UserMistake, errorCode } from '../base/errors.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { askWorker } from '../worker/control.ts';
+import type { HostKeyQuestion } from '../worker/init-way.ts';
 import { initWorker } from '../worker/init-worker.ts';
+import type { MadeWorker } from '../worker/init-worker.ts';
 import { openWorker } from '../worker/worker.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
+import { jumpLines } from './jump-lines.ts';
 import { runCommand } from './run-command.ts';
 import { startDaemon } from './start-daemon.ts';
 import { VERSION } from './version.ts';
@@ -16,6 +19,10 @@ interface InitOptions {
   readonly master: string;
   readonly name: string;
   readonly hostKey?: readonly string[];
+  readonly jump?: readonly string[];
+  readonly jumpHostKey?: readonly string[];
+  readonly jumpKey?: readonly string[];
+  readonly proxyCommand?: string;
 }
 
 /** How this program is called, where it is not the command line of the whole. */
@@ -40,16 +47,24 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
     .requiredOption('--master <host[:port],…>', 'the master, or several in order')
     .requiredOption('--name <name>', "the worker's name, as in the master's configuration")
     .option('--host-key <fingerprint>', "SHA256:… of the master's host key; again for a second one", collect)
+    .option('--jump <user@host[:port],…>', 'a jump host on the way; again for the next one', collectList)
+    .option('--jump-host-key <fingerprint>', "SHA256:… of the jump host's key; again for the next one's", collect)
+    .option('--jump-key <file>', 'a private key for the jump hosts instead of a new one; again for each', collect)
+    .option('--proxy-command <command>', 'its stdin and stdout are the connection; %h %p %r as with ssh')
     .action((dir: string, options: InitOptions) =>
       runCommand(async () => {
-        const { publicKeyLine } = await initWorker({
+        const made = await initWorker({
           dir: resolve(dir),
           name: options.name,
           masters: options.master.split(','),
           hostKeys: options.hostKey ?? [],
+          jump: options.jump ?? [],
+          jumpHostKeys: options.jumpHostKey ?? [],
+          jumpKeys: options.jumpKey ?? [],
+          ...(options.proxyCommand === undefined ? {} : { proxyCommand: options.proxyCommand }),
           confirm: askOnTerminal,
         });
-        process.stdout.write(`${nextLines(dir, options, publicKeyLine, called).join('\n')}\n`);
+        process.stdout.write(`${nextLines(dir, options, made, called).join('\n')}\n`);
       }),
     );
 
@@ -102,10 +117,14 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
+function collectList(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...value.split(',')];
+}
+
 function nextLines(
   dir: string,
-  { name, master }: InitOptions,
-  publicKeyLine: string,
+  { name, master, jump = [] }: InitOptions,
+  { publicKeyLine, jumpKeyLine }: MadeWorker,
   called: string,
 ): readonly string[] {
   const { host, port } = parseAddress(master.split(',')[0]?.trim() ?? '', DEFAULT_PORT);
@@ -115,21 +134,22 @@ function nextLines(
     '',
     `worker ${name} is made, and this is its public key. Let it in, as an operator of the master:`,
     `  ssh -p ${port} YOU@${host} worker add ${name} < ${shellWord(join(path, 'key.pub'))}`,
+    ...(jumpKeyLine === undefined ? [] : jumpLines(jump, master.split(','), jumpKeyLine)),
     'Then start it:',
     `  ${called} start ${shellWord(path)} --detach`,
   ];
 }
 
 /** Asks once, on a terminal; without one nothing is trusted. */
-async function askOnTerminal(fingerprint: string): Promise<boolean> {
+async function askOnTerminal(fingerprint: string, { whose, option }: HostKeyQuestion): Promise<boolean> {
   if (!process.stdin.isTTY) {
     throw new UserMistake(
-      `the master shows host key ${fingerprint}; compare it with what "master init" printed and give it with --host-key ${fingerprint}`,
+      `${whose} shows host key ${fingerprint}; compare it with what its administrator sees and give it with ${option} ${fingerprint}`,
     );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`the master's host key is ${fingerprint}. Is that right? (yes/no) `);
+    const answer = await terminal.question(`the host key of ${whose} is ${fingerprint}. Is that right? (yes/no) `);
     return answer.trim().toLowerCase() === 'yes';
   } catch (error) {
     // ^C and ^D end the question, and with it the command.

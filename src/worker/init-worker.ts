@@ -4,27 +4,34 @@ import { writeFileAtomic } from '../base/atomic-file.ts';
 import { UserMistake, errorCode } from '../base/errors.ts';
 import { ulid } from '../base/ulid.ts';
 import { makeKeyPair } from '../transport/keys.ts';
-import { readHostKey } from '../transport/ssh-client.ts';
-import { SshConnectError } from '../transport/ssh-connect-error.ts';
+import { askHostKey, checkFingerprint, makeWay } from './init-way.ts';
+import type { InitWayOptions, MadeWay } from './init-way.ts';
+import { JUMP_KEY } from './jump-hosts.ts';
 import { parseMasterAddress } from './master-address.ts';
-import { FINGERPRINT, workerPaths } from './worker-dir.ts';
+import { workerPaths } from './worker-dir.ts';
 import type { WorkerFile } from './worker-dir.ts';
 
-export interface InitWorkerOptions {
+export interface InitWorkerOptions extends InitWayOptions {
   readonly dir: string;
   readonly name: string;
   /** `HOST[:PORT]`, tried in this order. */
   readonly masters: readonly string[];
   /** Fingerprints of the host keys to trust. Without one the first master is asked for its key, and `confirm` about it. */
   readonly hostKeys?: readonly string[];
-  readonly confirm?: (fingerprint: string) => Promise<boolean>;
+}
+
+export interface MadeWorker {
+  /** For the master. */
+  readonly publicKeyLine: string;
+  /** For the jump hosts, when they need one that is new. */
+  readonly jumpKeyLine?: string;
 }
 
 /**
  * Makes a worker's folder: its key, its identity, whom it trusts. `worker.json` is written last: a folder without it is none
  * yet, and may be made again.
  */
-export async function initWorker(options: InitWorkerOptions): Promise<{ readonly publicKeyLine: string }> {
+export async function initWorker(options: InitWorkerOptions): Promise<MadeWorker> {
   const dir = resolve(options.dir);
   const paths = workerPaths(dir);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(options.name)) {
@@ -36,17 +43,27 @@ export async function initWorker(options: InitWorkerOptions): Promise<{ readonly
   const masters = options.masters.map((master) => master.trim()).filter((master) => master !== '');
   if (masters.length === 0) throw new UserMistake('name at least one master: HOST[:PORT]', { exitStatus: 64 });
   for (const master of masters) parseMasterAddress(master);
+  for (const hostKey of options.hostKeys ?? []) checkFingerprint(hostKey, '"master init" prints it');
   await refuseExisting(dir, Object.values(paths));
-  const hostKeys = await trusted(masters[0] ?? '', options);
+  const way = await makeWay(options);
+  const hostKeys = await trusted(masters[0] ?? '', way, options);
 
   await mkdir(dir, { recursive: true, mode: 0o700 });
   for (const folder of [paths.work, paths.spool, paths.state]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  const key = makeKeyPair(options.name);
-  await writeFileAtomic(paths.key, key.privateKey, 0o600);
-  await writeFileAtomic(paths.publicKey, `${key.publicKeyLine}\n`);
-  const content: WorkerFile = { name: options.name, installId: ulid(), masters, hostKeys };
+  const publicKeyLine = await makeKey(options.name, paths.key, paths.publicKey);
+  const needsJumpKey = (way.entries.jump ?? []).some(({ key }) => key === JUMP_KEY);
+  const jumpKeyLine = needsJumpKey ? await makeKey(options.name, paths.jumpKey, paths.jumpPublicKey) : undefined;
+  const content: WorkerFile = { name: options.name, installId: ulid(), masters, hostKeys, ...way.entries };
   await writeOnce(paths.config, `${JSON.stringify(content, undefined, 2)}\n`, dir);
-  return { publicKeyLine: key.publicKeyLine };
+  return { publicKeyLine, ...(jumpKeyLine !== undefined && { jumpKeyLine }) };
+}
+
+/** The line of its public half. */
+async function makeKey(name: string, privateFile: string, publicFile: string): Promise<string> {
+  const key = makeKeyPair(name);
+  await writeFileAtomic(privateFile, key.privateKey, 0o600);
+  await writeFileAtomic(publicFile, `${key.publicKeyLine}\n`);
+  return key.publicKeyLine;
 }
 
 async function refuseExisting(dir: string, ours: readonly string[]): Promise<void> {
@@ -82,35 +99,8 @@ async function writeOnce(path: string, content: string, dir: string): Promise<vo
   await writeFileAtomic(path, content);
 }
 
-async function trusted(master: string, options: InitWorkerOptions): Promise<readonly string[]> {
+async function trusted(master: string, way: MadeWay, options: InitWorkerOptions): Promise<readonly string[]> {
   const given = options.hostKeys ?? [];
-  for (const fingerprint of given) {
-    if (!FINGERPRINT.test(fingerprint)) {
-      throw new UserMistake(
-        `"${fingerprint}" is no fingerprint of a host key: it looks like SHA256:… and "master init" prints it`,
-        { exitStatus: 64 },
-      );
-    }
-  }
   if (given.length > 0) return given;
-  const shown = await askHostKey(master);
-  if (!options.confirm) {
-    throw new UserMistake(`the master shows host key ${shown}: compare it, then give it with --host-key ${shown}`);
-  }
-  if (!(await options.confirm(shown))) {
-    throw new UserMistake(`the host key ${shown} of ${master} was not accepted: nothing was made`);
-  }
-  return [shown];
-}
-
-async function askHostKey(master: string): Promise<string> {
-  try {
-    return (await readHostKey(parseMasterAddress(master))).fingerprint;
-  } catch (error) {
-    if (!(error instanceof SshConnectError)) throw error;
-    throw new UserMistake(
-      `${error.message}: start the master, or give its fingerprint with --host-key ("master init" printed it)`,
-      { cause: error },
-    );
-  }
+  return [await askHostKey(parseMasterAddress(master), 'the master', '--host-key', way.open, options.confirm)];
 }

@@ -8,11 +8,10 @@ import { list, mapOf, matching, object, optional, text } from '../protocol/schem
 import type { Checked } from '../protocol/schema.ts';
 import { KEEPER_LIMITS } from './keeper/keeper-limits.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
-import { parseMasterAddress } from './master-address.ts';
+import { JUMP_KEY, checkWay, jumpHostEntry } from './jump-hosts.ts';
+import type { WayEntries } from './jump-hosts.ts';
+import { FINGERPRINT, parseMasterAddress } from './master-address.ts';
 import type { MasterAddress } from './master-address.ts';
-
-/** `SHA256:…`, as ssh-keygen -l prints it. */
-export const FINGERPRINT = /^SHA256:[A-Za-z0-9+/]{43}$/;
 
 /** With less than some reads of the pipe a command would stand still more than it runs. */
 const LEAST_SPOOL_BYTES = 1 * MiB;
@@ -26,6 +25,10 @@ const workerFile = object({
   masters: list(text(300), 16),
   /** The current host key's fingerprint, and the next one's while it is changed. */
   hostKeys: list(matching(FINGERPRINT, 64), 8),
+  /** The jump hosts on the way to every master, in order. */
+  jump: optional(list(jumpHostEntry, 8)),
+  /** A command whose stdin and stdout are the first connection of that way. */
+  proxyCommand: optional(text(4_096)),
   /** Added to the environment of every command. */
   env: optional(mapOf(text(100_000), 1_000)),
   /** What the disk lends to output that the master has not stored yet: sizes like `512MiB`. */
@@ -40,6 +43,7 @@ export interface WorkerDir {
   readonly installId: string;
   readonly masters: readonly MasterAddress[];
   readonly hostKeys: readonly string[];
+  readonly way: WayEntries;
   readonly env: Readonly<Record<string, string>>;
   readonly spool: KeeperLimits;
   readonly paths: WorkerPaths;
@@ -49,6 +53,9 @@ export interface WorkerPaths {
   readonly config: string;
   readonly key: string;
   readonly publicKey: string;
+  /** For the jump hosts, when it comes through some. */
+  readonly jumpKey: string;
+  readonly jumpPublicKey: string;
   /** While the key is changed: the one that takes its place. */
   readonly nextKey: string;
   /** The sessions' folders. */
@@ -65,6 +72,8 @@ export function workerPaths(dir: string): WorkerPaths {
     config: join(dir, 'worker.json'),
     key: join(dir, 'key'),
     publicKey: join(dir, 'key.pub'),
+    jumpKey: join(dir, JUMP_KEY),
+    jumpPublicKey: join(dir, `${JUMP_KEY}.pub`),
     nextKey: join(dir, 'key.next'),
     work: join(dir, 'work'),
     spool: join(dir, 'spool'),
@@ -79,16 +88,30 @@ export async function loadWorkerDir(dir: string): Promise<WorkerDir> {
   const file = parseWorkerFile(await readWorkerFile(path, paths.config), paths.config);
   if (file.masters.length === 0) throw new UserMistake(`${paths.config} names no master`);
   if (file.hostKeys.length === 0) throw new UserMistake(`${paths.config} names no host key: no master can be trusted`);
+  const way: WayEntries = {
+    ...(file.jump && { jump: file.jump }),
+    ...(file.proxyCommand !== undefined && { proxyCommand: file.proxyCommand }),
+  };
+  checkWay(way, paths.config);
   return {
     path,
     name: file.name,
     installId: file.installId,
-    masters: file.masters.map(parseMasterAddress),
+    masters: file.masters.map((master) => addressIn(master, paths.config)),
     hostKeys: file.hostKeys,
+    way,
     env: file.env ?? {},
     spool: spoolLimits(file.spool ?? {}, paths.config),
     paths,
   };
+}
+
+function addressIn(master: string, where: string): MasterAddress {
+  try {
+    return parseMasterAddress(master);
+  } catch (error) {
+    throw new UserMistake(`${where} cannot be used: masters: ${errorText(error)}`, { cause: error });
+  }
 }
 
 async function readWorkerFile(dir: string, file: string): Promise<string> {

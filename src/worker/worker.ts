@@ -17,6 +17,7 @@ import { PROTOCOLS } from '../protocol/version.ts';
 import type { Carrier } from '../transport/carrier.ts';
 import type { SshPrivateKey } from '../transport/keys.ts';
 import type { Link, LinkEnd, Vitals } from '../transport/link.ts';
+import type { Way } from '../transport/way.ts';
 import { commandEnvironment } from './command-environment.ts';
 import { Commands } from './commands/commands.ts';
 import { Leavers } from './commands/leavers.ts';
@@ -37,6 +38,7 @@ import { LinkOpener } from './link/open-link.ts';
 import type { OpenedLink } from './link/open-link.ts';
 import type { WorkerParts } from './link/worker-parts.ts';
 import { ChunkBudget } from './logs/chunk-budget.ts';
+import { loadWay } from './jump-hosts.ts';
 import { freeBytes, machineFacts } from './machine-facts.ts';
 import { readBootId } from './machine-identity.ts';
 import { SessionBook } from './session-book.ts';
@@ -87,6 +89,7 @@ export interface Worker {
 export async function openWorker(options: WorkerOptions): Promise<Worker> {
   const { clock, logger } = options;
   const dir = await loadWorkerDir(options.dir);
+  const way = await loadWay(dir.way, dir.path);
   const undo = new Disposer();
   try {
     // Undone last, so that the one who asked for the stop hears of it when the folder can be started again.
@@ -114,6 +117,7 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
       logger,
       keys,
       hostKeys: new TrustedHostKeys(dir),
+      way,
       connect: options.connect,
     });
     const control = await serveControl({
@@ -195,6 +199,7 @@ interface DaemonOptions {
   readonly logger: Logger;
   readonly keys: WorkerKeys;
   readonly hostKeys: TrustedHostKeys;
+  readonly way: Way;
   readonly connect: WorkerOptions['connect'];
 }
 
@@ -242,7 +247,7 @@ class Daemon implements Worker {
   start(): void {
     const { clock, logger, dir } = this.#options;
     this.#loop = keepConnected({
-      open: () => this.#open(),
+      open: (tell) => this.#open(tell),
       serve: (opened) => this.#serve(opened),
       needsPerson,
       explain: (error) => explain(error, dir),
@@ -268,18 +273,23 @@ class Daemon implements Worker {
     return rotateKey(this.#options.keys, this.#exchange, this.#options.clock);
   }
 
-  async #open(): Promise<OpenedLink> {
+  async #open(tell: (failure: unknown) => void): Promise<OpenedLink> {
     this.#become({ link: 'connecting' });
     this.#lookAtDisk();
     try {
-      return await this.#opener.open();
+      return await this.#opener.open(tell);
     } catch (error) {
       if (isRevoked(error)) await this.#endAll();
       throw error;
     }
   }
 
-  async #serve({ link, exchange, onOther }: OpenedLink): Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }> {
+  async #serve({
+    link,
+    exchange,
+    onOther,
+    ended,
+  }: OpenedLink): Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }> {
     const attachment = new Attachment(this.#options.parts, link, onOther);
     this.#link = link;
     try {
@@ -296,6 +306,7 @@ class Daemon implements Worker {
         await attachment.close();
         await this.#endAll();
       }
+      ended(attachment.isAnswered, end.retryAfterMs);
       return { end: this.#opener.hasAhead ? { ...end, retryAfterMs: 0 } : end, wasGood: attachment.isAnswered };
     } finally {
       this.#link = undefined;

@@ -11,12 +11,14 @@ const RETRY = { firstMs: 500, maxMs: 30_000 };
 const SLOW_RETRY = { firstMs: 2_000, maxMs: 30_000 };
 /** The same trouble is told again after so long. */
 const TELL_AGAIN_MS = 600_000;
+/** So many different troubles are remembered as told. */
+const MAX_TOLD = 32;
 /** A master may not send us away for longer. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export interface LinkLoopOptions<L extends Pick<Link, 'peer'>> {
-  /** Connects and greets. */
-  readonly open: () => Promise<L>;
+  /** Connects and greets; `tell` is for what failed meanwhile and did not make the whole fail. */
+  readonly open: (tell: (failure: unknown) => void) => Promise<L>;
   /** Works with the link; resolves when the link has ended and nothing uses it any more. A good link was of use. */
   readonly serve: (link: L) => Promise<{ readonly end: LinkEnd; readonly wasGood: boolean }>;
   /** Of an error of `open`, or a link's end: true when a person has to act before another try can go well. */
@@ -36,19 +38,22 @@ export async function keepConnected<L extends Pick<Link, 'peer'>>(options: LinkL
   const soon = new Backoff({ ...RETRY, random });
   const slowly = new Backoff({ ...SLOW_RETRY, random });
   const pace = (why: unknown): Backoff => (options.needsPerson(why) ? slowly : soon);
-  let told: { readonly text: string; readonly atMs: number } | undefined;
+  /** When each trouble was told; few at a time, as few masters. */
+  const told = new Map<string, number>();
 
-  const tell = (text: string): void => {
-    if (told?.text === text && clock.monotonic() - told.atMs < TELL_AGAIN_MS) return;
-    told = { text, atMs: clock.monotonic() };
+  const tell = (error: unknown): void => {
+    const text = options.explain(error);
+    if (clock.monotonic() - (told.get(text) ?? -Infinity) < TELL_AGAIN_MS) return;
+    if (told.size >= MAX_TOLD) told.clear();
+    told.set(text, clock.monotonic());
     logger.warn(text);
   };
 
   while (!signal.aborted) {
     let waitMs: number;
     try {
-      const link = await options.open();
-      told = undefined;
+      const link = await options.open(tell);
+      told.clear();
       const { end, wasGood } = await options.serve(link);
       if (wasGood) {
         soon.reset();
@@ -58,7 +63,7 @@ export async function keepConnected<L extends Pick<Link, 'peer'>>(options: LinkL
       if (!signal.aborted) logger.info(`disconnected from ${link.peer}: ${end.message}`, { cause: end.cause });
     } catch (error) {
       if (signal.aborted) return;
-      tell(options.explain(error));
+      tell(error);
       const asked = error instanceof LinkRefused ? retryAfter(error.retryAfterMs, random) : undefined;
       waitMs = asked ?? pace(error).next();
     }

@@ -7,18 +7,22 @@ import type { Fields, Message } from '../../protocol/messages.ts';
 import type { Carrier } from '../../transport/carrier.ts';
 import type { SshPrivateKey } from '../../transport/keys.ts';
 import type { Link, Vitals } from '../../transport/link.ts';
+import type { Way } from '../../transport/way.ts';
 import { openWorkerLink } from '../../transport/worker-link.ts';
 import { HostKeyExchange } from '../keys/host-key-exchange.ts';
 import { KeyExchange } from '../keys/key-exchange.ts';
 import type { TrustedHostKeys } from '../keys/trusted-host-keys.ts';
 import type { WorkerKeys } from '../keys/worker-keys.ts';
 import type { WorkerDir } from '../worker-dir.ts';
-import { connectToMaster, isRefusedLogin } from './connect.ts';
+import { connectToMaster, isRefusedLogin, isRevoked, needsPerson } from './connect.ts';
+import { Masters } from './masters.ts';
+import type { Ended } from './masters.ts';
 
 export interface LinkOpenerOptions {
   readonly dir: WorkerDir;
   readonly keys: WorkerKeys;
   readonly hostKeys: TrustedHostKeys;
+  readonly way: Way;
   readonly hello: Fields<'hello'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -38,6 +42,8 @@ export interface OpenedLink {
   readonly exchange: KeyExchange;
   /** Hears what is none of the work's business. */
   readonly onOther: (message: Message) => void;
+  /** To be told how it ended: whether it was of use, and when its master wants to be asked again. */
+  readonly ended: Ended;
 }
 
 interface Login {
@@ -48,10 +54,17 @@ interface Login {
 /** Opens link after link to a master; one also ahead of its time, while another one serves. */
 export class LinkOpener {
   readonly #options: LinkOpenerOptions;
+  readonly #masters: Masters;
   #ahead: Promise<OpenedLink> | undefined;
 
   constructor(options: LinkOpenerOptions) {
     this.#options = options;
+    this.#masters = new Masters({
+      addresses: options.dir.masters,
+      clock: options.clock,
+      isFinal: (error) => options.signal.aborted || isRevoked(error),
+      needsPerson,
+    });
   }
 
   /** One is being opened, or is open, that `open` will give. */
@@ -59,11 +72,11 @@ export class LinkOpener {
     return this.#ahead !== undefined;
   }
 
-  /** Connects, logs in and greets. */
-  async open(): Promise<OpenedLink> {
+  /** Connects, logs in and greets; `tell` hears of the masters that failed before one was found. */
+  async open(tell: (failure: unknown) => void): Promise<OpenedLink> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    return await (ahead ?? this.#connect());
+    return await (ahead ?? this.#connect(tell));
   }
 
   /**
@@ -72,12 +85,13 @@ export class LinkOpener {
    */
   openAhead(present: Link): void {
     if (this.#ahead) return;
-    const ahead = this.#connect();
+    const { logger } = this.#options;
+    const ahead = this.#connect((failure) => logger.warn(errorText(failure)));
     this.#ahead = ahead;
     ahead.catch((error: unknown) => {
       if (this.#ahead !== ahead) return;
       this.#ahead = undefined;
-      this.#options.logger.warn(`could not come anew beside the present connection: ${errorText(error)}`);
+      logger.warn(`could not come anew beside the present connection: ${errorText(error)}`);
       present.close({ code: 'stopping', message: 'the worker comes anew with its next key', retryAfterMs: 0 });
     });
   }
@@ -87,9 +101,20 @@ export class LinkOpener {
     this.#ahead?.then(({ link }) => link.destroy('the worker stops')).catch(() => undefined); // Nobody waits for it.
   }
 
-  async #connect(): Promise<OpenedLink> {
+  #connect(tell: (failure: unknown) => void): Promise<OpenedLink> {
+    const { connect, hostKeys } = this.#options;
+    if (connect) return this.#greet(this.#login(connect), () => undefined);
+    return this.#masters.open((address, ended) => {
+      const login = this.#login((key) =>
+        connectToMaster(address, { ...this.#options, hostKeys: hostKeys.trusted, privateKey: key.privateKey }),
+      );
+      return this.#greet(login, ended);
+    }, tell);
+  }
+
+  async #greet(login: Promise<Login>, ended: Ended): Promise<OpenedLink> {
     const { dir, keys, hostKeys, clock, logger, hello, vitals, seen, signal } = this.#options;
-    const { carrier, key } = await this.#unlessStopped(this.#login());
+    const { carrier, key } = await this.#unlessStopped(login);
     const giveUp = (): void => carrier.destroy('the worker stops');
     signal.addEventListener('abort', giveUp);
     try {
@@ -105,7 +130,7 @@ export class LinkOpener {
         exchange.onMessage(message);
         hosts.onMessage(message);
       };
-      return { peer: link.peer, link, exchange, onOther };
+      return { peer: link.peer, link, exchange, onOther, ended };
     } catch (error) {
       carrier.destroy('the worker could not begin');
       throw error;
@@ -115,14 +140,11 @@ export class LinkOpener {
   }
 
   /** With the worker's key, or the one that takes its place. */
-  async #login(): Promise<Login> {
-    const { keys, hostKeys, clock, connect } = this.#options;
-    const dir = { ...this.#options.dir, hostKeys: hostKeys.trusted };
+  async #login(connect: (key: SshPrivateKey) => Promise<Carrier>): Promise<Login> {
     let telling: unknown;
-    for (const key of keys.candidates()) {
+    for (const key of this.#options.keys.candidates()) {
       try {
-        const carrier = await (connect ? connect(key) : connectToMaster(dir, key.privateKey, clock));
-        return { carrier, key };
+        return { carrier: await connect(key), key };
       } catch (error) {
         if (!isRefusedLogin(error)) throw error;
         telling ??= error;
