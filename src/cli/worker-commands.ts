@@ -113,7 +113,7 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
     );
 }
 
-function collect(value: string, before: readonly string[] = []): readonly string[] {
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

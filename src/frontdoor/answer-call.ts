@@ -66,9 +66,9 @@ async function run(door: FrontDoor, asker: Asker, call: PersonCall): Promise<num
   }
   try {
     const { operator, clock } = door;
-    const { signal, isTerminal, stdin } = call;
+    const { signal, isTerminal, stdin, arrivedAt } = call;
     const readStdin = (maxBytes: number): Promise<string> => readAll(call, maxBytes);
-    return await verb.run({ operator, asker, clock, args, stdin, readStdin, write, signal, isTerminal });
+    return await verb.run({ operator, asker, clock, args, stdin, readStdin, write, signal, isTerminal, arrivedAt });
   } catch (error) {
     if (error instanceof UsageError) throw new UsageError(`${error.message}; usage: ${verb.usage}`, { cause: error });
     throw error;

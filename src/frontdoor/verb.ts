@@ -27,6 +27,8 @@ export interface VerbContext {
   readonly write: (text: string | Uint8Array) => Promise<void>;
   /** Aborted when the caller is gone. */
   readonly signal: AbortSignal;
+  /** The master's address by which the caller came. */
+  readonly arrivedAt: { readonly host: string; readonly port: number };
   readonly isTerminal: boolean;
 }
 

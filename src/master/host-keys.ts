@@ -55,6 +55,11 @@ export class HostKeys {
     return this.#next;
   }
 
+  /** The current one and the next one, if there is one: what a newcomer has to trust. */
+  get trusted(): readonly SshPrivateKey[] {
+    return this.#next ? [this.#current, this.#next] : [this.#current];
+  }
+
   /** Fingerprints of those that were used before: nobody needs to trust them any more. */
   get retired(): readonly string[] {
     const used = new Set([this.#current.fingerprint, this.#next?.fingerprint]);

@@ -22,6 +22,10 @@ import type {
   BuildsWish,
   ForceProgress,
   HostKeyStatus,
+  InvitationView,
+  InviteView,
+  InviteWish,
+  KnockView,
   KeyRotation,
   LoginView,
   NewTokenView,
@@ -36,6 +40,8 @@ import type {
 import { forceBuild } from './operator-force.ts';
 import { hostKeyStatus, useHostKey } from './operator-host-key.ts';
 import { rotateKeys } from './operator-keys.ts';
+import { inviteWorker, listInvitations, uninviteWorker } from './operator-invitations.ts';
+import { approveWorker, listKnocks } from './operator-knocks.ts';
 import { readLog } from './operator-log.ts';
 import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
 import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
@@ -45,6 +51,8 @@ import { watchRequest } from './operator-watch.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
 import type { PatchFolder } from './patches/patch-folder.ts';
 import type { Passes } from './people/passes.ts';
+import type { Invitations } from './people/invitations.ts';
+import type { Knocks } from './people/knocks.ts';
 import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
 import type { WebSettings } from './web-door.ts';
@@ -58,6 +66,8 @@ export interface MasterOperatorOptions {
   readonly passes: Passes;
   readonly web: WebSettings;
   readonly hostKeys: HostKeys;
+  readonly invitations: Invitations;
+  readonly knocks: Knocks;
   readonly configs: Configs;
   readonly builds: Builds;
   readonly distributor: Distributor;
@@ -262,6 +272,26 @@ export class MasterOperator implements Operator {
       role: 'operator',
     } as const;
     return audited(this.#parts, asker, action, () => useHostKey(this.#parts, force));
+  }
+
+  async inviteWorker(asker: Asker, name: string, wish: InviteWish): Promise<InviteView> {
+    return await inviteWorker(this.#parts, asker, name, wish);
+  }
+
+  async invitations(asker: Asker): Promise<readonly InvitationView[]> {
+    return listInvitations(this.#parts, asker);
+  }
+
+  async uninviteWorker(asker: Asker, name: string): Promise<void> {
+    await uninviteWorker(this.#parts, asker, name);
+  }
+
+  async knocks(asker: Asker): Promise<readonly KnockView[]> {
+    return listKnocks(this.#parts, asker);
+  }
+
+  async approveWorker(asker: Asker, name: string, key: string | undefined): Promise<string> {
+    return await approveWorker(this.#parts, asker, name, key);
   }
 
   async reload(asker: Asker): Promise<ReloadView> {

@@ -31,6 +31,9 @@ import { withinScope } from './operator-scope.ts';
 import type { Asker, Operator } from './operator.ts';
 import { PatchFolder } from './patches/patch-folder.ts';
 import { Passes } from './people/passes.ts';
+import { answerInvited } from './people/answer-invited.ts';
+import { Invitations } from './people/invitations.ts';
+import { Knocks } from './people/knocks.ts';
 import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { Distributor } from './queue/distributor.ts';
@@ -153,6 +156,9 @@ async function openParts(
   undo.add(() => people.close());
   const passes = new Passes({ store, people, clock });
   await passes.dropOfTheGone();
+  const invitations = await Invitations.open({ store, people, clock, logger });
+  const isExpected = (name: string): boolean => configs.active.workers.some((worker) => worker.name === name);
+  const knocks = new Knocks({ clock, isExpected });
 
   const { filesDir } = paths;
   const desk = openWorkerDesk({
@@ -204,6 +210,8 @@ async function openParts(
       passes,
       web,
       hostKeys,
+      invitations,
+      knocks,
       configs,
       builds,
       distributor,
@@ -214,12 +222,19 @@ async function openParts(
 
   const webDoor = await options.openWeb?.({ settings: web, operator: masterOperator, access: passes, clock, logger });
   undo.add(() => webDoor?.close());
+  const invitedDoor = { invitations, store, clock, logger, hostKeys };
   const ssh = await listenSsh<LoggedIn>({
     ...listen,
     hostKeys: [hostKeys.current.privateKey],
     clock,
     logger,
-    authenticate: (name, key) => people.authenticate(name, key),
+    authenticate: (name, key, address) => {
+      const who = people.authenticate(name, key);
+      if ('refused' in who && !people.isTaken(name)) knocks.note(name, key, address);
+      return who;
+    },
+    admitInvited: (code) => invitations.admit(code),
+    onInvited: (invited, call) => void answerInvited(invitedDoor, invited, call),
     onWorker: (worker, carrier) => desk.accept(worker.name, carrier, worker.loginKey),
     onForward: (_person, target) => {
       if (!webDoor) return { refused: 'this master has no web address' };

@@ -82,6 +82,44 @@ export interface WorkerView {
   readonly facts: Readonly<Record<string, string>>;
 }
 
+export interface InviteWish {
+  /** A duration like `30m`; an hour when absent. */
+  readonly expires?: string;
+  /** `HOST[:PORT]` by which the new machine reaches the master; the address by which the asker came when absent. */
+  readonly host?: string;
+  readonly arrivedAt: { readonly host: string; readonly port: number };
+  /** The worker is admitted already, and is given one key more. */
+  readonly isAgain?: boolean;
+}
+
+/** A new invitation. `line` holds the code: it is a secret until it was used. */
+export interface InviteView {
+  readonly worker: string;
+  readonly line: string;
+  readonly expiresAtMs: number;
+  /** `HOST:PORT` that the line connects to. */
+  readonly master: string;
+  readonly isConfigured: boolean;
+}
+
+export interface InvitationView {
+  readonly worker: string;
+  readonly invitedBy: string;
+  readonly atMs: number;
+  readonly expiresAtMs: number;
+  readonly isAgain: boolean;
+}
+
+export interface KnockView {
+  readonly name: string;
+  /** `SHA256:…` of the key. */
+  readonly fingerprint: string;
+  readonly address: string;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  readonly count: number;
+}
+
 export interface RequestView {
   readonly id: number;
   readonly project: string;
@@ -247,6 +285,15 @@ export interface Operator {
   /** Operator. */
   addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void>;
   revokeWorker(asker: Asker, name: string): Promise<void>;
+  /** Makes a one-time code for a machine that is to be this worker; the line that it takes is told here alone. */
+  inviteWorker(asker: Asker, name: string, wish: InviteWish): Promise<InviteView>;
+  /** Those that are open. */
+  invitations(asker: Asker): Promise<readonly InvitationView[]>;
+  uninviteWorker(asker: Asker, name: string): Promise<void>;
+  /** Keys that came under names which are nobody's, newest first. */
+  knocks(asker: Asker): Promise<readonly KnockView[]>;
+  /** Admits the key that knocked under this name: the one of the fingerprint when there are several. Resolves to its fingerprint. */
+  approveWorker(asker: Asker, name: string, key: string | undefined): Promise<string>;
   /** A worker, or all of them, makes a new key and comes back with it. */
   rotateKeys(asker: Asker, name: string | undefined): Promise<readonly KeyRotation[]>;
   /** Makes the next host key and tells it to the workers. */

@@ -14,3 +14,7 @@ export interface Invitation {
 
 /** Open at a time: one hundred machines may be on their way. */
 export const MAX_OPEN_INVITATIONS = 100;
+
+export function isOpen({ used, expiresAtMs }: Pick<Invitation, 'used' | 'expiresAtMs'>, nowMs: number): boolean {
+  return used === undefined && nowMs < expiresAtMs;
+}

@@ -157,6 +157,11 @@ function parseLine(line: string, where: string): SshPublicKey {
   return { type, blob: bytes.toString('base64'), comment: printable(comment.join(' ')) };
 }
 
+/** Whether a key that came over the wire is one that we accept. */
+export function isWholeKey({ type, blob }: { readonly type: string; readonly blob: string }): boolean {
+  return blobType(Buffer.from(blob, 'base64')) === type;
+}
+
 /** The type inside a blob, if the blob is whole and of a type we accept. */
 function blobType(blob: Buffer): string | undefined {
   const reader = new SshReader(blob);

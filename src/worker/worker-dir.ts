@@ -65,6 +65,9 @@ export interface WorkerPaths {
   /** What the daemon has to know after it was killed. */
   readonly state: string;
   readonly controlSocket: string;
+  /** Of an invited machine: the program, and the script that brought it. */
+  readonly program: string;
+  readonly joinScript: string;
 }
 
 export function workerPaths(dir: string): WorkerPaths {
@@ -79,6 +82,8 @@ export function workerPaths(dir: string): WorkerPaths {
     spool: join(dir, 'spool'),
     state: join(dir, 'state'),
     controlSocket: join(dir, 'control.sock'),
+    program: join(dir, 'worker.mjs'),
+    joinScript: join(dir, 'join.sh'),
   };
 }
 

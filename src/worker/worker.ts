@@ -69,6 +69,8 @@ export interface WorkerState {
   readonly link: 'connecting' | 'connected' | 'waiting' | 'stopped';
   /** Of the master, while connected. */
   readonly peer?: string;
+  /** Why it is not connected, while it waits to try again. */
+  readonly why?: string;
 }
 
 /** A running worker daemon. */
@@ -251,7 +253,7 @@ class Daemon implements Worker {
       serve: (opened) => this.#serve(opened),
       needsPerson,
       explain: (error) => explain(error, dir),
-      onWaiting: () => this.#become({ link: 'waiting' }),
+      onWaiting: (_waitMs, why) => this.#become({ link: 'waiting', why }),
       clock,
       logger,
       signal: this.#stopping.signal,

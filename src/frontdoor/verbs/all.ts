@@ -7,6 +7,8 @@ import { login } from './login.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
 import { tryVerb } from './try.ts';
+import { workerApprove, workerKnocks } from './worker-approve.ts';
+import { workerInvitations, workerInvite, workerUninvite } from './worker-invite.ts';
 import { workerRotate } from './worker-rotate.ts';
 import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
 import { workerAdd, workerRevoke, workers } from './workers.ts';
@@ -21,6 +23,11 @@ export const VERBS: readonly Verb[] = [
   tryVerb,
   stop,
   workers,
+  workerInvite,
+  workerInvitations,
+  workerUninvite,
+  workerKnocks,
+  workerApprove,
   workerAdd,
   workerRevoke,
   workerRotate,

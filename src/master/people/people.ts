@@ -46,6 +46,10 @@ export interface People {
   /** A principal, or one of its keys, is gone: its connections have to end. */
   onRemoved(listener: (name: string) => void): Cancel;
   list(): readonly Principal[];
+  /** Whether the name is somebody's, or was: also of one that was withdrawn. */
+  isTaken(name: string): boolean;
+  /** Does a change of the table in its turn, and takes it over. */
+  change<T>(work: () => Promise<T>): Promise<T>;
   /** Admits a worker, in the table alone: the folders stay the administrator's. Lifts a tombstone. */
   addWorker(name: string, keys: readonly PublicKey[]): Promise<void>;
   /** Leaves a tombstone that also beats a key file which is still there; only `addWorker` lifts it. */
@@ -57,7 +61,8 @@ export interface People {
 const RESCAN_MS = 30_000;
 /** Lets a file that is being written be written; well under the second in which a removed key has to be out. */
 const SETTLE_MS = 100;
-const MAX_KEYS = 20;
+/** Of one name. */
+export const MAX_KEYS = 20;
 
 export async function openPeople(options: PeopleOptions): Promise<People> {
   const people = new KeyedPeople(options);
@@ -167,6 +172,18 @@ class KeyedPeople implements People {
 
   list(): readonly Principal[] {
     return Array.from(this.#principals.values());
+  }
+
+  isTaken(name: string): boolean {
+    return this.#principals.has(name);
+  }
+
+  change<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      const done = await work();
+      await this.#import();
+      return done;
+    });
   }
 
   addWorker(name: string, keys: readonly PublicKey[]): Promise<void> {

@@ -24,7 +24,8 @@ export interface LinkLoopOptions<L extends Pick<Link, 'peer'>> {
   /** Of an error of `open`, or a link's end: true when a person has to act before another try can go well. */
   readonly needsPerson: (why: unknown) => boolean;
   readonly explain: (error: unknown) => string;
-  readonly onWaiting: (waitMs: number) => void;
+  /** Why the last try came to nothing, or the link ended. */
+  readonly onWaiting: (waitMs: number, why: string) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -51,6 +52,7 @@ export async function keepConnected<L extends Pick<Link, 'peer'>>(options: LinkL
 
   while (!signal.aborted) {
     let waitMs: number;
+    let why: string;
     try {
       const link = await options.open(tell);
       told.clear();
@@ -59,16 +61,18 @@ export async function keepConnected<L extends Pick<Link, 'peer'>>(options: LinkL
         soon.reset();
         slowly.reset();
       }
+      why = end.message;
       waitMs = retryAfter(end.retryAfterMs, random) ?? pace(end).next();
       if (!signal.aborted) logger.info(`disconnected from ${link.peer}: ${end.message}`, { cause: end.cause });
     } catch (error) {
       if (signal.aborted) return;
+      why = options.explain(error);
       tell(error);
       const asked = error instanceof LinkRefused ? retryAfter(error.retryAfterMs, random) : undefined;
       waitMs = asked ?? pace(error).next();
     }
     if (signal.aborted) return;
-    onWaiting(waitMs);
+    onWaiting(waitMs, why);
     await sleep(clock, waitMs, signal);
   }
 }
