@@ -1,9 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { UserMistake, errorText } from '../base/errors.ts';
 import { plainLines } from '../base/plain.ts';
-import { parseDuration } from '../config/duration.ts';
 import { answerCall } from '../frontdoor/answer-call.ts';
 import { askMaster } from '../master/control.ts';
 import { checkMaster } from '../master/check-master.ts';
@@ -13,6 +11,7 @@ import { openWeb } from '../web/open-web.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { findOperatorKey } from './operator-key.ts';
 import { addHostKeyCommands } from './hostkey-commands.ts';
+import { readTime } from './read-time.ts';
 import { runCommand } from './run-command.ts';
 import { startDaemon } from './start-daemon.ts';
 
@@ -74,7 +73,7 @@ export function addMasterCommands(program: Command): void {
 
 async function stop(dir: string, absence: string | undefined): Promise<void> {
   if (absence !== undefined) {
-    const { silent, away } = await askMaster(dir, 'absence', { absenceMs: readAbsence(absence) });
+    const { silent, away } = await askMaster(dir, 'absence', { absenceMs: readTime('--for', absence) });
     for (const worker of silent)
       process.stderr.write(`trunkline: ${worker} did not say that it holds its builds: ${EARLY}\n`);
     for (const worker of away) process.stderr.write(`trunkline: ${worker} is away and cannot be told: ${EARLY}\n`);
@@ -85,14 +84,6 @@ async function stop(dir: string, absence: string | undefined): Promise<void> {
 
 /** What a build's worker does that was not told of an absence. */
 const EARLY = 'those that may be retried elsewhere it ends when their time out of sight is over';
-
-function readAbsence(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    throw new UserMistake(`--for: ${errorText(error)}`, { exitStatus: 64, cause: error });
-  }
-}
 
 async function start(dir: string, options: { readonly listen?: string; readonly detach?: boolean }): Promise<void> {
   const listen = options.listen === undefined ? undefined : parseAddress(options.listen, DEFAULT_PORT);

@@ -11,6 +11,7 @@ import type { MadeWorker } from '../worker/init-worker.ts';
 import { openWorker } from '../worker/worker.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { jumpLines } from './jump-lines.ts';
+import { readTime } from './read-time.ts';
 import { runCommand } from './run-command.ts';
 import { startDaemon } from './start-daemon.ts';
 import { VERSION } from './version.ts';
@@ -23,6 +24,12 @@ interface InitOptions {
   readonly jumpHostKey?: readonly string[];
   readonly jumpKey?: readonly string[];
   readonly proxyCommand?: string;
+}
+
+interface StartOptions {
+  readonly detach?: boolean;
+  readonly once?: boolean;
+  readonly idleExit?: string;
 }
 
 /** How this program is called, where it is not the command line of the whole. */
@@ -72,24 +79,42 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
     .command('start <dir>')
     .description('run the worker')
     .option('--detach', 'go to the background; log to DIR/worker.log')
-    .action((dir: string, options: { detach?: boolean }) =>
-      runCommand(() =>
-        startDaemon(
+    .option('--once', 'take one build, then end with status 0')
+    .option('--idle-exit <time>', "end with status 0 when nothing was run for so long ('10m')")
+    .action((dir: string, options: StartOptions) =>
+      runCommand(async () => {
+        const { detach = false, once = false, idleExit } = options;
+        const stay = [...(once ? ['--once'] : []), ...(idleExit === undefined ? [] : ['--idle-exit', idleExit])];
+        const idleExitMs = idleExit === undefined ? undefined : readTime('--idle-exit', idleExit);
+        await startDaemon(
           resolve(dir),
           'worker',
-          { asked: options.detach ?? false, args: [...words, 'start', resolve(dir)] },
+          { asked: detach, args: [...words, 'start', resolve(dir), ...stay] },
           async (logger) => {
             const daemon = await openWorker({
               dir: resolve(dir),
               clock: systemClock,
               logger,
               version: VERSION,
+              isOnce: once,
+              ...(idleExitMs !== undefined && { idleExitMs }),
               ...(keeperProgram && { keeperProgram }),
             });
             return { ready: `worker ${daemon.name} runs`, closed: daemon.closed, stop: () => daemon.stop() };
           },
-        ),
-      ),
+        );
+      }),
+    );
+
+  worker
+    .command('drain <dir>')
+    .description('take no more builds; the worker ends when its last one has, and is not started again by systemd')
+    .option('--reason <text>', 'for those whose builds wait')
+    .action((dir: string, { reason }: { reason?: string }) =>
+      runCommand(async () => {
+        const { name } = await askWorker(resolve(dir), 'drain', reason === undefined ? {} : { reason });
+        process.stdout.write(`worker ${String(name)} takes no more builds, and ends when nothing runs there\n`);
+      }),
     );
 
   worker

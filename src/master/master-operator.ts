@@ -29,6 +29,7 @@ import type {
   KeyRotation,
   LoginView,
   NewTokenView,
+  HoldWish,
   Operator,
   ReloadView,
   RequestView,
@@ -53,6 +54,7 @@ import type { PatchFolder } from './patches/patch-folder.ts';
 import type { Passes } from './people/passes.ts';
 import type { Invitations } from './people/invitations.ts';
 import type { Knocks } from './people/knocks.ts';
+import { holdWorker, untilDrained } from './operator-workers.ts';
 import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
 import type { WebSettings } from './web-door.ts';
@@ -126,7 +128,14 @@ export class MasterOperator implements Operator {
     demand(asker, 'reader', 'list workers');
     const { store, configs, desk } = this.#parts;
     const [records, running] = await Promise.all([store.workers.list(), store.builds.running()]);
-    return workerViews(configs.active, records, desk.connected(), running, (name) => desk.vitals(name));
+    return workerViews(
+      configs.active,
+      records,
+      desk.connected(),
+      running,
+      (name) => desk.vitals(name),
+      this.#parts.clock.now(),
+    );
   }
 
   async *log(
@@ -292,6 +301,15 @@ export class MasterOperator implements Operator {
 
   async approveWorker(asker: Asker, name: string, key: string | undefined): Promise<string> {
     return await approveWorker(this.#parts, asker, name, key);
+  }
+
+  async holdWorker(asker: Asker, name: string, wish: HoldWish): Promise<void> {
+    await holdWorker(this.#parts, asker, name, wish);
+  }
+
+  async untilDrained(asker: Asker, name: string, signal: AbortSignal): Promise<boolean> {
+    demand(asker, 'reader', 'wait for a worker');
+    return await untilDrained(this.#parts, name, signal);
   }
 
   async reload(asker: Asker): Promise<ReloadView> {

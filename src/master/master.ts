@@ -20,6 +20,7 @@ import type { PersonCall } from '../transport/person-call.ts';
 import { listenSsh } from '../transport/ssh-server.ts';
 import { Builds, findBuilder } from './builds/builds.ts';
 import { Configs } from './configs.ts';
+import { Farewell } from './farewell.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
 import type { ControlAnswers } from './control.ts';
 import { HostKeys } from './host-keys.ts';
@@ -193,13 +194,13 @@ async function openParts(
     bus,
     clock,
     logger,
-    desk,
     connected: () => desk.connected(),
     config: () => configs.active,
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),
   });
   const patches = await PatchFolder.open({ dir: paths.patchesDir, clock, inUse: () => store.requests.patchesInUse() });
+  const farewell = new Farewell({ store, bus, clock, logger, desk, builds, people });
   const masterOperator = withinScope(
     new MasterOperator({
       store,
@@ -259,12 +260,13 @@ async function openParts(
   undo.add(() => desk.close('the master stops; it will be back'));
   undo.add(() => builds.close());
   undo.add(() => distributor.close());
+  undo.add(() => farewell.close());
   undo.add(
     people.onRemoved((name) => {
       const cut = (): void => void ssh.closeConnectionsOf(name, GONE, (one) => people.isStillIn(one));
       // Only one of its keys went: who came with another stays, and what it runs is not touched.
       if (people.isAdmitted(name)) return cut();
-      if (desk.dismiss(name, GONE)) clock.after(GOODBYE_MS, cut);
+      if (desk.dismiss(name, { code: 'revoked', message: GONE })) clock.after(GOODBYE_MS, cut);
       else cut();
       builds.revoked(name);
       passes.dropOfTheGone().catch((error: unknown) => {
@@ -280,6 +282,7 @@ async function openParts(
   await desk.prepared;
   await builds.adopt();
   distributor.open();
+  farewell.open();
   operator.resolve(masterOperator);
   isReady = true;
   return {

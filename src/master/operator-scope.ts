@@ -79,6 +79,8 @@ const ROWS: Rows = {
   nextHostKey: ofTheFarm('nextHostKey'),
   hostKeyStatus: ofTheFarm('hostKeyStatus'),
   useHostKey: ofTheFarm('useHostKey'),
+  holdWorker: ofTheFarm('holdWorker'),
+  untilDrained: ofTheFarm('untilDrained'),
   reload: ofTheFarm('reload'),
   announceAbsence: ofTheFarm('announceAbsence'),
 };

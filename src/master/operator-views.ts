@@ -8,6 +8,7 @@ import type { Away } from './builds/lost-watch.ts';
 import type { Vitals } from '../transport/link.ts';
 import { heldBackText } from './held-back.ts';
 import type { WorkerDesk } from './link/desk.ts';
+import { heldText } from './queue/held-text.ts';
 import type { BuildView, RequestView, StepView, WorkerView } from './operator.ts';
 
 export interface ViewSources {
@@ -87,6 +88,7 @@ export function workerViews(
   connected: ReadonlySet<string>,
   running: readonly Build[],
   vitals: (worker: string) => Vitals | undefined,
+  nowMs: number,
 ): readonly WorkerView[] {
   const known = new Map(records.map((record) => [record.name, record]));
   const configured = new Map(config.workers.map((worker) => [worker.name, worker]));
@@ -102,6 +104,9 @@ export function workerViews(
       builds: running.filter((build) => build.worker === name).map((build) => build.id),
       maxBuilds: configured.get(name)?.maxBuilds ?? 0,
       isConfigured: configured.has(name),
+      owner: configured.get(name)?.owner ?? null,
+      hold: record?.hold ? { reason: null, ...record.hold } : null,
+      held: (record && heldText(record, nowMs)) ?? null,
       heldBack: heldBackText(vitals(name)) ?? null,
       facts: record?.facts ?? {},
     };

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../model/json.ts';
 import type { PublicKey, Role } from '../model/principal.ts';
 import type { Result } from '../model/result.ts';
+import type { HoldKind } from '../model/worker.ts';
 
 /** Who asks. The master's own console (its control socket) asks as role operator. */
 export interface Asker {
@@ -77,6 +78,17 @@ export interface WorkerView {
   readonly builds: readonly number[];
   readonly maxBuilds: number;
   readonly isConfigured: boolean;
+  /** As the configuration names it. */
+  readonly owner: string | null;
+  /** An operator's word that it is given no builds; null when there is none. */
+  readonly hold: {
+    readonly kind: HoldKind;
+    readonly by: string;
+    readonly sinceMs: number;
+    readonly reason: string | null;
+  } | null;
+  /** Why it is given no builds, for people: the hold, or its own wish to leave; null when it is given some. */
+  readonly held: string | null;
   /** Why commands there wait in the middle of their output; null when none does. */
   readonly heldBack: string | null;
   readonly facts: Readonly<Record<string, string>>;
@@ -218,6 +230,12 @@ export type ForceProgress =
   /** It was taken out of the queue: no build of it is to come. */
   | { readonly kind: 'ended' };
 
+/** What is to become of a worker. `retire-now` does not wait for its builds. */
+export interface HoldWish {
+  readonly to: 'pause' | 'resume' | 'drain' | 'retire' | 'retire-now';
+  readonly reason?: string;
+}
+
 /**
  * The verbs that people may use, each with the role it needs; the front door, and later the web, only translate. Each throws
  * an `OperatorError`. A build is named by its id, or `project/builder#number`; a step by its name or index from 0.
@@ -304,6 +322,10 @@ export interface Operator {
     asker: Asker,
     force: boolean,
   ): Promise<{ readonly fingerprint: string; readonly without: readonly string[] }>;
+  /** Gives a worker no more builds, or some again; again the same does nothing. */
+  holdWorker(asker: Asker, name: string, wish: HoldWish): Promise<void>;
+  /** Reader. Resolves true when a worker that is being drained is so, false when it is not being drained (any more). */
+  untilDrained(asker: Asker, name: string, signal: AbortSignal): Promise<boolean>;
   reload(asker: Asker): Promise<ReloadView>;
   /**
    * The master is about to stop for so long: workers are told to hold their builds until then. Resolves to those with builds

@@ -32,7 +32,8 @@ export interface WorkerHold {
   readonly reason?: string;
 }
 
-export type HoldKind = 'paused' | 'draining' | 'drained' | 'retiring' | 'retired';
+/** `retiring-now`: its builds are not waited for, they are ended. */
+export type HoldKind = 'paused' | 'draining' | 'drained' | 'retiring' | 'retiring-now' | 'retired';
 
 /** Builds that it may still be given before it leaves; undefined: any number. */
 export function buildsLeft({ term }: Pick<WorkerRecord, 'term'>): number | undefined {

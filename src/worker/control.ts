@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { askDaemon } from '../base/control-socket.ts';
+import type { ControlDetails } from '../base/control-socket.ts';
 import { workerPaths } from './worker-dir.ts';
 
 /**
@@ -8,8 +9,9 @@ import { workerPaths } from './worker-dir.ts';
  */
 export async function askWorker(
   dir: string,
-  verb: 'status' | 'stop' | 'rotate',
+  verb: 'status' | 'drain' | 'stop' | 'rotate',
+  details?: ControlDetails,
 ): Promise<Readonly<Record<string, unknown>>> {
   const path = resolve(dir);
-  return { ...(await askDaemon('worker', path, workerPaths(path).controlSocket, verb)) };
+  return { ...(await askDaemon('worker', path, workerPaths(path).controlSocket, verb, details)) };
 }

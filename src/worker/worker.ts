@@ -1,6 +1,4 @@
-import { mkdir } from 'node:fs/promises';
 import { loadavg } from 'node:os';
-import { join } from 'node:path';
 import type { Cancel, Clock } from '../base/clock.ts';
 import { serveControl } from '../base/control-socket.ts';
 import type { ControlServer } from '../base/control-socket.ts';
@@ -11,59 +9,32 @@ import { lockFolder } from '../base/folder-lock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Signal } from '../base/signal.ts';
 import { sleep } from '../base/sleep.ts';
-import { ulid } from '../base/ulid.ts';
 import type { Fields } from '../protocol/messages.ts';
-import { PROTOCOLS } from '../protocol/version.ts';
-import type { Carrier } from '../transport/carrier.ts';
-import type { SshPrivateKey } from '../transport/keys.ts';
 import type { Link, LinkEnd, Vitals } from '../transport/link.ts';
 import type { Way } from '../transport/way.ts';
-import { commandEnvironment } from './command-environment.ts';
-import { Commands } from './commands/commands.ts';
-import { Leavers } from './commands/leavers.ts';
-import { FileRecords } from './files/file-record.ts';
-import { DiskWatch } from './disk-watch.ts';
-import type { KeeperLimits } from './keeper/keeper-limits.ts';
-import { openKeeper } from './keeper/open-keeper.ts';
 import { Attachment } from './link/attachment.ts';
 import type { KeyExchange } from './keys/key-exchange.ts';
 import { rotateKey } from './keys/rotate-key.ts';
 import { TrustedHostKeys } from './keys/trusted-host-keys.ts';
 import { WorkerKeys } from './keys/worker-keys.ts';
-import { explain, isRevoked, needsPerson } from './link/connect.ts';
-import { endAllCommands } from './link/end-all.ts';
-import { KeyedQueue } from './link/keyed-queue.ts';
+import { IdleWatch } from './idle-watch.ts';
+import { Leaving } from './leaving.ts';
+import { explain, needsPerson } from './link/connect.ts';
+import { heedGoodbye } from './heed-goodbye.ts';
 import { keepConnected } from './link/link-loop.ts';
 import { LinkOpener } from './link/open-link.ts';
 import type { OpenedLink } from './link/open-link.ts';
 import type { WorkerParts } from './link/worker-parts.ts';
-import { ChunkBudget } from './logs/chunk-budget.ts';
 import { loadWay } from './jump-hosts.ts';
-import { freeBytes, machineFacts } from './machine-facts.ts';
-import { readBootId } from './machine-identity.ts';
-import { SessionBook } from './session-book.ts';
+import { freeBytes } from './machine-facts.ts';
+import { openParts, readIdentity } from './open-parts.ts';
+import type { WorkerOptions } from './open-parts.ts';
 import { loadWorkerDir } from './worker-dir.ts';
 import type { WorkerDir } from './worker-dir.ts';
 
-const MAX_LINE = 200;
+const MAX_REASON = 1_000;
 /** A stop waits so long for orders that are being carried out, say the removal of a large folder. */
 const ORDERS_MS = 5_000;
-
-export interface WorkerOptions {
-  readonly dir: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Of the program, for the hello. */
-  readonly version?: string;
-  /** How to reach a master and log in with a key; by SSH as `worker.json` says if not given. */
-  readonly connect?: (key: SshPrivateKey) => Promise<Carrier>;
-  /** What Node is given to become a keeper, when that is not the keeper-main.js beside this file. */
-  readonly keeperProgram?: readonly string[];
-  /** Where they are to differ. */
-  readonly keeperLimits?: Partial<KeeperLimits>;
-  /** A start waits so long for what was forgotten where it is to run. */
-  readonly leaversWaitMs?: number;
-}
 
 export interface WorkerState {
   readonly link: 'connecting' | 'connected' | 'waiting' | 'stopped';
@@ -80,7 +51,12 @@ export interface Worker {
   onState(listener: (state: WorkerState) => void): Cancel;
   /** Says goodbye and lets go of all; commands go on, and the next start finds them. */
   stop(): Promise<void>;
-  /** Resolves when it was stopped, by `stop` or over its control socket; rejects when it had to, its folder being gone. */
+  /** Asks the master for nothing more. It ends when nothing runs here; one that is killed before goes on so at its next start. */
+  drain(reason: string): Promise<void>;
+  /**
+   * Resolves when it was stopped, by `stop` or over its control socket, or has left as it was started to; rejects when it had to,
+   * its folder being gone, or the master having sent it away.
+   */
   readonly closed: Promise<void>;
 }
 
@@ -109,12 +85,15 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
     undo.add(() => keys.close());
     const gone = deferred();
     const parts = await openParts(dir, options, undo, gone.resolve);
-    const identity = await readIdentity(dir, options);
+    const leaving = await Leaving.open(dir.paths.state, options.isOnce ?? false, clock.now());
+    const hello = { ...(await readIdentity(dir, options)), ...leaving.hello };
     const daemon = new Daemon({
       dir,
       parts,
       undo,
-      hello: identity,
+      hello,
+      leaving,
+      idleExitMs: options.idleExitMs,
       clock,
       logger,
       keys,
@@ -128,6 +107,10 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
       answers: {
         status: () => ({ name: dir.name, pid: process.pid, ...daemon.state() }),
         rotate: () => daemon.rotate(),
+        drain: async ({ reason }) => {
+          await daemon.drain(typeof reason === 'string' ? reason : 'drained on its machine');
+          return { name: dir.name };
+        },
       },
       stop: () => void daemon.stop(),
     });
@@ -143,55 +126,6 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
   }
 }
 
-async function openParts(
-  dir: WorkerDir,
-  options: WorkerOptions,
-  undo: Disposer,
-  onGone: () => void,
-): Promise<WorkerParts> {
-  const { clock, logger } = options;
-  const { paths } = dir;
-  const recordDir = join(paths.state, 'files');
-  for (const folder of [paths.work, paths.spool, recordDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  const sessions = await SessionBook.open(paths.state);
-  undo.add(() => sessions.close());
-  const records = await FileRecords.open(recordDir, logger);
-  const waitMs = options.leaversWaitMs === undefined ? {} : { waitMs: options.leaversWaitMs };
-  const program = options.keeperProgram === undefined ? {} : { program: options.keeperProgram };
-  const limits = { ...dir.spool, ...options.keeperLimits };
-  const keeper = await openKeeper({ spoolDir: paths.spool, clock, logger, onGone, limits, ...program });
-  undo.add(() => keeper.close());
-  const disk = new DiskWatch(logger, paths.spool, limits.freeBytes);
-  undo.add(keeper.onHeldBack((held) => disk.see(held)));
-  const orders = new KeyedQueue((key, error) => logger.error(`an order failed: ${errorText(error)}`, { order: key }));
-  const environment = (step: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> =>
-    commandEnvironment(process.env, dir.env, step);
-  const commands = new Commands({ keeper, records, sessions, workDir: paths.work, clock, environment });
-  const leavers = new Leavers({ commands, keeper, clock, ...waitMs });
-  const budget = new ChunkBudget();
-  return { sessions, commands, leavers, keeper, budget, orders, workDir: paths.work, clock, logger };
-}
-
-async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOptions): Promise<Fields<'hello'>> {
-  // Tells a copied folder from its original: the end of the path, should it be too long.
-  const facts: Readonly<Record<string, string>> = {
-    ...(await machineFacts(dir.paths.work)),
-    folder: dir.path.slice(-MAX_LINE),
-  };
-  return {
-    protocols: [...PROTOCOLS],
-    implementation: 'trunkline',
-    version: (version ?? 'unknown').slice(0, MAX_LINE),
-    worker: dir.name,
-    installId: dir.installId,
-    bootId: readBootId(),
-    processId: ulid(clock.now()),
-    capabilities: ['files', 'lease', 'rotate'],
-    host: (facts['hostname'] ?? 'unknown').slice(0, MAX_LINE),
-    facts,
-  };
-}
-
 interface DaemonOptions {
   readonly dir: WorkerDir;
   readonly parts: WorkerParts;
@@ -203,6 +137,8 @@ interface DaemonOptions {
   readonly hostKeys: TrustedHostKeys;
   readonly way: Way;
   readonly connect: WorkerOptions['connect'];
+  readonly leaving: Leaving;
+  readonly idleExitMs: number | undefined;
 }
 
 /** States: connecting → connected → waiting → connecting …, until stopped. */
@@ -220,10 +156,21 @@ class Daemon implements Worker {
   #stopped: Promise<void> | undefined;
   #freeBytes: number | undefined;
   #failure: UserMistake | undefined;
+  readonly #idle: IdleWatch | undefined;
 
   constructor(options: DaemonOptions) {
     this.name = options.dir.name;
     this.#options = options;
+    const { clock, logger, parts, leaving, idleExitMs } = options;
+    if (idleExitMs !== undefined) {
+      const isIdle = async (): Promise<boolean> =>
+        this.#state.link === 'connected' && (await parts.commands.list()).length === 0;
+      const onIdle = (): void => {
+        leaving.idle(idleExitMs);
+        this.#tellLeaving();
+      };
+      this.#idle = new IdleWatch({ clock, logger, limitMs: idleExitMs, isIdle, onIdle });
+    }
     this.#opener = new LinkOpener({
       ...options,
       vitals: () => this.#vitals(),
@@ -265,9 +212,14 @@ class Daemon implements Worker {
     return this.#stopped;
   }
 
+  async drain(reason: string): Promise<void> {
+    await this.#options.leaving.drain(reason.slice(0, MAX_REASON));
+    this.#tellLeaving();
+  }
+
   /** Stops for good, as one that is started again finds the truth: no folder, or a new one, whose commands are lost. */
-  giveUp(message: string): Promise<void> {
-    this.#failure ??= new UserMistake(message, { exitStatus: 1 });
+  giveUp(message: string, exitStatus = 1): Promise<void> {
+    this.#failure ??= new UserMistake(message, { exitStatus });
     return this.stop();
   }
 
@@ -281,7 +233,7 @@ class Daemon implements Worker {
     try {
       return await this.#opener.open(tell);
     } catch (error) {
-      if (isRevoked(error)) await this.#endAll();
+      await this.#heed(error);
       throw error;
     }
   }
@@ -296,18 +248,18 @@ class Daemon implements Worker {
     this.#link = link;
     try {
       if (this.#stopping.signal.aborted) this.#goodbye();
+      // Before the inventory, after which builds may be given.
+      this.#tellLeaving();
       await attachment.start();
+      this.#idle?.touch();
+      link.onMessage(() => this.#idle?.touch());
       this.#exchange = exchange;
       exchange.start();
       if (this.#options.parts.keeper.heldBack().byDisk > 0) link.pingNow();
       this.#options.logger.info(`connected to ${link.peer}`);
       this.#become({ link: 'connected', peer: link.peer });
       const end = await link.closed;
-      if (isRevoked(end)) {
-        // First: what is still to be started is not.
-        await attachment.close();
-        await this.#endAll();
-      }
+      await this.#heed(end, attachment);
       ended(attachment.isAnswered, end.retryAfterMs);
       return { end: this.#opener.hasAhead ? { ...end, retryAfterMs: 0 } : end, wasGood: attachment.isAnswered };
     } finally {
@@ -319,6 +271,7 @@ class Daemon implements Worker {
   }
 
   async #stop(): Promise<void> {
+    this.#idle?.close();
     this.#stopping.abort();
     this.#goodbye();
     await this.#loop;
@@ -335,12 +288,17 @@ class Daemon implements Worker {
     else this.#closed.resolve();
   }
 
-  async #endAll(): Promise<void> {
-    const { parts, dir, logger } = this.#options;
-    const count = await endAllCommands(parts);
-    logger.warn(
-      `the master has revoked this worker: ending ${count} commands; to let it in again: worker add ${dir.name}`,
-    );
+  /** Does what a goodbye asks for; `why` is a link's end, or an error of the greeting. */
+  async #heed(why: unknown, attachment?: Attachment): Promise<void> {
+    const sentAway = await heedGoodbye(why, this.#options, async () => await attachment?.close());
+    if (!sentAway) return;
+    // Not waited for: a stop waits for the loop, which has called this.
+    void ('exitStatus' in sentAway ? this.giveUp(sentAway.message, sentAway.exitStatus) : this.stop());
+  }
+
+  #tellLeaving(): void {
+    const { reason } = this.#options.leaving;
+    if (reason !== undefined) this.#link?.send('leave', '', { reason });
   }
 
   #goodbye(): void {

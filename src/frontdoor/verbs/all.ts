@@ -11,6 +11,7 @@ import { workerApprove, workerKnocks } from './worker-approve.ts';
 import { workerInvitations, workerInvite, workerUninvite } from './worker-invite.ts';
 import { workerRotate } from './worker-rotate.ts';
 import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
+import { workerDrain, workerPause, workerResume, workerRetire } from './worker-hold.ts';
 import { workerAdd, workerRevoke, workers } from './workers.ts';
 
 /** Every verb, in the order of `help`. */
@@ -29,6 +30,10 @@ export const VERBS: readonly Verb[] = [
   workerKnocks,
   workerApprove,
   workerAdd,
+  workerPause,
+  workerResume,
+  workerDrain,
+  workerRetire,
   workerRevoke,
   workerRotate,
   login,

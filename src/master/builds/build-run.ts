@@ -6,7 +6,7 @@ import { leaseOf } from '../../model/lost-worker.ts';
 import { halts, joinResults, worse } from '../../model/result.ts';
 import type { Result, StepRules } from '../../model/result.ts';
 import type { Seat } from '../../model/worker.ts';
-import { workerLost } from './forced-end.ts';
+import { workerLost, workerRetired } from './forced-end.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { initialProperties, propertiesBefore } from './initial-properties.ts';
 import { LostWatch } from './lost-watch.ts';
@@ -46,6 +46,7 @@ export class BuildRun {
   #forced: ForcedEnd | undefined;
   /** Nothing more is run, not even what always runs. */
   #isCutShort = false;
+  #isRetired = false;
   #isDetached = false;
   #cancelLimit: Cancel | undefined;
   #cancelReturn: Cancel | undefined;
@@ -74,6 +75,7 @@ export class BuildRun {
     const { tools, build } = this.#options;
     const offChange = tools.desk.onChange((worker) => {
       if (worker !== build.worker) return;
+      if (this.#isRetired) this.retire();
       this.#onWorkerChange();
       this.#watch.look();
     });
@@ -97,9 +99,23 @@ export class BuildRun {
 
   /** The reason is in the store already. */
   stop(reason: string): void {
-    if (this.#forced) this.#isCutShort = true;
-    this.#forced ??= stopped(reason);
+    // What was to be retried is not, when somebody wants it stopped.
+    if (this.#forced && this.#forced.result !== 'retry') this.#isCutShort = true;
+    else this.#forced = stopped(reason);
     this.#onStopping(this.#forced);
+  }
+
+  /** Its worker is not to go on with it. What runs there is ended first: what is retried never runs twice at once. */
+  retire(): void {
+    const { tools, build, builder } = this.#options;
+    this.#isRetired = true;
+    if (this.#forced) return;
+    const end = workerRetired(build.worker, builder?.whenWorkerLost ?? 'wait');
+    if (tools.desk.connected().has(build.worker)) {
+      this.#forced = end;
+      this.#onStopping(end);
+    } else if (end.result !== 'retry') this.endNow(end);
+    // Otherwise it is retried when the worker counts as lost, and ended when that is back before.
   }
 
   /** Ends it now: its worker is not asked and not waited for. One that is stopping already ends as stopped. */
@@ -147,6 +163,8 @@ export class BuildRun {
     if (tools.desk.connected().has(build.worker)) {
       this.#cancelReturn?.();
       this.#cancelReturn = undefined;
+    } else if (end.result === 'retry') {
+      // What runs there may run on: it counts as ended when the worker says so, or is lost.
     } else if (builder?.steps.slice(this.#at).some(({ rules }) => rules.alwaysRun)) {
       this.#interruptCurrent(end);
       this.#cancelReturn ??= tools.clock.after(RETURN_LIMIT_MS, () => this.#cutShort(end));

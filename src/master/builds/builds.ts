@@ -32,6 +32,7 @@ export class Builds {
   readonly #underWay = new Set<Promise<void>>();
   /** Builds that are tried again later. */
   readonly #retries = new Map<number, Cancel>();
+  #retiring: ReadonlySet<string> = new Set();
   #isClosed = false;
 
   constructor(options: BuildsOptions) {
@@ -70,6 +71,17 @@ export class Builds {
     for (const id of this.#retries.keys()) this.#startAgain(id);
   }
 
+  /**
+   * The workers whose builds are not waited for. Each is ended on its worker before it is retried; one whose worker is away
+   * is so when the worker counts as lost.
+   */
+  retire(workers: ReadonlySet<string>): void {
+    const isNew = [...workers].some((worker) => !this.#retiring.has(worker));
+    this.#retiring = workers;
+    for (const entry of this.#running.values()) if (workers.has(entry.worker)) entry.run?.retire();
+    if (isNew) for (const id of this.#retries.keys()) this.#startAgain(id);
+  }
+
   /** Of a running build whose worker is out of sight; undefined of all others. */
   away(id: number): Away | undefined {
     return this.#running.get(id)?.run?.away();
@@ -98,6 +110,7 @@ export class Builds {
       if (entry) {
         entry.run = run;
         for (const reason of entry.stops) run.stop(reason);
+        if (this.#retiring.has(build.worker)) run.retire();
         if (!this.#options.isAdmitted(build.worker)) run.endNow(workerRevoked(build.worker));
       }
       if (this.#isClosed) return;
@@ -122,7 +135,8 @@ export class Builds {
       return await this.#options.configOf(build.configHash);
     } catch (error) {
       const isStopped = build.stopReason !== undefined || this.#running.get(build.id)?.stops.length;
-      if (!isStopped && this.#options.isAdmitted(build.worker)) throw error;
+      const isToGoOn = this.#options.isAdmitted(build.worker) && !this.#retiring.has(build.worker);
+      if (!isStopped && isToGoOn) throw error;
       this.#options.logger.warn('a build that is to end does so without its configuration', {
         build: build.id,
         error: errorText(error),

@@ -1,4 +1,5 @@
 import { showDuration } from '../../config/duration.ts';
+import type { WhenWorkerLost } from '../../model/lost-worker.ts';
 
 /** An end of a build that its steps have no say in. */
 export interface ForcedEnd {
@@ -9,6 +10,11 @@ export interface ForcedEnd {
 
 export function workerLost(worker: string, graceMs: number): ForcedEnd {
   return { result: 'retry', summary: `worker ${worker} was lost: nothing heard for ${showDuration(graceMs)}` };
+}
+
+/** It is retried when it would be retried if its worker were lost. */
+export function workerRetired(worker: string, rule: WhenWorkerLost): ForcedEnd {
+  return { result: rule === 'wait' ? 'exception' : 'retry', summary: `worker ${worker} was retired` };
 }
 
 export function workerRevoked(worker: string): ForcedEnd {

@@ -135,9 +135,12 @@ export class StepRun {
 
   /** Ends it in bounded time, with this result. */
   interrupt(end: ForcedEnd): void {
+    if (this.#forced?.result === 'retry') this.#forced = end;
     this.#forced ??= end;
     this.#asides.abort();
-    if (!this.#options.tools.desk.connected().has(this.#options.build.worker)) return this.#abandon();
+    // What is to be done again elsewhere must have ended here.
+    if (this.#forced.result !== 'retry' && !this.#options.tools.desk.connected().has(this.#options.build.worker))
+      return this.#abandon();
     const { summary } = this.#forced;
     if (this.#commands.size === 0 && this.#inherited.size === 0) this.#function.abort(new Error(summary));
     this.#interruptAll(summary);
@@ -190,7 +193,7 @@ export class StepRun {
       desk.interrupt(command, reason);
       killAfterMs = Math.max(killAfterMs, known.killAfterMs);
     }
-    if (this.#commands.size > 0 || this.#inherited.size > 0) {
+    if (this.#forced?.result !== 'retry' && (this.#commands.size > 0 || this.#inherited.size > 0)) {
       this.#cancelLimit ??= clock.after(STOP_LIMIT_MS + killAfterMs, () => this.#abandon());
     }
   }

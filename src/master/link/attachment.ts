@@ -32,6 +32,8 @@ export interface AttachmentOptions extends Omit<ConnectionKeysOptions, 'logger' 
   readonly isOwner: () => boolean;
   /** The inventory is answered: orders go out from now on. */
   readonly onReady: () => void;
+  /** It is stored that the worker is to be given nothing more. */
+  readonly onLeave: () => void;
 }
 
 /** A worker that claims to hold more than this is broken. */
@@ -52,6 +54,7 @@ export class Attachment {
   readonly #opened = new Map<string, number>();
   /** What the worker was told to go on with before it was ready; it is forgotten afterwards if it ended meanwhile. */
   #told: CommandPost[] = [];
+  #isLeaving = false;
   #frames = 0;
   #waitingBytes = 0;
   #answering: Promise<void> = Promise.resolve();
@@ -138,6 +141,7 @@ export class Attachment {
     if (this.#state === 'ended' || !this.#options.isOwner()) return;
     try {
       if (message.type === 'inventory') this.#inventory(message.fields, wireBytes);
+      else if (message.type === 'leave') this.#leave(message.fields.reason);
       else this.#dispatch(message, wireBytes);
     } catch (error) {
       this.#fail(error);
@@ -229,6 +233,17 @@ export class Attachment {
     if (fence !== this.#opened.get(session)) return;
     this.#opened.delete(session);
     this.#link.releaseSession(session);
+  }
+
+  /** In turn with the inventory: said before it, it is stored before the worker is ready for builds. */
+  #leave(reason: string): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    const { store, hello, clock, onLeave } = this.#options;
+    this.#answering = this.#answering
+      .then(() => store.workers.setLeaving(hello.worker, hello.processId, reason, clock.now()))
+      .then(onLeave)
+      .catch((error: unknown) => this.#fail(error));
   }
 
   #inventory(fields: Fields<'inventory'>, wireBytes: number): void {

@@ -52,6 +52,12 @@ interface Owner extends Claimant {
   attachment?: Attachment;
 }
 
+/** A worker that is being told goodbye. */
+export interface Dismissed {
+  /** Resolves when its connection is gone: it has read the goodbye, or was given the time for it. */
+  readonly closed: Promise<unknown>;
+}
+
 /** What a name keeps between connections. */
 interface Door {
   readonly rule: OneOwner;
@@ -125,14 +131,14 @@ export class Reception {
     return this.#doors.get(worker)?.owner?.link?.vitals();
   }
 
-  /** Nothing of the worker counts from here on. True when there is one to be told. */
-  dismiss(worker: string, message: string): boolean {
+  /** Nothing of the worker counts from here on. Undefined when there is none to be told. */
+  dismiss(worker: string, goodbye: Fields<'goodbye'>): Dismissed | undefined {
     const door = this.#doors.get(worker);
-    if (!door?.owner) return false;
+    if (!door?.owner) return undefined;
     const { owner } = door;
     this.#leave(door, owner);
-    this.#sayGoodbye(owner, revoked(message));
-    return true;
+    this.#sayGoodbye(owner, goodbye);
+    return { closed: owner.carrier.closed };
   }
 
   accept(name: string, carrier: Carrier, loginKey?: string): void {
@@ -205,7 +211,7 @@ export class Reception {
     await prepared;
     const refused = (): Fields<'goodbye'> | undefined => {
       const isAdmitted = this.#options.isAdmitted?.(hello.worker) ?? true;
-      return this.#goodbye ?? (isAdmitted ? undefined : revoked('it was withdrawn while it came'));
+      return this.#goodbye ?? (isAdmitted ? undefined : { code: 'revoked', message: 'it was withdrawn while it came' });
     };
     const goodbye = refused() ?? (await door.rule.judge(door.owner, { hello, peer: carrier.peer })) ?? refused();
     if (goodbye) {
@@ -263,6 +269,7 @@ export class Reception {
       ...(owner.loginKey !== undefined && { loginKey: owner.loginKey }),
       link,
       isOwner: () => door.owner === owner,
+      onLeave: () => onChange(name),
       onReady: () => {
         logger.info('a worker is here', { worker: name, peer: owner.peer, host: owner.hello.host, epoch: owner.epoch });
         this.#ready.add(name);
@@ -308,8 +315,4 @@ export class Reception {
     this.#doors.set(name, door);
     return door;
   }
-}
-
-function revoked(message: string): Fields<'goodbye'> {
-  return { code: 'revoked', message: message.slice(0, 1_000) };
 }

@@ -7,7 +7,7 @@ import type { CommandRecord } from '../../model/command.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { CreditPool } from '../../protocol/credit.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import type { Outcome } from '../../protocol/messages.ts';
+import type { Fields, Outcome } from '../../protocol/messages.ts';
 import type { Store } from '../../store/store.ts';
 import type { Carrier } from '../../transport/carrier.ts';
 import type { Vitals } from '../../transport/link.ts';
@@ -24,6 +24,7 @@ import { KeyRenewals } from './key-renewals.ts';
 import type { RenewedKey } from './key-renewals.ts';
 import type { KeyRing } from './key-ring.ts';
 import { Reception } from './reception.ts';
+import type { Dismissed } from './reception.ts';
 
 export interface WorkerDeskOptions {
   readonly store: Store;
@@ -51,14 +52,14 @@ const RENEW_MS = 30_000;
 export interface OpenWorkerDesk extends WorkerDesk {
   /** A worker has logged in as `name` with a key: greets it, judges whether it may be that worker, and serves it. */
   accept(name: string, carrier: Carrier, loginKey?: string): void;
-  /** Ends the worker's connection: its key or name was withdrawn. True when there is one to be told. */
-  dismiss(worker: string, message: string): boolean;
   /** Lets the worker make another key and come anew with it; resolves to what became of it. */
   renewKey(worker: string): Promise<RenewedKey>;
   /** True when the worker is here and can be told of host keys. */
   learnsHostKeys(worker: string): boolean;
   /** The master's host keys are others now: tells all workers that are here. */
   tellHostKeys(): void;
+  /** Ends the worker's connection with this goodbye; undefined when there is none to be told. */
+  dismiss(worker: string, goodbye: Fields<'goodbye'>): Dismissed | undefined;
   /** What must be done before the first worker is let in. */
   readonly prepared: Promise<void>;
   /** Workers whose connections ping less often than this come again. */
@@ -123,8 +124,8 @@ class Desk implements OpenWorkerDesk {
     return this.#reception.vitals(worker);
   }
 
-  dismiss(worker: string, message: string): boolean {
-    return this.#reception.dismiss(worker, message);
+  dismiss(worker: string, goodbye: Fields<'goodbye'>): Dismissed | undefined {
+    return this.#reception.dismiss(worker, goodbye);
   }
 
   heardAtMs(worker: string): number {

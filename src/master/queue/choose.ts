@@ -9,6 +9,10 @@ export interface QueueWorker {
   readonly sinceMs?: number;
   /** Builds that sit there now, also while it is away. */
   readonly running: number;
+  /** Why it is given no builds, for people; absent: it is given some. */
+  readonly held?: string;
+  /** So many may still be given; absent: any number. */
+  readonly buildsLeft?: number;
 }
 
 /** All that the choice depends on. */
@@ -80,27 +84,37 @@ class Farm {
   take(builder: BuilderShape, lastUsed: string | undefined): string | undefined {
     let best: string | undefined;
     for (const name of builder.workers) {
-      if (!this.#state.workers.get(name)?.isConnected || this.#fill(name) >= 1) continue;
+      if (!this.#mayHave(name) || this.#fill(name) >= 1) continue;
       if (best === undefined || this.#isBetter(name, best, lastUsed)) best = name;
     }
     if (best !== undefined) this.#load.set(best, this.#running(best) + 1);
     return best;
   }
 
+  #mayHave(name: string): boolean {
+    const worker = this.#state.workers.get(name);
+    if (!worker?.isConnected || worker.held !== undefined) return false;
+    return this.#running(name) - worker.running < (worker.buildsLeft ?? Infinity);
+  }
+
   whyNone(builder: BuilderShape): string {
     if (builder.workers.length === 0) return `builder ${builder.name} has no worker in the configuration`;
     const away: string[] = [];
+    const held: string[] = [];
     const full: string[] = [];
     for (const name of builder.workers) {
       const worker = this.#state.workers.get(name);
       const max = this.#maxBuilds.get(name);
       if (max === undefined) away.push(`${name} is gone from the configuration`);
+      else if (worker?.held !== undefined) held.push(`${name} ${worker.held}`);
       else if (worker?.isConnected) full.push(`${name} runs ${this.#running(name)} of ${max}`);
       else if (worker?.sinceMs === undefined) away.push(`${name} has never connected`);
       else away.push(`${name} is away since ${clockTime(worker.sinceMs, this.#state.nowMs)}`);
     }
+    const others = held.length + away.length > 0 ? `; ${join([...held, ...away])}` : '';
+    if (full.length === 0 && held.length > 0)
+      return `no worker of ${builder.name} takes builds${others.replace(';', ':')}`;
     if (full.length === 0) return `no worker of ${builder.name} is connected: ${join(away)}`;
-    const others = away.length > 0 ? `; ${join(away)}` : '';
     return `all connected workers of ${builder.name} are at their maximum: ${join(full)}${others}`;
   }
 

@@ -1,5 +1,7 @@
 import type { ConfigShape } from '../../config/shape.ts';
+import { buildsLeft } from '../../model/worker.ts';
 import type { Store } from '../../store/store.ts';
+import { heldText } from './held-text.ts';
 import type { QueueState, QueueWorker } from './choose.ts';
 
 export interface QueueSources {
@@ -26,11 +28,16 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
   for (const { worker } of running) load.set(worker, (load.get(worker) ?? 0) + 1);
   const workers = new Map<string, QueueWorker>();
   for (const name of [...records.map((record) => record.name), ...connected]) {
-    const sinceMs = records.find((record) => record.name === name)?.sinceMs;
+    const record = records.find((one) => one.name === name);
+    const sinceMs = record?.sinceMs;
+    const held = record && heldText(record, sources.nowMs());
+    const left = record && buildsLeft(record);
     workers.set(name, {
       isConnected: connected.has(name),
       running: load.get(name) ?? 0,
       ...(sinceMs !== undefined && { sinceMs }),
+      ...(held !== undefined && { held }),
+      ...(left !== undefined && { buildsLeft: left }),
     });
   }
   return { requests, workers, lastUsed, config, nowMs: sources.nowMs() };

@@ -35,18 +35,21 @@ export function isRefusedLogin(error: unknown): boolean {
 /** Of a failed try, or of a link's end: true when trying again soon is of no use, because somebody has to do something. */
 export function needsPerson(why: unknown): boolean {
   if (why instanceof SshConnectError) return PERSON_OPENS.has(why.code);
-  return NEED_PERSON.has(goodbyeCode(why) ?? '');
+  return NEED_PERSON.has(goodbyeOf(why)?.code ?? '');
 }
 
-/** The master has said that it wants nothing more of this worker. */
-export function isRevoked(why: unknown): boolean {
-  return goodbyeCode(why) === 'revoked';
+/** The master has said that it wants nothing more of this worker: no other one is asked. */
+export function isFarewell(why: unknown): boolean {
+  return FAREWELLS.has(goodbyeOf(why)?.code ?? '');
 }
 
-function goodbyeCode(why: unknown): string | undefined {
-  if (why instanceof LinkRefused) return why.code;
-  const end = why as Partial<LinkEnd> | undefined;
-  return end?.cause === 'goodbye' ? end.code : undefined;
+const FAREWELLS: ReadonlySet<string> = new Set(['revoked', 'retired', 'left']);
+
+/** Of a failed try, or of a link's end, when it came by a goodbye. */
+export function goodbyeOf(why: unknown): { readonly code: string; readonly message: string } | undefined {
+  if (why instanceof LinkRefused) return why;
+  const { cause, code, message = '' } = (why ?? {}) as Partial<LinkEnd>;
+  return cause === 'goodbye' && code !== undefined ? { code, message } : undefined;
 }
 
 const PERSON_OPENS: ReadonlySet<string> = new Set(['host-key-mismatch', 'refused-login', 'forward-refused']);

@@ -14,7 +14,7 @@ import { KeyExchange } from '../keys/key-exchange.ts';
 import type { TrustedHostKeys } from '../keys/trusted-host-keys.ts';
 import type { WorkerKeys } from '../keys/worker-keys.ts';
 import type { WorkerDir } from '../worker-dir.ts';
-import { connectToMaster, isRefusedLogin, isRevoked, needsPerson } from './connect.ts';
+import { connectToMaster, isFarewell, isRefusedLogin, needsPerson } from './connect.ts';
 import { Masters } from './masters.ts';
 import type { Ended } from './masters.ts';
 
@@ -62,7 +62,7 @@ export class LinkOpener {
     this.#masters = new Masters({
       addresses: options.dir.masters,
       clock: options.clock,
-      isFinal: (error) => options.signal.aborted || isRevoked(error),
+      isFinal: (error) => options.signal.aborted || isFarewell(error),
       needsPerson,
     });
   }

@@ -52,16 +52,16 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     tells: (output, project) =>
       (JSON.parse(output) as WorkerView[]).some(({ builds }) => builds.includes(running.get(project) ?? -1)),
   },
+  'worker pause': { words: () => 'worker pause nowhere --reason tried' },
+  'worker resume': { words: () => 'worker resume nowhere' },
+  'worker drain': { words: () => 'worker drain nowhere' },
+  'worker retire': { words: async () => `worker retire ${await added()}` },
   'worker add': {
     words: () => `worker add new-${++count}`,
     stdin: makeKeyPair('new').publicKeyLine,
   },
   'worker revoke': {
-    words: async () => {
-      const name = `added-${++count}`;
-      await stand.farm.operator.addWorker(ADMIN, name, parsePublicKeys(makeKeyPair(name).publicKeyLine));
-      return `worker revoke ${name}`;
-    },
+    words: async () => `worker revoke ${await added()}`,
   },
   'worker rotate': { words: () => 'worker rotate w' },
   login: { words: () => 'login', isNoted: true },
@@ -72,6 +72,12 @@ const TRIALS: Readonly<Record<string, Trial>> = {
 
 async function tokenOf(name: keyof typeof PEOPLE): Promise<string> {
   return (await stand.farm.operator.addToken({ name, role: PEOPLE[name] }, { label: 'to be revoked' })).id;
+}
+
+async function added(): Promise<string> {
+  const name = `added-${++count}`;
+  await stand.farm.operator.addWorker(ADMIN, name, parsePublicKeys(makeKeyPair(name).publicKeyLine));
+  return name;
 }
 
 async function waiting(project: Project, builder = 'idle'): Promise<number> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -10,6 +10,7 @@ import type { Master, MasterOptions } from '../../../src/master/master.ts';
 import type { Asker, BuildView, ForceProgress, Operator } from '../../../src/master/operator.ts';
 import { makeKeyPair, parsePublicKeys } from '../../../src/transport/keys.ts';
 import { initWorker } from '../../../src/worker/init-worker.ts';
+import type { WorkerOptions } from '../../../src/worker/open-parts.ts';
 import { openWorker } from '../../../src/worker/worker.ts';
 import type { Worker } from '../../../src/worker/worker.ts';
 import { until } from '../../support/until.ts';
@@ -22,7 +23,7 @@ export class TryFarm {
   readonly masterDir: string;
   #master: Master | undefined;
   #port = 0;
-  readonly #workers = new Map<string, Worker>();
+  readonly #workers = new Map<string, Worker | undefined>();
 
   private constructor(dir: string) {
     this.dir = dir;
@@ -72,17 +73,38 @@ export class TryFarm {
     this.#master = undefined;
   }
 
-  async startWorker(name: string): Promise<Worker> {
-    const dir = join(this.dir, name);
-    if (!this.#workers.has(name)) {
-      const fingerprint = this.#master?.hostKeyFingerprint ?? '';
-      const masters = [`127.0.0.1:${this.#port}`];
-      const { publicKeyLine } = await initWorker({ dir, name, masters, hostKeys: [fingerprint] });
-      await this.operator.addWorker(ADMIN, name, parsePublicKeys(publicKeyLine));
-    }
-    const worker = await openWorker({ dir, clock: systemClock, logger: silentLogger });
-    this.#workers.set(name, worker);
+  async startWorker(name: string, options: Partial<WorkerOptions> = {}): Promise<Worker> {
+    await this.addWorker(name);
+    const worker = await this.openWorker(name, options);
     await this.connected(name, true);
+    return worker;
+  }
+
+  /** Makes its folder and lets it in, once. */
+  async addWorker(name: string): Promise<void> {
+    if (this.#workers.has(name)) return;
+    const fingerprint = this.#master?.hostKeyFingerprint ?? '';
+    const masters = [`127.0.0.1:${this.#port}`];
+    await initWorker({ dir: join(this.dir, name), name, masters, hostKeys: [fingerprint] });
+    this.#workers.set(name, undefined);
+    await this.admitAgain(name);
+  }
+
+  /** Lets a worker in by the key in its folder. */
+  async admitAgain(name: string): Promise<void> {
+    const line = await readFile(join(this.dir, name, 'key.pub'), 'utf8');
+    await this.operator.addWorker(ADMIN, name, parsePublicKeys(line));
+  }
+
+  /** Starts its daemon, and does not wait for its connection. */
+  async openWorker(name: string, options: Partial<WorkerOptions> = {}): Promise<Worker> {
+    const worker = await openWorker({
+      dir: join(this.dir, name),
+      clock: systemClock,
+      logger: silentLogger,
+      ...options,
+    });
+    this.#workers.set(name, worker);
     return worker;
   }
 
@@ -137,7 +159,7 @@ export class TryFarm {
   }
 
   async close(): Promise<void> {
-    for (const worker of this.#workers.values()) await worker.stop();
+    for (const worker of this.#workers.values()) await worker?.stop();
     await this.#master?.stop();
     // Keepers outlive their daemon by design; they leave when their spool is gone.
     for (const name of this.#workers.keys()) await rm(join(this.dir, name, 'spool'), { recursive: true, force: true });

@@ -5,7 +5,8 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { initWorker } from '../../../src/worker/init-worker.ts';
 import { openWorker } from '../../../src/worker/worker.ts';
-import type { Worker, WorkerOptions } from '../../../src/worker/worker.ts';
+import type { WorkerOptions } from '../../../src/worker/open-parts.ts';
+import type { Worker } from '../../../src/worker/worker.ts';
 import { until } from '../../support/until.ts';
 import { ScriptedMaster } from './scripted-master.ts';
 

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BuilderShape, ConfigShape } from '../../../../src/config/shape.ts';
 import { choose, queueOrder } from '../../../../src/master/queue/choose.ts';
+import { heldText } from '../../../../src/master/queue/held-text.ts';
 import type { QueueState, QueueWorker } from '../../../../src/master/queue/choose.ts';
 import type { BuildRequest } from '../../../../src/model/build-request.ts';
 
@@ -50,10 +51,19 @@ function here(running = 0): QueueWorker {
 
 const WORKERS = ['a', 'b', 'c', 'd'];
 const BUILDERS = ['x', 'y', 'z'];
+const anyWorker = fc.record(
+  {
+    isConnected: fc.boolean(),
+    running: fc.integer({ min: 0, max: 4 }),
+    held: fc.constant('is paused'),
+    buildsLeft: fc.integer({ min: 0, max: 2 }),
+  },
+  { requiredKeys: ['isConnected', 'running'] },
+);
 const anyState = fc
   .record({
     max: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 4, maxLength: 4 }),
-    workers: fc.array(fc.record({ isConnected: fc.boolean(), running: fc.integer({ min: 0, max: 4 }) }), {
+    workers: fc.array(anyWorker, {
       minLength: 4,
       maxLength: 4,
     }),
@@ -91,7 +101,9 @@ test('each request either starts or has a reason, and no worker gets what it may
       expect([...started, ...reasons.keys()].toSorted((a, b) => a - b)).toEqual(current.requests.map(({ id }) => id));
       for (const { worker, builder } of pairs) {
         expect(builder.workers).toContain(worker);
-        expect(current.workers.get(worker)?.isConnected).toBe(true);
+        const { isConnected, held, running, buildsLeft = Infinity } = current.workers.get(worker)!;
+        expect([isConnected, held]).toEqual([true, undefined]);
+        expect(loadOf(current, pairs, worker) - running).toBeLessThanOrEqual(buildsLeft);
         const max = current.config.workers.find(({ name }) => name === worker)?.maxBuilds;
         expect(loadOf(current, pairs, worker)).toBeLessThanOrEqual(max ?? 0);
       }
@@ -108,9 +120,9 @@ test('nobody waits while a worker of theirs has room, and nobody is overtaken fo
         const builder = builders.find(({ name }) => name === waiting.builder);
         for (const name of builder?.workers ?? []) {
           const max = current.config.workers.find((worker) => worker.name === name)!.maxBuilds;
-          if (current.workers.get(name)?.isConnected) {
-            expect(loadOf(current, pairs, name)).toBeGreaterThanOrEqual(max);
-          }
+          const { isConnected, held, running, buildsLeft = Infinity } = current.workers.get(name)!;
+          if (!isConnected || held !== undefined) continue;
+          expect(loadOf(current, pairs, name)).toBeGreaterThanOrEqual(Math.min(max, running + buildsLeft));
         }
         const overtaken = pairs.filter(
           ({ request }) => request.builder === waiting.builder && queueOrder(waiting, request) < 0,
@@ -166,4 +178,34 @@ test('the reason names who is away since when, who is full, and what is gone', (
     2: 'no worker of lonely is connected: arm has never connected',
     3: 'builder p/old is gone from the configuration',
   });
+});
+
+test('the reason names who is held, by whom and why', () => {
+  const farm = config({ sid: 1, fedora: 1, arm: 1 }, { debian: ['sid', 'arm'], both: ['sid', 'fedora'] });
+  const sinceMs = Date.UTC(2026, 10, 21, 12, 30);
+  const held = heldText({ hold: { kind: 'paused', by: 'ann', sinceMs, reason: 'disk swap' } }, NOW);
+  const { reasons } = choose(
+    state({
+      config: farm,
+      requests: [request(1, 'debian'), request(2, 'both')],
+      workers: new Map([
+        ['sid', { ...here(), ...(held !== undefined && { held }) }],
+        ['fedora', here(1)],
+      ]),
+    }),
+  );
+  expect(Object.fromEntries(reasons)).toEqual({
+    1: 'no worker of debian takes builds: sid is paused by ann since 12:30 UTC: disk swap, arm has never connected',
+    2: 'all connected workers of both are at their maximum: fedora runs 1 of 1; sid is paused by ann since 12:30 UTC: disk swap',
+  });
+});
+
+test('why a worker is held, in words', () => {
+  const leaving = { reason: 'nothing was run there for 600 s', sinceMs: NOW };
+  expect(heldText({ leaving }, NOW)).toBe('leaves since 12:30 UTC: nothing was run there for 600 s');
+  expect(heldText({ term: { builds: 1, given: 1 } }, NOW)).toBe('leaves: it has had its one build');
+  expect(heldText({ term: { builds: 2, given: 1 } }, NOW)).toBeUndefined();
+  expect(heldText({ hold: { kind: 'retiring-now', by: 'ann', sinceMs: NOW } }, NOW)).toBe(
+    'is being retired by ann since 12:30 UTC',
+  );
 });
