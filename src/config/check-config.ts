@@ -52,6 +52,9 @@ function relationMistakes(config: CheckedConfig): string[] {
     for (const name of doubles(project.builders)) {
       mistakes.push(`${inProject}: builder "${name}" is there twice; remove or rename one`);
     }
+    if (!project.source && project.schedulers?.some(({ kind }) => kind === 'onChange')) {
+      mistakes.push(`${inProject}: it has onChange() and no source; give it git(url), or remove onChange()`);
+    }
     for (const builder of project.builders) {
       const place = `${inProject}, builder "${builder.name}"`;
       for (const worker of builder.workers) {
@@ -117,6 +120,7 @@ function projectShape({ name, source, builders, schedulers = [], access }: Check
     builders: builders.map((builder) => builderShape(builder, source?.url)),
     ...(access && { access: accessShape(access) }),
     isForceable: schedulers.some(({ kind }) => kind === 'force'),
+    builtBranches: [...new Set(schedulers.flatMap((one) => (one.kind === 'onChange' ? [one.branch] : [])))],
     isTryable: schedulers.some(({ kind }) => kind === 'try'),
   };
 }

@@ -35,7 +35,7 @@ const NO = {
   git: 'this is no source: use git()',
   builder: 'this is no builder: use builder()',
   step: 'this is no step: use sh(), checkout(), reboot() or step()',
-  scheduler: 'this is no scheduler: use force() or tryBuilds()',
+  scheduler: 'this is no scheduler: use force(), onChange() or tryBuilds()',
 } as const;
 
 const name = z
@@ -53,6 +53,12 @@ const logLimit = z.string({ error: LOG_LIMIT_RULE }).refine((text) => isOf(parse
 const word = z.string().min(1).max(4_096);
 /** What git would take for an option is refused. */
 const gitWord = word.refine((text) => !text.startsWith('-'), { error: 'it must not begin with "-"' });
+const BRANCH_RULE = "name one branch: onChange({ branch: 'main' })";
+const gitBranch = z
+  .string({ error: BRANCH_RULE })
+  .min(1, { error: BRANCH_RULE })
+  .max(255, { error: BRANCH_RULE })
+  .refine((text) => !text.startsWith('refs/heads/'), { error: 'write the branch without refs/heads/' });
 
 function list<T extends z.ZodType>(item: T, what: string): z.ZodArray<T> {
   return z.array(item, { error: `give a list of ${what}` }).max(LONGEST_LIST);
@@ -107,7 +113,11 @@ const builder = z.strictObject(
 /** Whoever is no scheduler is told of all there are. */
 const scheduler = z.discriminatedUnion(
   'kind',
-  [z.strictObject({ kind: z.literal('force') }), z.strictObject({ kind: z.literal('try') })],
+  [
+    z.strictObject({ kind: z.literal('force') }),
+    z.strictObject({ kind: z.literal('onChange'), branch: gitBranch }),
+    z.strictObject({ kind: z.literal('try') }),
+  ],
   { error: NO.scheduler },
 );
 

@@ -1,6 +1,7 @@
 import { CONFIG_FORMAT } from './values.ts';
 import type {
   BuilderConfig,
+  ChangeScheduler,
   ForceScheduler,
   GitSource,
   MasterConfig,
@@ -39,6 +40,11 @@ export function builder(name: string, options: Options<BuilderConfig>): BuilderC
 /** People may ask for builds of the project. */
 export function force(): ForceScheduler {
   return { kind: 'force' };
+}
+
+/** Every change of the branch that the master is told of is built by every builder of the project, at once. */
+export function onChange(options: Options<ChangeScheduler>): ChangeScheduler {
+  return { ...options, kind: 'onChange' };
 }
 
 /** People may have patches built that are in no repository yet. */

@@ -46,7 +46,7 @@ function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
 
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
-    ...changed(before, after, ['source', 'isForceable', 'isTryable', 'access']),
+    ...changed(before, after, ['source', 'isForceable', 'builtBranches', 'isTryable', 'access']),
     ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
   ];
 }
@@ -74,7 +74,11 @@ function diffSteps(before: StepShape, after: StepShape): string[] {
   return before.fingerprint === after.fingerprint ? lines : [...lines, 'changed'];
 }
 
-const WORDS: Readonly<Record<string, string>> = { isForceable: 'force', isTryable: 'tryBuilds' };
+const WORDS: Readonly<Record<string, string>> = {
+  isForceable: 'force',
+  builtBranches: 'onChange',
+  isTryable: 'tryBuilds',
+};
 
 function changed<T>(before: T, after: T, keys: readonly (keyof T & string)[]): string[] {
   return keys

@@ -28,6 +28,8 @@ export interface ProjectShape {
   readonly access?: Access;
   /** People may force builds of it. */
   readonly isForceable: boolean;
+  /** Branches whose changes are built. */
+  readonly builtBranches: readonly string[];
   /** People may have patches of it built. */
   readonly isTryable: boolean;
 }

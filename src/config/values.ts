@@ -72,10 +72,15 @@ export interface StepConfig {
   };
 }
 
-export type SchedulerConfig = ForceScheduler | TryScheduler;
+export type SchedulerConfig = ForceScheduler | TryScheduler | ChangeScheduler;
 
 export interface ForceScheduler {
   readonly kind: 'force';
+}
+
+export interface ChangeScheduler {
+  readonly kind: 'onChange';
+  readonly branch: string;
 }
 
 export interface TryScheduler {

@@ -20,6 +20,9 @@ import type {
   Asker,
   BuildView,
   BuildsWish,
+  ChangesWish,
+  ChangeView,
+  ChangeWish,
   ForceProgress,
   HostKeyStatus,
   InvitationView,
@@ -33,11 +36,13 @@ import type {
   Operator,
   ReloadView,
   RequestView,
+  SentChange,
   StatusView,
   TokenView,
   TokenWish,
   WorkerView,
 } from './operator.ts';
+import { listChanges, sendChanges } from './operator-changes.ts';
 import { forceBuild } from './operator-force.ts';
 import { hostKeyStatus, useHostKey } from './operator-host-key.ts';
 import { rotateKeys } from './operator-keys.ts';
@@ -179,6 +184,15 @@ export class MasterOperator implements Operator {
     const requests = await tryPatch(this.#parts, asker, targets, wish, patch);
     const show = await this.#queued(requests);
     return requests.map(show);
+  }
+
+  async sendChanges(asker: Asker, project: string, changes: readonly ChangeWish[]): Promise<readonly SentChange[]> {
+    return await sendChanges(this.#parts, asker, project, changes);
+  }
+
+  async changes(asker: Asker, filter: ChangesWish): Promise<readonly ChangeView[]> {
+    demand(asker, 'reader', 'list changes');
+    return await listChanges(this.#parts.store, filter);
   }
 
   /** Has new requests looked at; resolves to what shows them with the reasons from before that. */

@@ -56,6 +56,11 @@ const ROWS: Rows = {
     for (const { project } of targets) await sight.controlProject('try a patch', target, project);
     return await inner.tryPatch(asker, targets, options, patch);
   },
+  sendChanges: (inner, seenBy) => async (asker, project, changes) => {
+    await seenBy(asker).controlProject('send a change', project, project);
+    return await inner.sendChanges(asker, project, changes);
+  },
+  changes: (inner, seenBy) => (asker, filter) => inner.changes(asker, { ...filter, without: seenBy(asker).hidden() }),
   watch: (inner, seenBy) =>
     async function* (asker, requestId, signal) {
       const project = await seenBy(asker).readRequest(requestId);

@@ -9,6 +9,7 @@ import type { Vitals } from '../transport/link.ts';
 import { heldBackText } from './held-back.ts';
 import type { WorkerDesk } from './link/desk.ts';
 import { heldText } from './queue/held-text.ts';
+import { changesOfBuild } from './operator-changes.ts';
 import type { BuildView, RequestView, StepView, WorkerView } from './operator.ts';
 
 export interface ViewSources {
@@ -21,11 +22,12 @@ export interface ViewSources {
 /** A build with all that people see of it. */
 export async function buildView(sources: ViewSources, build: Build): Promise<BuildView> {
   const { store, clock, builds: running, desk } = sources;
-  const [steps, logs, properties, builds] = await Promise.all([
+  const [steps, logs, properties, builds, changes] = await Promise.all([
     store.builds.steps(build.id),
     store.logs.list(build.id),
     store.builds.properties(build.id),
     store.builds.ofRequest(build.requestId),
+    store.changes.ofRequest(build.requestId),
   ]);
   const nth = builds.indexOf(build.id);
   return {
@@ -47,6 +49,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     branch: build.source.branch ?? null,
     revision: build.source.revision ?? null,
     patch: build.source.patch ? { sha256: build.source.patch.sha256, bytes: build.source.patch.bytes } : null,
+    ...changesOfBuild(changes),
     startedAtMs: build.startedAtMs,
     finishedAtMs: build.finishedAtMs ?? null,
     steps: steps.map((step): StepView => ({

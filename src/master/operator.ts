@@ -48,6 +48,18 @@ export interface BuildView {
   readonly revision: string | null;
   /** A try build: the patch on top of the revision. */
   readonly patch: { readonly sha256: string; readonly bytes: number } | null;
+  /** What it was made for, oldest first; empty when somebody asked for it. */
+  readonly changes: readonly {
+    readonly id: number;
+    readonly branch: string;
+    readonly revision: string;
+    readonly author: string | null;
+    /** The first line of its comments. */
+    readonly subject: string;
+    readonly sentBy: string;
+  }[];
+  /** The authors of its changes. */
+  readonly blame: readonly string[];
   readonly startedAtMs: number;
   readonly finishedAtMs: number | null;
   readonly steps: readonly StepView[];
@@ -158,6 +170,53 @@ export interface BuildsWish {
   /** Builds of these projects are left out. */
   readonly without?: readonly string[];
   readonly limit: number;
+}
+
+/** A change as somebody tells of it; `key` tells it from others if branch and revision do not. */
+export interface ChangeWish {
+  readonly branch: string;
+  readonly revision: string;
+  readonly author?: string;
+  readonly comments?: string;
+  readonly files?: readonly string[];
+  readonly category?: string;
+  readonly properties?: JsonObject;
+  readonly key?: string;
+}
+
+export interface SentChange {
+  readonly id: number;
+  readonly branch: string;
+  readonly revision: string;
+  /** False: it was known already, and nothing was done. */
+  readonly isNew: boolean;
+  /** Those that were made for it, now or when it came first. */
+  readonly requests: readonly number[];
+}
+
+export interface ChangesWish {
+  readonly project?: string;
+  /** Changes of these projects are left out. */
+  readonly without?: readonly string[];
+  readonly limit: number;
+}
+
+/** The documented, stable JSON of `changes --json`. */
+export interface ChangeView {
+  readonly id: number;
+  readonly project: string;
+  readonly repository: string;
+  readonly branch: string;
+  readonly revision: string;
+  readonly author: string | null;
+  readonly comments: string;
+  readonly files: readonly string[];
+  /** So many more files whose names are not kept. */
+  readonly filesLeftOut: number;
+  readonly category: string | null;
+  readonly properties: JsonObject;
+  readonly atMs: number;
+  readonly sentBy: string;
 }
 
 export interface ReloadView {
@@ -296,6 +355,10 @@ export interface Operator {
     },
     patch: AsyncIterable<Uint8Array>,
   ): Promise<readonly RequestView[]>;
+  /** Developer. Tells of changes of a project, in their order; what is known already changes nothing. */
+  sendChanges(asker: Asker, project: string, changes: readonly ChangeWish[]): Promise<readonly SentChange[]>;
+  /** Reader. The newest first. */
+  changes(asker: Asker, filter: ChangesWish): Promise<readonly ChangeView[]>;
   /** Reader. What becomes of a request: each change once, from build to build while it is retried, to its end. */
   watch(asker: Asker, requestId: number, signal: AbortSignal): AsyncIterable<ForceProgress>;
   /** Developer. Stops a build (or a waiting request by `request:ID`). */

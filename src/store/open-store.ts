@@ -10,6 +10,7 @@ import { BatchWriter } from './sqlite/batch-writer.ts';
 import type { CommitPoint } from './sqlite/batch-writer.ts';
 import { requestStore } from './sqlite/build-requests.ts';
 import { buildStore } from './sqlite/builds.ts';
+import { changeStore } from './sqlite/changes.ts';
 import { commandStore } from './sqlite/commands.ts';
 import { configStore } from './sqlite/configs.ts';
 import { Connection } from './sqlite/connection.ts';
@@ -103,6 +104,7 @@ function assemble(
     invitations: invitationStore(context),
     workers: workerStore(context),
     requests: requestStore(context),
+    changes: changeStore(context),
     builds: buildStore(context),
     commands: commandStore(context),
     logs: logStore(context, archive, sealer),

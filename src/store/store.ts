@@ -1,6 +1,7 @@
 import type { AccessByProject } from '../model/access.ts';
 import type { Build, Property, Step } from '../model/build.ts';
 import type { BuildRequest } from '../model/build-request.ts';
+import type { Change } from '../model/change.ts';
 import type { CommandRecord } from '../model/command.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import type { Log, LogChunk } from '../model/log.ts';
@@ -23,6 +24,7 @@ export interface Store {
   readonly invitations: InvitationStore;
   readonly workers: WorkerStore;
   readonly requests: RequestStore;
+  readonly changes: ChangeStore;
   readonly builds: BuildStore;
   readonly commands: CommandStore;
   readonly logs: LogStore;
@@ -181,6 +183,27 @@ export interface RequestStore {
   claim(claim: Claim): Promise<Build>;
   /** Ends a pending request without a build. */
   cancel(id: number, reason: string, atMs: number): Promise<void>;
+}
+
+export interface ChangeStore {
+  /**
+   * Stores a change unless its project has one of that key, and with it the build set that it gives rise to, in one
+   * transaction: a change is never stored without its builds, nor built twice. Resolves to what is there, and to the ids of its
+   * requests.
+   */
+  add(
+    change: Omit<Change, 'id'>,
+    key: string,
+    set: NewBuildSet | undefined,
+  ): Promise<{ readonly change: Change; readonly isNew: boolean; readonly requests: readonly number[] }>;
+  /** The newest, at most 1,000; without those of the projects named in `without`. */
+  list(filter: {
+    readonly project?: string;
+    readonly without?: readonly string[];
+    readonly limit: number;
+  }): Promise<readonly Change[]>;
+  /** Those that a request is made for, oldest first. */
+  ofRequest(requestId: number): Promise<readonly Change[]>;
 }
 
 export interface BuildFilter {

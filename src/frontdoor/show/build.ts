@@ -52,6 +52,10 @@ function retries({ id, retryOf, retriedAs }: BuildView): string[] {
   ];
 }
 
+function changeLine({ id, branch, revision, author, subject, sentBy }: BuildView['changes'][number]): string {
+  return `change  ${id}, ${branch} ${revision.slice(0, 12)} by ${author ?? sentBy}: ${subject}`;
+}
+
 /** The whole of one build, for people. */
 export function buildPage(build: BuildView, nowMs: number): string {
   const end = build.finishedAtMs ?? nowMs;
@@ -61,6 +65,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
     ...(build.heldBack === null ? [] : [`waits   ${build.heldBack}`]),
     `source  ${sourceOf(build)}`,
     ...(build.patch ? [`patch   ${build.patch.bytes} bytes, SHA-256 ${build.patch.sha256}`] : []),
+    ...build.changes.map(changeLine),
     `asked   by ${build.owner}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, took ${howLong(end - build.startedAtMs)}`,
     ...retries(build),

@@ -1,9 +1,11 @@
 import type { Verb } from '../verb.ts';
 import { build } from './build.ts';
 import { builds } from './builds.ts';
+import { changes } from './changes.ts';
 import { force } from './force.ts';
 import { log } from './log.ts';
 import { login } from './login.ts';
+import { sendchange } from './sendchange.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
 import { tryVerb } from './try.ts';
@@ -19,9 +21,11 @@ export const VERBS: readonly Verb[] = [
   status,
   builds,
   build,
+  changes,
   log,
   force,
   tryVerb,
+  sendchange,
   stop,
   workers,
   workerInvite,

@@ -2,12 +2,11 @@ import type { BuildRequest } from '../../model/build-request.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Result } from '../../model/result.ts';
 import type { KnownRequest, RequestStore } from '../store.ts';
-import { StoreError } from '../store.ts';
-import type { Transaction } from './batch-writer.ts';
+import { addBuildSet } from './add-build-set.ts';
 import { claimRequest, noLongerPending } from './claim-request.ts';
 import type { Context } from './context.ts';
 import { fromJson, present } from './row.ts';
-import { addSource, SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
+import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder, s.priority, s.reason, s.owner, s.properties,
@@ -19,9 +18,6 @@ const FIND = `${SELECT} WHERE r.id = ?`;
 const PATCHES_IN_USE = `SELECT DISTINCT p.patch_id AS id FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id
   WHERE r.state IN ('pending', 'claimed') AND p.patch_id IS NOT NULL`;
-const ADD_SET = `INSERT INTO build_sets (source_stamp_id, reason, owner, properties, priority, submitted_at_ms)
-  VALUES (?, ?, ?, ?, ?, ?) RETURNING id`;
-const ADD = `INSERT INTO build_requests (build_set_id, project, builder, state) VALUES (?, ?, ?, 'pending') RETURNING id`;
 const CANCEL = `UPDATE build_requests SET state = 'finished', result = 'cancelled', summary = ?, finished_at_ms = ?
   WHERE id = ? AND state = 'pending'`;
 
@@ -43,29 +39,7 @@ interface Row extends SourceRow {
 export function requestStore({ reader, writer }: Context): RequestStore {
   return {
     add(set) {
-      return writer.write(async (transaction) => {
-        const { source, reason, owner, priority, atMs } = set;
-        const stamp = await addSource(transaction, source);
-        const properties = JSON.stringify(set.properties);
-        const buildSetId = await idOf(transaction, ADD_SET, stamp, reason, owner, properties, priority, atMs);
-        const requests: BuildRequest[] = [];
-        for (const { project, builder } of set.builders) {
-          const id = await idOf(transaction, ADD, buildSetId, project, builder);
-          requests.push({
-            id,
-            buildSetId,
-            project,
-            builder,
-            priority,
-            reason,
-            owner,
-            source,
-            properties: set.properties,
-            submittedAtMs: atMs,
-          });
-        }
-        return requests;
-      });
+      return writer.write(async (transaction) => (await addBuildSet(transaction, set)).requests);
     },
     async pending() {
       const rows = await reader.all<Row>(PENDING);
@@ -87,12 +61,6 @@ export function requestStore({ reader, writer }: Context): RequestStore {
       });
     },
   };
-}
-
-async function idOf(transaction: Transaction, sql: string, ...values: readonly (string | number | null)[]) {
-  const row = await transaction.returning<{ id: number }>(sql, ...values);
-  if (!row) throw new StoreError('conflict', 'a row was not stored');
-  return row.id;
 }
 
 function toRequest(row: Row): BuildRequest {

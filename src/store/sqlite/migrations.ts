@@ -1,3 +1,4 @@
+import { changes } from './migrations/changes.ts';
 import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
 import type { Migration } from './migrations/migration.ts';
@@ -188,4 +189,13 @@ const second: Migration = (schema) =>
     })
     .raw(`UPDATE workers SET lease_ms = ${Number.MAX_SAFE_INTEGER}`);
 
-export const MIGRATIONS: readonly Migration[] = [first, second, patches, workerStates, passes, invitations, hostKeys];
+export const MIGRATIONS: readonly Migration[] = [
+  first,
+  second,
+  patches,
+  workerStates,
+  passes,
+  invitations,
+  hostKeys,
+  changes,
+];

@@ -46,6 +46,8 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },
   force: { words: (project) => `force ${project}/idle` },
   try: { words: (project) => `try ${project}/idle --revision 1`, stdin: 'a patch' },
+  sendchange: { words: (project) => `sendchange ${project} --branch main --revision r${++count}` },
+  changes: { words: () => 'changes --json', tells: names },
   stop: { words: async (project) => `stop request:${await waiting(project)}` },
   workers: {
     words: () => 'workers --json',
@@ -103,6 +105,7 @@ beforeAll(async () => {
   for (const project of Object.keys(PROJECTS) as Project[]) {
     const last = (await stand.farm.watch(await waiting(project, 'short'))).at(-1);
     if (last?.kind === 'build') over.set(project, last.build.id);
+    await stand.farm.operator.sendChanges(ADMIN, project, [{ branch: 'main', revision: 'first' }]);
     await waiting(project, 'long');
     await waiting(project);
   }

@@ -44,7 +44,7 @@ export class TryFarm {
   async config(body: string): Promise<void> {
     await writeFile(
       join(this.masterDir, 'trunkline.config.ts'),
-      `import { existsSync } from 'node:fs';\nimport { builder, checkout, defineMaster, force, git, project, sh, step, tryBuilds, worker } from 'trunkline';\nexport default defineMaster({ title: 'Try', ${body} });\n`,
+      `import { existsSync } from 'node:fs';\nimport { builder, checkout, defineMaster, force, git, onChange, project, sh, step, tryBuilds, worker } from 'trunkline';\nexport default defineMaster({ title: 'Try', ${body} });\n`,
     );
   }
 

@@ -1,0 +1,73 @@
+import { plain } from '../../base/plain.ts';
+import { readChanges } from '../../master/changes/read-changes.ts';
+import type { ChangeWish, SentChange } from '../../master/operator.ts';
+import { readArguments } from '../arguments.ts';
+import { UsageError } from '../verb.ts';
+import type { Verb, VerbContext } from '../verb.ts';
+import { readProperties } from '../wish-words.ts';
+
+const JSON_MAX_BYTES = 4 * 1024 * 1024;
+const COMMENTS_MAX_BYTES = 1024 * 1024;
+
+const OPTIONS = {
+  branch: { type: 'string' },
+  revision: { type: 'string' },
+  author: { type: 'string' },
+  file: { type: 'string', multiple: true },
+  category: { type: 'string' },
+  property: { type: 'string', short: 'p', multiple: true },
+  key: { type: 'string' },
+  'comments-stdin': { type: 'boolean' },
+  'json-stdin': { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const;
+type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
+
+export const sendchange: Verb = {
+  name: 'sendchange',
+  usage:
+    'sendchange PROJECT --branch B --revision R [--author A] [--file F]… [--category C] [-p NAME=VALUE]… [--key K] [--comments-stdin] [--json] | sendchange PROJECT --json-stdin [--json]',
+  summary:
+    'tells of a change, which is built where the configuration says so; a change that is known already is left alone',
+  role: 'developer',
+  async run(context) {
+    const { operator, asker, args, write } = context;
+    const { values, positionals } = readArguments(args, OPTIONS, { min: 1, max: 1 });
+    const changes = values['json-stdin']
+      ? readChanges(await jsonAlone(context, values))
+      : [await inWords(context, values)];
+    const sent = await operator.sendChanges(asker, positionals[0] ?? '', changes);
+    if (values.json) await write(`${JSON.stringify(sent)}\n`);
+    else for (const one of sent) await write(plain(told(one)) + '\n');
+    return 0;
+  },
+};
+
+async function jsonAlone({ readStdin }: VerbContext, values: Values): Promise<string> {
+  const other = Object.keys(values).find((name) => name !== 'json-stdin' && name !== 'json');
+  if (other !== undefined) throw new UsageError(`--${other} and --json-stdin do not go together`);
+  return await readStdin(JSON_MAX_BYTES);
+}
+
+async function inWords({ readStdin }: VerbContext, values: Values): Promise<ChangeWish> {
+  const { branch, revision, author, file, category, property, key } = values;
+  if (branch === undefined || revision === undefined) throw new UsageError('--branch and --revision are needed');
+  const comments = values['comments-stdin'] ? await readStdin(COMMENTS_MAX_BYTES) : undefined;
+  return {
+    branch,
+    revision,
+    ...(author !== undefined && { author }),
+    ...(comments !== undefined && { comments }),
+    ...(file && { files: file }),
+    ...(category !== undefined && { category }),
+    ...(property && { properties: readProperties(property) }),
+    ...(key !== undefined && { key }),
+  };
+}
+
+function told({ id, branch, revision, isNew, requests }: SentChange): string {
+  const change = `change ${id}, ${branch} ${revision.slice(0, 12)}`;
+  if (!isNew) return `${change}: known already`;
+  if (requests.length === 0) return `${change}: no scheduler of the project builds ${branch}`;
+  return `${change}: ${requests.length === 1 ? 'request' : 'requests'} ${requests.join(', ')}`;
+}

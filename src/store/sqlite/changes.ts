@@ -1,0 +1,84 @@
+import type { Change } from '../../model/change.ts';
+import type { JsonObject } from '../../model/json.ts';
+import type { ChangeStore } from '../store.ts';
+import { StoreError } from '../store.ts';
+import { addBuildSet } from './add-build-set.ts';
+import type { Context } from './context.ts';
+import { fromJson, orNull, present } from './row.ts';
+import type { Nullable } from './row.ts';
+
+const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, c.comments, c.files,
+    c.files_left_out AS filesLeftOut, c.category, c.properties, c.at_ms AS atMs, c.sent_by AS sentBy`;
+const ADD = `INSERT INTO changes (project, key, repository, branch, revision, author, comments, files, files_left_out, category,
+    properties, at_ms, sent_by)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
+const LINK = 'INSERT INTO build_set_changes (build_set_id, change_id) VALUES (?, ?)';
+const FIND_BY_KEY = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.key = ?`;
+const REQUESTS = `SELECT r.id FROM build_set_changes l JOIN build_requests r ON r.build_set_id = l.build_set_id
+  WHERE l.change_id = ? ORDER BY r.id`;
+const OF_BUILD_SET = `SELECT ${COLUMNS} FROM build_set_changes l JOIN changes c ON c.id = l.change_id
+  WHERE l.build_set_id = (SELECT build_set_id FROM build_requests WHERE id = ?) ORDER BY c.id`;
+const LIST = `SELECT ${COLUMNS} FROM changes c WHERE c.project NOT IN (SELECT value FROM json_each(?)) ORDER BY c.id DESC LIMIT ?`;
+const LIST_OF = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.project NOT IN (SELECT value FROM json_each(?))
+  ORDER BY c.id DESC LIMIT ?`;
+const LIST_MOST = 1_000;
+
+type Row = Nullable<Omit<Change, 'files' | 'properties'>> & { readonly files: string; readonly properties: string };
+
+export function changeStore({ reader, writer }: Context): ChangeStore {
+  return {
+    add(change, key, set) {
+      const { project, repository, branch, revision, author, comments, filesLeftOut, category, atMs, sentBy } = change;
+      const files = JSON.stringify(change.files);
+      const properties = JSON.stringify(change.properties);
+      return writer.write(async (transaction) => {
+        const row = await transaction.returning<{ id: number }>(
+          ADD,
+          project,
+          key,
+          repository,
+          branch,
+          revision,
+          orNull(author),
+          comments,
+          files,
+          filesLeftOut,
+          orNull(category),
+          properties,
+          atMs,
+          sentBy,
+        );
+        if (!row) {
+          const known = await transaction.get<Row>(FIND_BY_KEY, project, key);
+          if (!known) throw new StoreError('conflict', `a change of ${project} was neither stored nor known`);
+          const requests = await transaction.all<{ id: number }>(REQUESTS, known.id);
+          return { change: toChange(known), isNew: false, requests: requests.map(({ id }) => id) };
+        }
+        const added = { ...change, id: row.id };
+        if (!set) return { change: added, isNew: true, requests: [] };
+        const built = await addBuildSet(transaction, set);
+        await transaction.run(LINK, built.id, row.id);
+        return { change: added, isNew: true, requests: built.requests.map(({ id }) => id) };
+      }, files.length + comments.length);
+    },
+    async list({ project, without = [], limit }) {
+      const hidden = JSON.stringify(without);
+      const most = Math.min(limit, LIST_MOST);
+      const rows = await (project === undefined
+        ? reader.all<Row>(LIST, hidden, most)
+        : reader.all<Row>(LIST_OF, project, hidden, most));
+      return rows.map(toChange);
+    },
+    async ofRequest(requestId) {
+      return (await reader.all<Row>(OF_BUILD_SET, requestId)).map(toChange);
+    },
+  };
+}
+
+function toChange({ files, properties, ...row }: Row): Change {
+  return {
+    ...present(row),
+    files: fromJson(files) as readonly string[],
+    properties: fromJson(properties) as JsonObject,
+  };
+}
