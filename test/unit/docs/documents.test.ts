@@ -41,9 +41,8 @@ test('The README asks the first configuration for what is in it', async () => {
   expect(readme).toContain(`force ${builder} --wait`);
   for (const name of builder.split('/')) expect(first).toMatch(new RegExp(`(project|builder)\\('${name}'`));
   expect(first).toContain(`sh('${step}'`);
-  const [, worker = ''] = /worker init .* --name (\w+)/.exec(readme) ?? [];
+  const [, worker = ''] = /worker invite (\w+)/.exec(readme) ?? [];
   expect(first).toContain(`FIRST_WORKER = '${worker}'`);
-  expect(readme).toContain(`worker add ${worker} <`);
 });
 
 test('The operating manual shows each verb as it is used, and each exit status', async () => {
