@@ -8,6 +8,8 @@ const LEASE_OVER = 'the worker was out of sight for too long and ended the comma
 /** What the step's function is told of a process of a worker. `captured`: the tail of its output, when it was wanted. */
 export function runAnswer(outcome: Outcome, captured: string | undefined, worker: string): StepAnswer {
   const { status, exitCode, signal, ended, message, facts, startedAtMs, endedAtMs } = outcome;
+  const fault = workersFault(outcome, worker);
+  if (fault) return fault;
   if (status === 'unknown' && facts?.['lostBy'] === 'reboot') {
     return exception(`the machine of worker ${worker} was restarted while the command ran: how far it came is unknown`);
   }
@@ -28,6 +30,12 @@ export function runAnswer(outcome: Outcome, captured: string | undefined, worker
   return { ok: answer };
 }
 
+/** The worker could not even begin, by no fault of the command's: the build is not told that it failed. */
+export function workersFault({ status, fault, message }: Outcome, worker: string): StepAnswer | undefined {
+  if (status !== 'refused' || fault === undefined) return undefined;
+  return exception(`worker ${worker} could not run the command: ${message ?? 'it does not say why'}`);
+}
+
 /** The step asked for output whose end may be missing: how the command ended is known, but not what it said. */
 export function captureLost({ status, exitCode, signal, cut, message }: Outcome): StepAnswer | undefined {
   if (status === 'unknown' || cut !== 'lost') return undefined;
@@ -38,8 +46,10 @@ export function captureLost({ status, exitCode, signal, cut, message }: Outcome)
 }
 
 /** What the step's function is told of a file operation. */
-export function fileAnswer(kind: string, path: string, outcome: Outcome): StepAnswer {
+export function fileAnswer(kind: string, path: string, outcome: Outcome, worker: string): StepAnswer {
   const { status, message, facts } = outcome;
+  const fault = workersFault(outcome, worker);
+  if (fault) return fault;
   if (status === 'unknown') return unknown(message);
   if (status !== 'done') return { error: `${kind} ${path}: ${message ?? 'the worker refused it'}` };
   const size = facts?.['size'];

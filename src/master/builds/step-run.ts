@@ -11,7 +11,7 @@ import type { Seat } from '../../model/worker.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 import type { Store } from '../../store/store.ts';
 import type { WorkerDesk } from '../link/desk.ts';
-import { captureLost, fileAnswer, runAnswer } from './answer-of.ts';
+import { captureLost, fileAnswer, runAnswer, workersFault } from './answer-of.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { Journal, commandId } from './journal.ts';
 import type { Performed } from './journal.ts';
@@ -297,7 +297,7 @@ export class StepRun {
         const outcome = await this.#onWorker({ kind: 'run', args }, id, fresh, order);
         if (!('status' in outcome)) return outcome;
         await this.#tellRefusal(outcome, log);
-        return this.#cancelled(outcome) ?? outcome;
+        return this.#cancelled(outcome) ?? workersFault(outcome, build.worker) ?? outcome;
       };
       return this.#unlessEnded((signal) => rebootMachine({ desk, clock, worker: build.worker, args, run, signal }));
     });
@@ -331,7 +331,9 @@ export class StepRun {
   async #file(call: Exclude<WorkerCall, { readonly kind: 'run' }>, id: string, fresh: Fresh): Promise<Performed> {
     const outcome = await this.#onWorker(call, id, fresh);
     if (!('status' in outcome)) return { answer: outcome };
-    return { answer: this.#cancelled(outcome) ?? fileAnswer(call.kind, call.args.path, outcome) };
+    return {
+      answer: this.#cancelled(outcome) ?? fileAnswer(call.kind, call.args.path, outcome, this.#options.build.worker),
+    };
   }
 
   #cancelled(outcome: Outcome): StepAnswer | undefined {

@@ -28,7 +28,7 @@ export function restartedBeforeStart(nowMs: number): Outcome {
 
 export function sessionRefused(fields: Fields<'session.failed'>, nowMs: number): Outcome {
   const message = `the worker could not open the session (${fields.code}): ${fields.message}`.slice(0, 1_000);
-  return { status: 'refused', message, startedAtMs: nowMs, endedAtMs: nowMs };
+  return { status: 'refused', message, fault: 'worker', startedAtMs: nowMs, endedAtMs: nowMs };
 }
 
 /** The worker kept sending output beyond the limit of the log. */

@@ -9,6 +9,7 @@ import { getFile } from '../files/get-file.ts';
 import { partPath } from '../files/part-file.ts';
 import { putFile } from '../files/put-file.ts';
 import { PathRefused, insideFolder } from '../inside-folder.ts';
+import { faultOf } from '../keeper/machine-fault.ts';
 import type { HeldCommand, Keeper, KeeperSpec } from '../keeper/keeper.ts';
 import type { HeldSession, SessionBook } from '../session-book.ts';
 import { sessionFolder } from '../session-folder.ts';
@@ -92,7 +93,7 @@ export class Commands {
       await records.finish(command, this.#done(record, await this.#transfer(record, line)));
     } catch (error) {
       if (error instanceof TransferCut) return;
-      await records.finish(command, this.#refused(record, errorText(error)));
+      await records.finish(command, { ...this.#refused(record, errorText(error)), ...faultOf(error) });
     }
   }
 
@@ -136,7 +137,10 @@ export class Commands {
       // Done again when a crash comes before the outcome is on disk: both can be.
       else await this.#changeFolder(session, spec);
     } catch (error) {
-      return await records.put({ ...record, outcome: this.#refused(record, errorText(error)) });
+      return await records.put({
+        ...record,
+        outcome: { ...this.#refused(record, errorText(error)), ...faultOf(error) },
+      });
     }
     if (process) await keeper.start({ ...process, ...bounds });
     else await records.put({ ...record, outcome: this.#done(record) });

@@ -150,7 +150,7 @@ export class CommandHost {
     } else await this.#launch(dir, spec, layout, cgroup);
   }
 
-  async #refuse(dir: string, command: string, why: Pick<Outcome, 'message' | 'ended'>): Promise<void> {
+  async #refuse(dir: string, command: string, why: Pick<Outcome, 'message' | 'ended' | 'fault'>): Promise<void> {
     this.#leases.delete(command);
     const now = Date.now();
     const outcome = { status: 'refused', ...why, startedAtMs: now, endedAtMs: now } as const;
@@ -219,12 +219,14 @@ export class CommandHost {
       closeSync(fifo.writeEnd);
       if ('refused' in launched) closeSync(fifo.readEnd);
     } catch (error) {
-      launched = { refused: `no pipe could be made for the output: ${errorText(error)}` };
+      launched = { refused: `no pipe could be made for the output: ${errorText(error)}`, fault: 'worker' };
       readEnd = -1;
     }
     if ('refused' in launched) {
       if (cgroup !== undefined) groups?.release(cgroup);
-      return await this.#refuse(dir, spec.command, { message: launched.refused.slice(0, LONGEST_MESSAGE) });
+      const { refused, fault } = launched;
+      const message = refused.slice(0, LONGEST_MESSAGE);
+      return await this.#refuse(dir, spec.command, { message, ...(fault && { fault }) });
     }
     const leader = identityOf(launched.pid);
     const running = new RunningCommand({

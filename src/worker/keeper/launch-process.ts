@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, errorText } from '../../base/errors.ts';
+import { faultOf } from './machine-fault.ts';
 
 export interface Launch {
   readonly argv: readonly string[];
@@ -16,7 +17,13 @@ export interface Launch {
   readonly output: number;
 }
 
-export type Launched = { readonly child: ChildProcess; readonly pid: number } | { readonly refused: string };
+export type Launched = { readonly child: ChildProcess; readonly pid: number } | Refused;
+
+/** `fault`: the machine's, and not the command's. */
+export interface Refused {
+  readonly refused: string;
+  readonly fault?: 'worker';
+}
 
 /** Starts the process as the leader of a session and a group of its own, or says for a person why it could not. */
 export async function launchProcess(launch: Launch): Promise<Launched> {
@@ -33,9 +40,9 @@ export async function launchProcess(launch: Launch): Promise<Launched> {
     });
     if (child.pid !== undefined) return { child, pid: child.pid };
     const [error] = (await once(child, 'error')) as [unknown];
-    return { refused: whyRefused(error, program, launch) };
+    return { refused: whyRefused(error, program, launch), ...faultOf(error) };
   } catch (error) {
-    return { refused: whyRefused(error, program, launch) };
+    return { refused: whyRefused(error, program, launch), ...faultOf(error) };
   } finally {
     if (typeof input === 'number') closeSync(input);
   }

@@ -24,6 +24,8 @@ export class Attachment {
   readonly #undo = new Disposer();
   /** Sessions that the master opened on this link: only they have a channel. */
   readonly #open = new Set<string>();
+  /** Why the others could not be opened. */
+  readonly #unopened = new Map<string, string>();
   #isAnswered = false;
   /** Resolves when all verdicts `continue` that came are carried out. */
   #judged: Promise<unknown> = Promise.resolve();
@@ -182,11 +184,13 @@ export class Attachment {
       await sessions.put({ session, fence, directory });
     } catch (error) {
       this.#parts.logger.warn(`a session could not be opened: ${errorText(error)}`, { session, directory });
+      this.#unopened.set(session, errorText(error));
       return this.#send('session.failed', session, { fence, code: 'folder', message: shortText(error) });
     }
     // A session that is open already may have lost its channel, and what was in it.
     if (this.#open.has(session)) this.#streams.again(session);
     this.#open.add(session);
+    this.#unopened.delete(session);
     this.#send('session.opened', session, { fence });
     await this.#streamContinued(session);
   }
@@ -214,8 +218,11 @@ export class Attachment {
     const { command, fence, spec, leaseMs, logMaxBytes } = fields;
     const seat = sessions.get(session);
     if (seat && fence < seat.fence) return this.#tellStale('command.start', session, fence);
-    if (!seat || !this.#open.has(session))
-      return this.#refuse(session, fields, 'its session is not open on this worker');
+    if (!seat || !this.#open.has(session)) {
+      const why = this.#unopened.get(session);
+      const message = `its session is not open on this worker${why === undefined ? '' : `: ${why}`}`;
+      return this.#refuse(session, fields, message.slice(0, MAX_MESSAGE));
+    }
     const raised = { ...seat, fence };
     if (fence > seat.fence) await sessions.put(raised);
     let held = await commands.find(command);
@@ -255,10 +262,13 @@ export class Attachment {
     return await leavers.leftAt({ session, fence, folder }, command);
   }
 
-  /** Nothing of it is on disk: should this answer be lost, the master asks for the start again. */
+  /**
+   * Not for anything that the command asks for: its outcome says so. Nothing of it is on disk: should this answer be lost, the
+   * master asks for the start again.
+   */
   #refuse(session: string, { command, fence }: Fields<'command.start'>, message: string): void {
     const now = this.#parts.clock.now();
-    const outcome = { status: 'refused', message, startedAtMs: now, endedAtMs: now } as const;
+    const outcome = { status: 'refused', message, fault: 'worker', startedAtMs: now, endedAtMs: now } as const;
     this.#send('command.finished', session, { command, fence, outputEnd: 0, outcome });
   }
 

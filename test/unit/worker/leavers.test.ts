@@ -51,7 +51,7 @@ test('a start is refused while a process of a forgotten command lives where it i
   it.master.seat('s1', 'p/b', 2);
   const next = it.master.run('u.2.1', 's1', 'touch ran');
   const outcome = await it.master.end(next);
-  expect(outcome.status).toBe('refused');
+  expect(outcome).toMatchObject({ status: 'refused', fault: 'worker' });
   expect(outcome.message).toContain(`${it.work('p', 'b')} has not ended: u.1.1 (processes ${pid})`);
   // The same folder under another session's name, and another folder.
   it.master.seat('s9', 'p/b');
