@@ -53,7 +53,7 @@ export async function startDaemon(
 }
 
 /** The same of any program that says a line when it is ready. */
-async function startProgram(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Daemon> {
+export async function startProgram(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Daemon> {
   const [file = '', ...args] = words;
   const child = spawn(file, args, {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -20,17 +20,25 @@ export interface StockSshd {
   close(): Promise<void>;
 }
 
+/** Where it listens instead of loopback: words before its command lead into that network. */
+export interface SshdPlace {
+  readonly within: readonly string[];
+  readonly host: string;
+  readonly port: number;
+}
+
 /** `more` are lines of its configuration. */
-export async function startStockSshd(more: readonly string[] = []): Promise<StockSshd> {
+export async function startStockSshd(more: readonly string[] = [], place?: SshdPlace): Promise<StockSshd> {
   const dir = await mkdtemp(join(tmpdir(), 'tl-sshd-'));
   for (const name of ['host', 'user'])
     await runOk('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, name)]);
   // Debian's sshd wants this folder, which its service makes.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true });
-  const port = await freePort();
+  const host = place?.host ?? '127.0.0.1';
+  const port = place?.port ?? (await freePort());
   const config = [
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${host}`,
     `HostKey ${dir}/host`,
     `AuthorizedKeysFile ${dir}/user.pub`,
     'StrictModes no',
@@ -40,14 +48,16 @@ export async function startStockSshd(more: readonly string[] = []): Promise<Stoc
     ...more,
   ];
   await writeFile(join(dir, 'config'), `${config.join('\n')}\n`);
-  const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(dir, 'config')], {
+  const [program, ...words] = [...(place?.within ?? []), '/usr/sbin/sshd', '-D', '-e', '-f', join(dir, 'config')];
+  const child = spawn(program, words, {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (piece: string) => (said += piece));
   await until('sshd listens', () => {
     if (child.exitCode !== null) throw new Error(`sshd ended: ${said}`);
-    return isOpen(port);
+    // It says so; in another network there is nothing to connect to from here.
+    return place ? said.includes('Server listening on') : isOpen(port);
   });
   const user = userInfo().username;
   return {
@@ -70,7 +80,7 @@ export async function startStockSshd(more: readonly string[] = []): Promise<Stoc
       `UserKnownHostsFile=${dir}/known`,
       '-o',
       'LogLevel=ERROR',
-      `${user}@127.0.0.1`,
+      `${user}@${host}`,
     ],
     async close() {
       const gone = once(child, 'exit');
