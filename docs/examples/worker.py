@@ -656,7 +656,7 @@ class Link:
         self.is_welcome = self.is_answered = False
         self.heartbeat_s, self.dead_s, self.next_ping, self.pings = 15.0, 45.0, 0.0, 0
         self.silent_s, self.looked = 0.0, time.monotonic()
-        self.turn = 0
+        self.turn = self.wanted = 0
 
     def ssh(self, subsystem):
         options = ["BatchMode=yes", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "ServerAliveInterval=15",
@@ -815,6 +815,7 @@ class Link:
         if self.pipes.get(pipe.session) is pipe:
             del self.pipes[pipe.session]
             self.close_streams(pipe.session)
+        self.open_channels()  # that it is wanted may have been said before its end was seen here
 
     def close_streams(self, session):
         self.open.discard(session)
@@ -849,7 +850,11 @@ class Link:
 
     def on_channels_want(self, _, fields):
         """§7: so many session channels in all, bound and spare. On mux it means nothing."""
-        while not self.is_mux and len(self.channels) < a_number(fields, "count"):
+        self.wanted = 0 if self.is_mux else a_number(fields, "count")
+        self.open_channels()
+
+    def open_channels(self):
+        while len(self.channels) < self.wanted:
             self.channels.append(Pipe(self.ssh("trunkline-session"), self.worker.dir))
 
     def on_credit(self, session, fields):

@@ -35,6 +35,8 @@ export class MasterRoutes implements Routes {
   /** The bulk channel by which a transfer came: its answers go there. */
   readonly #transfers = new Map<string, number>();
   #mostWanted = 0;
+  /** What the worker was told last. */
+  #said = 0;
 
   constructor(options: MasterRoutesOptions) {
     this.#options = options;
@@ -178,12 +180,14 @@ export class MasterRoutes implements Routes {
     for (const session of this.#sessions.keys()) this.#options.lost(`${session}/${index}`);
   }
 
-  /** Said again although it did not change: a channel may have gone. */
+  /** Said again although it did not change: a channel may have gone. A lower count keeps the worker from replacing it. */
   #ask(): void {
     if (this.isMux) return;
     const most = LIMITS.channelsPerConnection - 1 - LIMITS.bulkChannels - LIMITS.channelsSlack;
     const count = Math.min(most, this.#sessions.size + LIMITS.spareChannels);
     this.#mostWanted = Math.max(this.#mostWanted, count);
-    if (count > this.#spare.size + this.#bySession.size) this.#options.want(count);
+    if (count <= this.#spare.size + this.#bySession.size && count >= this.#said) return;
+    this.#said = count;
+    this.#options.want(count);
   }
 }

@@ -86,6 +86,7 @@ class WorkerLink implements Link {
       },
       opened: (route) => this.#core.writer.open(route),
       lost: (route) => this.#core.writer.drop(route),
+      isOver: () => this.#core.isOver,
       failed: (subsystem, error) => {
         if (!this.#core.isOver) logger.warn(`no channel ${subsystem}`, { peer: carrier.peer, error: errorText(error) });
       },

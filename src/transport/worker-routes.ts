@@ -13,6 +13,8 @@ export interface WorkerRoutesOptions {
   readonly opened: (route: string) => void;
   readonly lost: (route: string) => void;
   readonly failed: (subsystem: Subsystem, error: unknown) => void;
+  /** The link has ended: no channel is of use any more. */
+  readonly isOver: () => boolean;
 }
 
 /** The worker's side: opens as many session channels as the master wants, and bulk channels when a file is to go. */
@@ -25,6 +27,7 @@ export class WorkerRoutes implements Routes {
   readonly #bulk: (FrameChannel | 'opening' | undefined)[] = Array.from({ length: LIMITS.bulkChannels });
   readonly #transfers = new Map<string, number>();
   #opening = 0;
+  #wanted = 0;
 
   constructor(options: WorkerRoutesOptions) {
     this.#options = options;
@@ -33,11 +36,9 @@ export class WorkerRoutes implements Routes {
 
   /** The master's word: so many session channels are to be open in all. */
   want(count: number): void {
-    if (this.isMux) throw new ProtocolError('unexpected', 'channels.want on a mux channel');
-    while (this.#bound.size + this.#opening < count) {
-      this.#opening++;
-      void this.#openSession();
-    }
+    if (this.isMux) return;
+    this.#wanted = count;
+    this.#openWanted();
   }
 
   channelOf(route: string): FrameChannel | undefined {
@@ -92,6 +93,13 @@ export class WorkerRoutes implements Routes {
     return 1 + this.#bound.size + this.#bulk.filter((channel) => channel instanceof Object).length;
   }
 
+  #openWanted(): void {
+    while (!this.#options.isOver() && this.#bound.size + this.#opening < this.#wanted) {
+      this.#opening++;
+      void this.#openSession();
+    }
+  }
+
   async #openSession(): Promise<void> {
     try {
       const channel = await this.#options.open('trunkline-session');
@@ -119,6 +127,8 @@ export class WorkerRoutes implements Routes {
   #gone(channel: FrameChannel): void {
     const session = this.#bound.get(channel);
     this.#bound.delete(channel);
+    // The master may have said how many it wants before this end was seen here. When the whole line went, that is seen first.
+    setImmediate(() => this.#openWanted());
     if (session === undefined || this.#sessions.get(session) !== channel) return;
     this.#sessions.delete(session);
     this.#options.lost(session);

@@ -199,6 +199,8 @@ export class Attachment {
     const known = this.#parts.sessions.get(session);
     if (known && fence < known.fence) return this.#tellStale('session.close', session, fence);
     this.#open.delete(session);
+    const held = await this.#parts.commands.list();
+    for (const one of held) if (one.session === session) this.#orderForget(one.command, session);
     await this.#parts.sessions.remove(session);
     this.#send('session.closed', session, { fence });
     this.#link.releaseSession(session);
