@@ -13,6 +13,7 @@ import { commandEnvironment } from './command-environment.ts';
 import { Commands } from './commands/commands.ts';
 import { Leavers } from './commands/leavers.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { Evictor } from './eviction/evictor.ts';
 import { FileRecords } from './files/file-record.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
 import { openKeeper } from './keeper/open-keeper.ts';
@@ -73,7 +74,10 @@ export async function openParts(
   const commands = new Commands({ keeper, records, sessions, workDir: paths.work, clock, environment });
   const leavers = new Leavers({ commands, keeper, clock, ...waitMs });
   const budget = new ChunkBudget();
-  return { sessions, commands, leavers, keeper, budget, orders, workDir: paths.work, clock, logger };
+  const evictor = new Evictor({ sessions, commands, orders, workDir: paths.work, limits: dir.work, clock, logger });
+  undo.add(() => evictor.close());
+  evictor.start();
+  return { sessions, commands, leavers, keeper, evictor, budget, orders, workDir: paths.work, clock, logger };
 }
 
 /** What the hello says of this start of the daemon. */

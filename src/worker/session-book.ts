@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import { UserMistake, errorCode, errorText } from '../base/errors.ts';
-import { integer, list, object, text } from '../protocol/schema.ts';
+import { integer, list, object, optional, text } from '../protocol/schema.ts';
 import type { Checked } from '../protocol/schema.ts';
 
 /** One builder's seat on this worker, as the disk remembers it. */
@@ -11,12 +11,26 @@ const heldSession = object({
   fence: integer(1),
   /** Relative to the work folder. */
   directory: text(4_096),
+  /** Its builds up to this fence are over, since then (UTC ms). */
+  idle: optional(object({ fence: integer(1), atMs: integer() })),
 });
 export type HeldSession = Checked<typeof heldSession>;
 
 /** More seats than a master can open channels for. */
 const MAX_SESSIONS = 10_000;
-const bookFile = object({ sessions: list(heldSession, MAX_SESSIONS) });
+/** The folder of a session that is known no more. */
+const leftFolder = object({ directory: text(4_096), atMs: integer() });
+export type LeftFolder = Checked<typeof leftFolder>;
+
+const bookFile = object({
+  sessions: list(heldSession, MAX_SESSIONS),
+  left: optional(list(leftFolder, MAX_SESSIONS)),
+});
+
+/** No build uses the session's folder. */
+export function isIdle({ fence, idle }: HeldSession): boolean {
+  return idle !== undefined && idle.fence >= fence;
+}
 
 /**
  * The sessions of a worker. A change is on disk when its promise resolves; changes that come while one is written are written
@@ -25,13 +39,16 @@ const bookFile = object({ sessions: list(heldSession, MAX_SESSIONS) });
 export class SessionBook {
   readonly #path: string;
   readonly #sessions: Map<string, HeldSession>;
+  /** By directory. */
+  readonly #left: Map<string, LeftFolder>;
   #writing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   /** The last write failed: the disk does not say what we know. */
   #isDirty = false;
 
-  private constructor(path: string, sessions: readonly HeldSession[]) {
+  private constructor(path: string, sessions: readonly HeldSession[], left: readonly LeftFolder[] = []) {
     this.#path = path;
+    this.#left = new Map(left.map((folder) => [folder.directory, folder]));
     this.#sessions = new Map(sessions.map((held) => [held.session, held]));
   }
 
@@ -46,7 +63,8 @@ export class SessionBook {
       throw new UserMistake(`${path} cannot be read: ${errorText(error)}`, { cause: error });
     }
     try {
-      return new SessionBook(path, bookFile(JSON.parse(content), '').sessions);
+      const { sessions, left } = bookFile(JSON.parse(content), '');
+      return new SessionBook(path, sessions, left);
     } catch (error) {
       throw new UserMistake(
         `${path} cannot be used: ${errorText(error)}; remove it and start again: the master names the sessions anew, and what runs goes on`,
@@ -63,6 +81,11 @@ export class SessionBook {
     return Array.from(this.#sessions.values());
   }
 
+  /** Folders of sessions that are known no more. */
+  left(): readonly LeftFolder[] {
+    return Array.from(this.#left.values());
+  }
+
   /** Remembers a session. A fence never falls. */
   put(held: HeldSession): Promise<void> {
     const known = this.#sessions.get(held.session);
@@ -73,12 +96,34 @@ export class SessionBook {
     if (!known && this.#sessions.size >= MAX_SESSIONS) {
       return Promise.reject(new Error(`the worker holds ${MAX_SESSIONS} sessions already`));
     }
-    this.#sessions.set(held.session, { ...held, fence: Math.max(held.fence, known?.fence ?? 1) });
+    const idle = known?.idle ? { idle: known.idle } : {};
+    this.#sessions.set(held.session, { ...idle, ...held, fence: Math.max(held.fence, known?.fence ?? 1) });
+    this.#left.delete(held.directory);
     return this.#write();
   }
 
-  remove(session: string): Promise<void> {
-    return this.#sessions.delete(session) ? this.#write() : Promise.resolve();
+  /** The builds of the session up to this fence are over. */
+  idle(session: string, fence: number, atMs: number): Promise<void> {
+    const known = this.#sessions.get(session);
+    if (!known || (known.idle && known.idle.fence >= fence)) return this.#next ?? this.#writing ?? Promise.resolve();
+    this.#sessions.set(session, { ...known, idle: { fence, atMs } });
+    return this.#write();
+  }
+
+  /** Forgets a session; its folder stays, and is known as left from now on. */
+  remove(session: string, atMs: number): Promise<void> {
+    const known = this.#sessions.get(session);
+    if (!known) return Promise.resolve();
+    this.#sessions.delete(session);
+    const { directory } = known;
+    this.#left.delete(directory);
+    if (this.#left.size < MAX_SESSIONS) this.#left.set(directory, { directory, atMs });
+    return this.#write();
+  }
+
+  /** The folder is gone. */
+  dropLeft(directory: string): Promise<void> {
+    return this.#left.delete(directory) ? this.#write() : Promise.resolve();
   }
 
   /** Waits for what is being written. */
@@ -106,7 +151,7 @@ export class SessionBook {
   async #save(): Promise<void> {
     this.#isDirty = false;
     try {
-      await writeFileAtomic(this.#path, JSON.stringify({ sessions: this.list() }));
+      await writeFileAtomic(this.#path, JSON.stringify({ sessions: this.list(), left: this.left() }));
     } catch (error) {
       this.#isDirty = true;
       throw error;

@@ -6,6 +6,7 @@ import { shellWord } from '../base/shell-word.ts';
 import { MiB } from '../protocol/limits.ts';
 import { list, mapOf, matching, object, optional, text } from '../protocol/schema.ts';
 import type { Checked } from '../protocol/schema.ts';
+import type { WorkLimits } from './eviction/work-limits.ts';
 import { KEEPER_LIMITS } from './keeper/keeper-limits.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
 import { JUMP_KEY, checkWay, jumpHostEntry } from './jump-hosts.ts';
@@ -31,6 +32,8 @@ const workerFile = object({
   proxyCommand: optional(text(4_096)),
   /** Added to the environment of every command. */
   env: optional(mapOf(text(100_000), 1_000)),
+  /** How much room the folders of builds may take: sizes like `10GiB`. */
+  work: optional(object({ keepFree: optional(text(20)), inAll: optional(text(20)) })),
   /** What the disk lends to output that the master has not stored yet: sizes like `512MiB`. */
   spool: optional(object({ perCommand: optional(text(20)), inAll: optional(text(20)), keepFree: optional(text(20)) })),
 });
@@ -46,6 +49,7 @@ export interface WorkerDir {
   readonly way: WayEntries;
   readonly env: Readonly<Record<string, string>>;
   readonly spool: KeeperLimits;
+  readonly work: WorkLimits;
   readonly paths: WorkerPaths;
 }
 
@@ -98,6 +102,7 @@ export async function loadWorkerDir(dir: string): Promise<WorkerDir> {
     ...(file.proxyCommand !== undefined && { proxyCommand: file.proxyCommand }),
   };
   checkWay(way, paths.config);
+  const spool = spoolLimits(file.spool ?? {}, paths.config);
   return {
     path,
     name: file.name,
@@ -106,7 +111,8 @@ export async function loadWorkerDir(dir: string): Promise<WorkerDir> {
     hostKeys: file.hostKeys,
     way,
     env: file.env ?? {},
-    spool: spoolLimits(file.spool ?? {}, paths.config),
+    spool,
+    work: workLimits(file.work ?? {}, spool, paths.config),
     paths,
   };
 }
@@ -141,18 +147,29 @@ export function parseWorkerFile(content: string, where: string): WorkerFile {
   }
 }
 
+/** The size that the file gives under a name, if it gives one. */
+function sizeOf(text: string | undefined, name: string, least: number, where: string): number | undefined {
+  if (text === undefined) return undefined;
+  let bytes: number;
+  try {
+    bytes = parseSize(text);
+  } catch (error) {
+    throw new UserMistake(`${where} cannot be used: ${name}: ${errorText(error)}`, { cause: error });
+  }
+  if (bytes >= least) return bytes;
+  throw new UserMistake(`${where} cannot be used: ${name} is ${text}, give it ${showSize(least)} at least`);
+}
+
+/** What the spool needs to stay free is to stay free in any case. */
+function workLimits(given: NonNullable<WorkerFile['work']>, spool: KeeperLimits, where: string): WorkLimits {
+  const keepFreeBytes = sizeOf(given.keepFree, 'work.keepFree', 0, where) ?? spool.freeBytes;
+  const inAllBytes = sizeOf(given.inAll, 'work.inAll', 0, where);
+  return { keepFreeBytes, ...(inAllBytes !== undefined && { inAllBytes }) };
+}
+
 function spoolLimits(given: NonNullable<WorkerFile['spool']>, where: string): KeeperLimits {
-  const size = (name: keyof typeof given, least: number, otherwise: number): number => {
-    const text = given[name];
-    if (text === undefined) return otherwise;
-    try {
-      const bytes = parseSize(text);
-      if (bytes >= least) return bytes;
-    } catch (error) {
-      throw new UserMistake(`${where} cannot be used: spool.${name}: ${errorText(error)}`, { cause: error });
-    }
-    throw new UserMistake(`${where} cannot be used: spool.${name} is ${text}, give it ${showSize(least)} at least`);
-  };
+  const size = (name: keyof typeof given, least: number, otherwise: number): number =>
+    sizeOf(given[name], `spool.${name}`, least, where) ?? otherwise;
   const usual = KEEPER_LIMITS;
   const commandBytes = size('perCommand', LEAST_SPOOL_BYTES, usual.commandBytes);
   return {

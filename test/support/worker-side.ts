@@ -9,6 +9,7 @@ import { SshConnectError } from '../../src/transport/ssh-connect-error.ts';
 import { openWorkerLink } from '../../src/transport/worker-link.ts';
 import { Commands } from '../../src/worker/commands/commands.ts';
 import { Leavers } from '../../src/worker/commands/leavers.ts';
+import { Evictor } from '../../src/worker/eviction/evictor.ts';
 import { FileRecords } from '../../src/worker/files/file-record.ts';
 import type { Keeper } from '../../src/worker/keeper/keeper.ts';
 import { Attachment } from '../../src/worker/link/attachment.ts';
@@ -50,7 +51,20 @@ export class WorkerSide {
     const orders = new KeyedQueue((order, error) => logger.error(`an order failed: ${errorText(error)}`, { order }));
     const leavers = new Leavers({ commands, keeper, clock });
     const budget = new ChunkBudget();
-    return new WorkerSide(options, { sessions, commands, leavers, keeper, budget, orders, workDir, clock, logger });
+    const limits = { keepFreeBytes: 0 };
+    const evictor = new Evictor({ sessions, commands, orders, workDir, limits, clock, logger });
+    return new WorkerSide(options, {
+      sessions,
+      commands,
+      leavers,
+      keeper,
+      evictor,
+      budget,
+      orders,
+      workDir,
+      clock,
+      logger,
+    });
   }
 
   /** Takes line after line until `leave`. */

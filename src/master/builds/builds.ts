@@ -118,6 +118,9 @@ export class Builds {
       const isFinished = await run.run();
       this.#running.delete(build.id);
       if (!isFinished) return;
+      // Its own last fence: another build may sit there by now.
+      const ended = await this.#options.store.builds.find(build.id);
+      if (ended) this.#options.desk.idleSeat(ended.worker, ended.session, ended.fence);
       publish();
       // Its request has ended, and its worker has room for another.
       bus.publish('requests', build.requestId);

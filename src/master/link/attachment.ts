@@ -122,6 +122,11 @@ export class Attachment {
     return fence;
   }
 
+  /** A worker that is not told now is told when it answers for its session after the next greeting. */
+  idleSession(session: string, fence: number): void {
+    if (this.#state === 'ready' && this.#opened.has(session)) this.#link.send('session.idle', session, { fence });
+  }
+
   closeSession(session: string): void {
     const fence = this.#opened.get(session);
     if (fence !== undefined) this.#link.send('session.close', session, { fence });

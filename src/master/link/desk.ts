@@ -50,6 +50,8 @@ export interface WorkerDesk {
   forget(command: string): void;
   /** Tells of the seat before its first command of a build; with the fence of this build. */
   openSeat(seat: Seat): void;
+  /** The build that had the seat with this fence is over, in the store too: its folder may go when room is needed. */
+  idleSeat(worker: string, session: string, fence: number): void;
   /** The seat is idle for long: the worker gives its channel up. */
   closeSeat(session: string): void;
   /** Ends all connections with a goodbye that asks the workers to come back soon. */

@@ -66,7 +66,9 @@ export class InventoryReview {
       const seat = known?.worker === this.#worker ? known : seats.get(session);
       // The database was put back: with a lower fence than it has seen the worker would heed nothing.
       if (seat && seat.fence < fence) await this.#board.takeOver(seat, fence);
-      sessions.push({ session, verdict: seat ? 'keep' : 'forget' });
+      const stored = seats.get(session);
+      const idle = stored && stored.buildId === undefined ? { idle: stored.fence } : {};
+      sessions.push(seat ? { session, verdict: 'keep', ...idle } : { session, verdict: 'forget' });
     }
     return { answer: { sessions, commands }, continued };
   }

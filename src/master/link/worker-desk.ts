@@ -209,6 +209,10 @@ class Desk implements OpenWorkerDesk {
     this.#reception.attachment(seat.worker)?.openSession(current);
   }
 
+  idleSeat(worker: string, session: string, fence: number): void {
+    this.#reception.attachment(worker)?.idleSession(session, fence);
+  }
+
   closeSeat(session: string): void {
     const seat = this.#board.seat(session);
     this.#board.closeSeat(session);

@@ -84,6 +84,8 @@ export class Attachment {
         return this.#orderLeast(message.fields);
       case 'session.open':
         return void this.#order(`session ${session}`, () => this.#openSession(session, message.fields));
+      case 'session.idle':
+        return void this.#order(`session ${session}`, () => this.#becomeIdle(session, message.fields.fence));
       case 'session.close':
         return void this.#order(`session ${session}`, () => this.#closeSession(session, message.fields));
       case 'command.start':
@@ -112,9 +114,10 @@ export class Attachment {
 
   #onAnswer(answer: Fields<'inventory.answer'>): void {
     this.#isAnswered ||= answer.last;
-    for (const { session, verdict } of answer.sessions) {
-      if (verdict === 'keep') continue;
-      void this.#order(`session ${session}`, () => this.#parts.sessions.remove(session));
+    const { sessions, clock } = this.#parts;
+    for (const { session, verdict, idle } of answer.sessions) {
+      if (verdict === 'forget') void this.#order(`session ${session}`, () => sessions.remove(session, clock.now()));
+      else if (idle !== undefined) void this.#order(`session ${session}`, () => this.#becomeIdle(session, idle));
     }
     const { keeper } = this.#parts;
     for (const verdict of answer.commands) {
@@ -195,13 +198,20 @@ export class Attachment {
     await this.#streamContinued(session);
   }
 
+  /** From the moment at which that is on disk its folder may go. */
+  async #becomeIdle(session: string, fence: number): Promise<void> {
+    const { sessions, clock, evictor } = this.#parts;
+    await sessions.idle(session, fence, clock.now());
+    evictor.wake();
+  }
+
   async #closeSession(session: string, { fence }: Fields<'session.close'>): Promise<void> {
     const known = this.#parts.sessions.get(session);
     if (known && fence < known.fence) return this.#tellStale('session.close', session, fence);
     this.#open.delete(session);
     const held = await this.#parts.commands.list();
     for (const one of held) if (one.session === session) this.#orderForget(one.command, session);
-    await this.#parts.sessions.remove(session);
+    await this.#parts.sessions.remove(session, this.#parts.clock.now());
     this.#send('session.closed', session, { fence });
     this.#link.releaseSession(session);
   }
@@ -232,6 +242,7 @@ export class Attachment {
     if (held && fence > held.fence) await commands.setFence(command, fence);
     if (!held) {
       try {
+        await this.#parts.evictor.makeRoom();
         const left = await this.#leftAt(raised, command);
         // The next link's inventory may have been told without it: its master decides anew. What is forgotten needs no answer.
         if (this.#isClosed || this.#parts.leavers.isLeaving(command)) return;

@@ -31,6 +31,6 @@ export function* inventoryOf(
 type Item = readonly ['sessions', HeldSession] | readonly ['commands', CommandState];
 
 function* each(sessions: readonly HeldSession[], commands: readonly CommandState[]): Generator<Item> {
-  for (const session of sessions) yield ['sessions', session];
+  for (const { session, fence, directory } of sessions) yield ['sessions', { session, fence, directory }];
   for (const command of commands) yield ['commands', command];
 }

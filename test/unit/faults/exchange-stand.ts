@@ -80,7 +80,7 @@ export class ExchangeStand {
     const spooled = (await readdir(join(this.#dir, 'spool'))).filter((entry) => entry === command);
     await this.#worker.leave();
     await until('the desk has seen it go', () => !desk.connected().has('w'));
-    await this.#worker.parts.sessions.remove(seat.session);
+    await this.#worker.parts.sessions.remove(seat.session, 0);
     // So that a worker that comes and goes all the time is not taken for two.
     this.bench.clock.advance(60_000);
     return this.#wrong(name, outcome, {
