@@ -1,13 +1,14 @@
-import { newProgram, parseCommandLine } from './command-line.ts';
-import { addDemoCommand } from './demo/demo-command.ts';
-import { addMasterCommands } from './master-commands.ts';
-import { addWorkerCommands } from './worker-commands.ts';
+import { readRemoteCall } from './client/remote-call.ts';
+import { runCommand } from './run-command.ts';
 
-/** The command line. Each command's words are described beside it. */
-const program = newProgram('trunkline', 'continuous integration behind one SSH port: a master and its workers');
-
-addMasterCommands(program);
-addWorkerCommands(program);
-addDemoCommand(program);
-
-await parseCommandLine(program);
+await runCommand(async () => {
+  const call = readRemoteCall(process.argv.slice(2), process.env);
+  if (call) {
+    const { callMaster } = await import('./client/call-master.ts');
+    process.exitCode = await callMaster(call);
+  } else {
+    const { parseCommandLine } = await import('./command-line.ts');
+    const { localProgram } = await import('./local-program.ts');
+    await parseCommandLine(localProgram());
+  }
+});
