@@ -302,7 +302,7 @@ export class MasterOperator implements Operator {
   }
 
   async invitations(asker: Asker): Promise<readonly InvitationView[]> {
-    return listInvitations(this.#parts, asker);
+    return await listInvitations(this.#parts, asker);
   }
 
   async uninviteWorker(asker: Asker, name: string): Promise<void> {
@@ -310,7 +310,7 @@ export class MasterOperator implements Operator {
   }
 
   async knocks(asker: Asker): Promise<readonly KnockView[]> {
-    return listKnocks(this.#parts, asker);
+    return await listKnocks(this.#parts, asker);
   }
 
   async approveWorker(asker: Asker, name: string, key: string | undefined): Promise<string> {

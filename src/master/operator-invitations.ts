@@ -5,7 +5,7 @@ import { parseDuration, showDuration } from '../config/duration.ts';
 import type { Invitation } from '../model/invitation.ts';
 import { NAME_RULE, isName } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
-import { audited, demand } from './audit.ts';
+import { audited } from './audit.ts';
 import type { Configs } from './configs.ts';
 import type { HostKeys } from './host-keys.ts';
 import { OperatorError } from './operator.ts';
@@ -110,9 +110,9 @@ function checkName({ people }: InvitationParts, worker: string, isForKnown: bool
   }
 }
 
-export function listInvitations({ invitations }: InvitationParts, asker: Asker): readonly InvitationView[] {
-  demand(asker, 'operator', 'list invitations');
-  return invitations.open().map(invitationView);
+export async function listInvitations(parts: InvitationParts, asker: Asker): Promise<readonly InvitationView[]> {
+  const action = { action: 'list invitations', target: 'workers', role: 'operator' } as const;
+  return await audited(parts, asker, action, async () => parts.invitations.open().map(invitationView));
 }
 
 function invitationView({ worker, invitedBy, atMs, expiresAtMs, isForKnown }: Invitation): InvitationView {

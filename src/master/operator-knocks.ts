@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Store } from '../store/store.ts';
-import { audited, demand } from './audit.ts';
+import { audited } from './audit.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker, KnockView } from './operator.ts';
 import { shown } from './operator-names.ts';
@@ -14,9 +14,9 @@ export interface KnockParts {
   readonly knocks: Knocks;
 }
 
-export function listKnocks({ knocks }: KnockParts, asker: Asker): readonly KnockView[] {
-  demand(asker, 'operator', 'list knocks');
-  return knocks.list().map(({ key: _key, ...knock }) => knock);
+export async function listKnocks(parts: KnockParts, asker: Asker): Promise<readonly KnockView[]> {
+  const action = { action: 'list knocks', target: 'workers', role: 'operator' } as const;
+  return await audited(parts, asker, action, async () => parts.knocks.list().map(({ key: _key, ...knock }) => knock));
 }
 
 /** Lets the key in that knocked under the name; resolves to its fingerprint. */

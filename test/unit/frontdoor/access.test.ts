@@ -54,10 +54,15 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     tells: (output, project) =>
       (JSON.parse(output) as WorkerView[]).some(({ builds }) => builds.includes(running.get(project) ?? -1)),
   },
-  'worker pause': { words: () => 'worker pause nowhere --reason tried' },
+  'worker pause': { words: async () => `worker pause ${await resumed()} --reason tried` },
   'worker resume': { words: () => 'worker resume nowhere' },
   'worker drain': { words: () => 'worker drain nowhere' },
   'worker retire': { words: async () => `worker retire ${await added()}` },
+  'worker invite': { words: () => `worker invite new-${++count} --host ci` },
+  'worker invitations': { words: () => 'worker invitations' },
+  'worker uninvite': { words: async () => `worker uninvite ${await invited()}` },
+  'worker knocks': { words: () => 'worker knocks' },
+  'worker approve': { words: async () => `worker approve ${await knocked()}` },
   'worker add': {
     words: () => `worker add new-${++count}`,
     stdin: makeKeyPair('new').publicKeyLine,
@@ -76,10 +81,28 @@ async function tokenOf(name: keyof typeof PEOPLE): Promise<string> {
   return (await stand.farm.operator.addToken({ name, role: PEOPLE[name] }, { label: 'to be revoked' })).id;
 }
 
+async function resumed(): Promise<string> {
+  await stand.farm.operator.holdWorker(ADMIN, 'nowhere', { to: 'resume' });
+  return 'nowhere';
+}
+
 async function added(): Promise<string> {
   const name = `added-${++count}`;
   await stand.farm.operator.addWorker(ADMIN, name, parsePublicKeys(makeKeyPair(name).publicKeyLine));
   return name;
+}
+
+async function invited(): Promise<string> {
+  const name = `invited-${++count}`;
+  await stand.farm.operator.inviteWorker(ADMIN, name, { arrivedAt: { host: 'ci', port: 2222 } });
+  return name;
+}
+
+async function knocked(): Promise<string> {
+  const username = `knocked-${++count}`;
+  const refused = stand.connect({ username, privateKey: makeKeyPair(username).privateKey });
+  await expect(refused).rejects.toThrow();
+  return username;
 }
 
 async function waiting(project: Project, builder = 'idle'): Promise<number> {
