@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Farm } from '../support/farm.ts';
+import { startStockSshd } from '../support/stock-sshd.ts';
 import { startBenchHost } from './bench-host.ts';
 import { startBenchWorker } from './bench-worker.ts';
 import { figure, quantile } from './figure.ts';
@@ -18,10 +19,11 @@ const EVERY_MS = 20;
 
 /**
  * How long a ping takes from the master's queue to the worker and back, while 8 sessions of that connection print flat out.
- * The peer: a byte to another process and back over bare TCP, at the same time on the same machine.
+ * With `TRUNKLINE_BENCH_JUMP=1` the connection goes through a stock sshd. The peer: a byte to another process and back over bare TCP, at the same time on the same machine.
  */
 export async function control(): Promise<readonly Figure[]> {
   const farm = await Farm.create();
+  const gate = process.env['TRUNKLINE_BENCH_JUMP'] ? await startStockSshd() : undefined;
   try {
     const file = join(farm.dir, 'content');
     await writeFile(file, variedLines(4_000_000));
@@ -32,7 +34,7 @@ export default defineMaster({ title: 'Bench', workers: [worker('w', { maxBuilds:
   builders: [builder('b', { workers: ['w'], steps: [sh('print', '${print}')] })], schedulers: [force()] })] });
 `);
     const host = await startBenchHost(farm.masterDir, { heartbeatMs: EVERY_MS });
-    const worker = await startBenchWorker(farm, host);
+    const worker = await startBenchWorker(farm, host, gate);
     const echo = await openEcho();
     const peerMs: number[] = [];
     const printing = host.ask<{ succeeded: number; most: number; roundTripsMs: readonly number[] }>(
@@ -55,6 +57,7 @@ export default defineMaster({ title: 'Bench', workers: [worker('w', { maxBuilds:
     ];
   } finally {
     await farm.close();
+    await gate?.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
 import type { Fields, Message, MessageType } from '../../src/protocol/messages.ts';
@@ -10,6 +10,7 @@ import type { MasterLinkOptions } from '../../src/transport/master-link.ts';
 import { memoryCarriers } from '../../src/transport/memory-carrier.ts';
 import { openWorkerLink } from '../../src/transport/worker-link.ts';
 import { sshPair } from '../support/ssh-pair.ts';
+import { startStockSshd } from '../support/stock-sshd.ts';
 import { HELLO } from '../support/hello.ts';
 
 interface Pair {
@@ -31,7 +32,11 @@ const CARRIERS: Readonly<Record<string, () => Promise<Pair>>> = {
     });
   },
   SSH: () => sshPair(),
+  'SSH through a jump host': async () => sshPair({}, { jumpHosts: [await (await gate).jumpHost()] }),
 };
+
+const gate = startStockSshd();
+afterAll(async () => await (await gate).close());
 
 interface Links {
   readonly worker: Link;

@@ -5,6 +5,7 @@ import { makeKeyPair } from '../../src/transport/keys.ts';
 import { connectSsh } from '../../src/transport/ssh-client.ts';
 import { listenSsh } from '../../src/transport/ssh-server.ts';
 import type { SshServer, SshServerLimits } from '../../src/transport/ssh-server.ts';
+import type { Way } from '../../src/transport/way.ts';
 
 export interface SshPair {
   readonly worker: Carrier;
@@ -13,8 +14,8 @@ export interface SshPair {
   close(): Promise<void>;
 }
 
-/** A worker's and a master's carrier over a real SSH connection on this machine. */
-export async function sshPair(limits: Partial<SshServerLimits> = {}): Promise<SshPair> {
+/** A worker's and a master's carrier over a real SSH connection on this machine, direct if no way is given. */
+export async function sshPair(limits: Partial<SshServerLimits> = {}, way?: Way): Promise<SshPair> {
   const host = makeKeyPair('host');
   const key = makeKeyPair('worker');
   let take = (_carrier: Carrier): void => {};
@@ -37,6 +38,7 @@ export async function sshPair(limits: Partial<SshServerLimits> = {}): Promise<Ss
     user: 'w1',
     privateKey: key.privateKey,
     hostKeys: [host.fingerprint],
+    ...(way && { way }),
   });
   const master = await arrived;
   return {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { JumpHost } from '../../src/transport/way.ts';
 import { freePort, isOpen } from './ports.ts';
 import { runOk } from './run.ts';
 import { until } from './until.ts';
@@ -17,6 +18,8 @@ export interface StockSshd {
   readonly keyFile: string;
   /** The fingerprint of its host key. */
   readonly hostKey: string;
+  /** It, to go through. */
+  jumpHost(): Promise<JumpHost>;
   close(): Promise<void>;
 }
 
@@ -60,11 +63,16 @@ export async function startStockSshd(more: readonly string[] = [], place?: SshdP
     return place ? said.includes('Server listening on') : isOpen(port);
   });
   const user = userInfo().username;
+  const keyFile = join(dir, 'user');
+  const hostKey = (await runOk('ssh-keygen', ['-lf', join(dir, 'host.pub')])).split(' ')[1] ?? '';
   return {
     port,
     user,
-    keyFile: join(dir, 'user'),
-    hostKey: (await runOk('ssh-keygen', ['-lf', join(dir, 'host.pub')])).split(' ')[1] ?? '',
+    keyFile,
+    hostKey,
+    async jumpHost() {
+      return { host, port, user, privateKey: await readFile(keyFile, 'utf8'), hostKeys: [hostKey] };
+    },
     sshArgs: [
       '-p',
       String(port),

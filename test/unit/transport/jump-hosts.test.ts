@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest';
 import type { Carrier, Channel } from '../../../src/transport/carrier.ts';
 import { makeKeyPair } from '../../../src/transport/keys.ts';
@@ -48,8 +47,7 @@ describe('a way through jump hosts', () => {
   }
 
   async function jump(sshd: StockSshd, more: Partial<JumpHost> = {}): Promise<JumpHost> {
-    const privateKey = await readFile(sshd.keyFile, 'utf8');
-    return { host: '127.0.0.1', port: sshd.port, user: sshd.user, privateKey, hostKeys: [sshd.hostKey], ...more };
+    return { ...(await sshd.jumpHost()), ...more };
   }
 
   async function worker(made: SshStand, jumpHosts: readonly JumpHost[], port = made.server.port): Promise<Carrier> {

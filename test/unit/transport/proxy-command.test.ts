@@ -100,15 +100,8 @@ describe('a proxy command', () => {
   it('leads to the first of the jump hosts', async () => {
     const sshd = await startStockSshd();
     open.push(sshd);
-    const gate = {
-      host: '127.0.0.1',
-      port: sshd.port,
-      user: sshd.user,
-      privateKey: await readFile(sshd.keyFile, 'utf8'),
-      hostKeys: [sshd.hostKey],
-    };
     const near = await worker('', {
-      way: { proxyCommand: pipe(`echo %h %p %r > ${dir}/asked; `), jumpHosts: [gate] },
+      way: { proxyCommand: pipe(`echo %h %p %r > ${dir}/asked; `), jumpHosts: [await sshd.jumpHost()] },
     });
     expect(await echoed(near, 100_000)).toBe(100_000);
     expect(await readFile(join(dir, 'asked'), 'utf8')).toBe(`127.0.0.1 ${sshd.port} ${sshd.user}\n`);
