@@ -35,11 +35,13 @@ import type {
   HoldWish,
   Operator,
   ReloadView,
+  QueuedView,
   RequestView,
   SentChange,
   StatusView,
   TokenView,
   TokenWish,
+  WhyView,
   WorkerView,
 } from './operator.ts';
 import { listChanges, sendChanges } from './operator-changes.ts';
@@ -51,9 +53,11 @@ import { approveWorker, listKnocks } from './operator-knocks.ts';
 import { readLog } from './operator-log.ts';
 import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
 import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
+import { queueViews } from './operator-queue.ts';
 import { tryPatch } from './operator-try.ts';
 import { BEING_STARTED, buildView, requestView, workerViews } from './operator-views.ts';
 import { watchRequest } from './operator-watch.ts';
+import { explainWhy } from './operator-why.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
 import type { PatchFolder } from './patches/patch-folder.ts';
 import type { Passes } from './people/passes.ts';
@@ -127,6 +131,16 @@ export class MasterOperator implements Operator {
     demand(asker, 'reader', 'see a build');
     const { store } = this.#parts;
     return await buildView(this.#parts, await findBuild(store, name));
+  }
+
+  async queue(asker: Asker): Promise<readonly QueuedView[]> {
+    demand(asker, 'reader', 'see the queue');
+    return await queueViews(this.#parts);
+  }
+
+  async why(asker: Asker, name: string): Promise<readonly WhyView[]> {
+    demand(asker, 'reader', 'see why something waits');
+    return await explainWhy(this.#parts, name);
   }
 
   async workers(asker: Asker): Promise<readonly WorkerView[]> {

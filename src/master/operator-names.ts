@@ -48,6 +48,12 @@ export function findStep(steps: readonly Step[], name: string, build: string): S
   );
 }
 
+/** `PROJECT/BUILDER`; undefined when it is something else. */
+export function builderName(name: string): { readonly project: string; readonly builder: string } | undefined {
+  const match = /^([^/#]+)\/([^/#]+)$/.exec(name);
+  return match ? { project: match[1] ?? '', builder: match[2] ?? '' } : undefined;
+}
+
 /** `request:ID`; undefined when it is something else. */
 export function requestId(name: string): number | undefined {
   const match = /^request:([1-9][0-9]{0,15})$/.exec(name);

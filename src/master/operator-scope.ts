@@ -28,6 +28,11 @@ const ROWS: Rows = {
     await seenBy(asker).readBuild(name);
     return await inner.build(asker, name);
   },
+  queue: (inner, seenBy) => async (asker) => seenBy(asker).seen(await inner.queue(asker)),
+  why: (inner, seenBy) => async (asker, name) => {
+    await seenBy(asker).readNamed(name);
+    return await inner.why(asker, name);
+  },
   workers: (inner, seenBy) => async (asker) => {
     const views = await inner.workers(asker);
     const hidden = await seenBy(asker).hiddenBuilds(views.flatMap(({ builds }) => builds));

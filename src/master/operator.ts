@@ -156,6 +156,44 @@ export interface RequestView {
   readonly waitsFor: string;
 }
 
+/** The documented, stable JSON of `queue --json`. */
+export interface QueuedView extends RequestView {
+  /** From 1; the farm's, whoever asks. */
+  readonly position: number;
+  readonly priority: number;
+  readonly ageMs: number;
+  readonly branch: string | null;
+  readonly revision: string | null;
+}
+
+export interface Cause {
+  readonly code:
+    /** A request: what it waits for; one of its builds is retried; others go first. */
+    | 'queue'
+    | 'retry'
+    | 'behind'
+    /** A running build: what holds it up, what it does, when that is ended. */
+    | 'worker-away'
+    | 'held-back'
+    | 'stopping'
+    | 'step'
+    | 'limit'
+    | 'between-steps'
+    | 'ended';
+  /** A sentence for people. */
+  readonly text: string;
+}
+
+/** The documented, stable JSON of `why --json`. */
+export interface WhyView {
+  readonly request: number;
+  readonly build: number | null;
+  readonly project: string;
+  readonly builder: string;
+  readonly state: 'waiting' | 'running' | 'ended';
+  readonly causes: readonly Cause[];
+}
+
 export interface StatusView {
   readonly title: string;
   readonly configHash: string;
@@ -314,6 +352,10 @@ export interface Operator {
   status(asker: Asker): Promise<StatusView>;
   builds(asker: Asker, filter: BuildsWish): Promise<readonly BuildView[]>;
   build(asker: Asker, name: string): Promise<BuildView>;
+  /** All that waits, in its order. */
+  queue(asker: Asker): Promise<readonly QueuedView[]>;
+  /** Why a build, `request:ID`, or each of what waits and runs of `PROJECT/BUILDER` is where it is. */
+  why(asker: Asker, name: string): Promise<readonly WhyView[]>;
   workers(asker: Asker): Promise<readonly WorkerView[]>;
   /** The bytes of a step's log from an offset; with `follow` goes on until the log is complete or `signal` is aborted. */
   log(

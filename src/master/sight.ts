@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts';
 import { noteRefused } from './audit.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker } from './operator.ts';
-import { findBuild, noBuild, noProject, noRequest, requestId } from './operator-names.ts';
+import { builderName, findBuild, noBuild, noProject, noRequest, requestId } from './operator-names.ts';
 
 export interface SightSources {
   readonly store: Store;
@@ -31,6 +31,8 @@ export interface Sight {
   /** Resolves to the request's project; throws as for a request that is not there. */
   readRequest(id: number): Promise<string>;
   mustReadRequest(project: string, id: number): void;
+  /** Throws as for what is not there, whether `name` names a build, `request:ID` or `PROJECT/BUILDER`. */
+  readNamed(name: string): Promise<void>;
   /** Throws, and notes the refusal in the audit log, when the asker may not control the project. */
   controlProject(action: string, target: string, project: string): Promise<void>;
   /** The same for what `name` names: a build, or `request:ID`. What is not there is left to the action itself. */
@@ -76,6 +78,13 @@ export function sightOf(sources: SightSources, asker: Asker): Sight {
     },
     mustReadRequest(project, id) {
       if (!reads(project)) throw noRequest(id);
+    },
+    async readNamed(name) {
+      const request = requestId(name);
+      const target = builderName(name);
+      if (request !== undefined) await this.readRequest(request);
+      else if (target) this.readProject(target.project);
+      else await this.readBuild(name);
     },
     controlProject: (action, target, project) => check(action, target, project, noProject(project)),
     async controlBuildOrRequest(action, name) {

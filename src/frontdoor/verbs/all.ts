@@ -5,6 +5,7 @@ import { changes } from './changes.ts';
 import { force } from './force.ts';
 import { log } from './log.ts';
 import { login } from './login.ts';
+import { queue } from './queue.ts';
 import { sendchange } from './sendchange.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
@@ -15,10 +16,13 @@ import { workerRotate } from './worker-rotate.ts';
 import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
 import { workerDrain, workerPause, workerResume, workerRetire } from './worker-hold.ts';
 import { workerAdd, workerRevoke, workers } from './workers.ts';
+import { why } from './why.ts';
 
 /** Every verb, in the order of `help`. */
 export const VERBS: readonly Verb[] = [
   status,
+  queue,
+  why,
   builds,
   build,
   changes,

@@ -41,6 +41,8 @@ const names = (output: string, project: Project): boolean => output.includes(`"p
 /** EVERY verb of the front door has its way to be tried here, and its row in `docs/access.md`. */
 const TRIALS: Readonly<Record<string, Trial>> = {
   status: { words: () => 'status --json', tells: names },
+  queue: { words: () => 'queue --json', tells: names },
+  why: { words: (project) => `why ${project}/idle --json`, tells: names },
   builds: { words: () => 'builds -n 100 --json', tells: names },
   build: { words: (project) => `build ${over.get(project)} --json`, tells: names },
   log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },

@@ -1,0 +1,96 @@
+import { showDuration } from '../../config/duration.ts';
+import type { KnownCall } from '../../config/calls.ts';
+import type { Build, Step } from '../../model/build.ts';
+import type { CommandRecord } from '../../model/command.ts';
+import type { Cause } from '../operator.ts';
+import { clockTime } from '../queue/clock-time.ts';
+import type { Away } from './lost-watch.ts';
+
+/** What is known of a running build in one moment. */
+export interface RunningFacts {
+  readonly build: Build;
+  readonly away: Away | undefined;
+  readonly heldBack: string | undefined;
+  readonly steps: readonly Step[];
+  readonly records: readonly CommandRecord[];
+  readonly nowMs: number;
+}
+
+/** Why a running build is where it is, the gravest first: what keeps it from going on, then what it does. */
+export function whyRunning({ build, away, heldBack, steps, records, nowMs }: RunningFacts): readonly Cause[] {
+  const causes: Cause[] = [];
+  if (away) {
+    const { forMs, retryInMs } = away;
+    const since = clockTime(nowMs - forMs, nowMs);
+    const then =
+      retryInMs === undefined
+        ? 'the build waits for it'
+        : `the build is retried elsewhere if it is not back by ${clockTime(nowMs + retryInMs, nowMs)}`;
+    causes.push({ code: 'worker-away', text: `worker ${build.worker} is away since ${since}: ${then}` });
+  }
+  if (heldBack !== undefined) causes.push({ code: 'held-back', text: heldBack });
+  if (build.stopReason !== undefined) {
+    causes.push({
+      code: 'stopping',
+      text: `it is being stopped (${build.stopReason}): what runs is ended, or cleans up`,
+    });
+  }
+  const step = steps.find(({ state }) => state === 'running');
+  if (!step) return [...causes, { code: 'between-steps', text: 'its next step is being begun, or its end stored' }];
+  const since = step.startedAtMs === undefined ? '' : ` since ${clockTime(step.startedAtMs, nowMs)}`;
+  const open = records.filter((record) => record.step === step.index && record.state === 'started');
+  if (open.length === 0) {
+    const text = `step ${step.name} runs${since}: no call of it waits for the worker; its own code runs, or makes its next call`;
+    return [...causes, { code: 'step', text }];
+  }
+  for (const record of open) {
+    causes.push({ code: 'step', text: `step ${step.name} runs${since}: ${callInWords(record)}` });
+    const limits = limitsOf(record);
+    if (limits !== undefined) causes.push({ code: 'limit', text: limits });
+  }
+  return causes;
+}
+
+const COMMAND_SHOWN = 200;
+
+function callInWords(record: CommandRecord): string {
+  const call = { kind: record.kind, args: record.call } as KnownCall;
+  switch (call.kind) {
+    case 'run':
+      return `its command has not ended: ${commandText(call.args.command)}`;
+    case 'reboot':
+      return "it waits until the worker's machine is back on another boot";
+    case 'boot':
+      return 'it waits for the worker, whose machine it is to restart';
+    case 'put':
+      return `a file is on its way to the worker: ${call.args.path}`;
+    case 'get':
+      return `a file is on its way from the worker: ${call.args.path}`;
+    case 'mkdir':
+    case 'remove':
+      return `the worker has not answered yet: ${call.kind} ${call.args.path}`;
+    case 'once':
+      return `the function of once(${JSON.stringify(call.args.name)}) has not ended`;
+    default:
+      return `its call ${record.kind} is being answered`;
+  }
+}
+
+function commandText(command: string | readonly string[]): string {
+  const text = typeof command === 'string' ? command : command.join(' ');
+  return text.length > COMMAND_SHOWN ? `${text.slice(0, COMMAND_SHOWN)}…` : text;
+}
+
+function limitsOf(record: CommandRecord): string | undefined {
+  const call = { kind: record.kind, args: record.call } as KnownCall;
+  if (call.kind === 'reboot') return `that is given up after ${showDuration(call.args.withinMs)}`;
+  if (call.kind !== 'run') return undefined;
+  const { silenceMs, totalMs } = call.args;
+  const limits = [
+    ...(silenceMs === undefined ? [] : [`${showDuration(silenceMs)} without output`]),
+    ...(totalMs === undefined ? [] : [`${showDuration(totalMs)} in all`]),
+  ];
+  return limits.length === 0
+    ? 'no limit of time ends the command'
+    : `the command is ended after ${limits.join(', or ')}`;
+}

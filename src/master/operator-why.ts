@@ -1,0 +1,98 @@
+import type { Build } from '../model/build.ts';
+import type { KnownRequest, WaitingRequest } from '../store/store.ts';
+import { whyRunning } from './builds/why-running.ts';
+import type { Configs } from './configs.ts';
+import { heldBackText } from './held-back.ts';
+import type { WhyView } from './operator.ts';
+import { builderName, findBuild, noRequest, requestId } from './operator-names.ts';
+import { queueViews } from './operator-queue.ts';
+import type { QueueViewSources } from './operator-queue.ts';
+import type { ViewSources } from './operator-views.ts';
+import { findBuilder, findProject } from './operator-wish.ts';
+
+export interface WhySources extends ViewSources, QueueViewSources {
+  readonly configs: Configs;
+}
+
+/** Why what a person named waits, or stands still: a build, `request:ID`, or all that waits and runs of `PROJECT/BUILDER`. */
+export async function explainWhy(sources: WhySources, name: string): Promise<readonly WhyView[]> {
+  const { store, configs } = sources;
+  const id = requestId(name);
+  if (id !== undefined) {
+    const request = await store.requests.find(id);
+    if (!request) throw noRequest(id);
+    return [await ofRequest(sources, request)];
+  }
+  const target = builderName(name);
+  if (!target) return [await ofBuild(sources, await findBuild(store, name))];
+  const isOfIt = (one: { readonly project: string; readonly builder: string }): boolean =>
+    one.project === target.project && one.builder === target.builder;
+  const builds = (await store.builds.running()).filter(isOfIt);
+  const requests = (await store.requests.pending()).filter(isOfIt);
+  // One that is gone from the configuration may still have some.
+  if (builds.length + requests.length === 0) findBuilder(findProject(configs.active, target.project), target.builder);
+  return [
+    ...(await Promise.all(builds.map((build) => ofBuild(sources, build)))),
+    ...(await waitingViews(sources, requests)),
+  ];
+}
+
+async function ofRequest(sources: WhySources, request: KnownRequest): Promise<WhyView> {
+  if (request.state === 'pending') {
+    const [view] = await waitingViews(sources, [request]);
+    if (view) return view;
+  }
+  const now = await sources.store.requests.find(request.id);
+  const build = now?.buildId === undefined ? undefined : await sources.store.builds.find(now.buildId);
+  if (build) return await ofBuild(sources, build);
+  const { id, project, builder } = request;
+  return {
+    request: id,
+    build: null,
+    project,
+    builder,
+    state: 'ended',
+    causes: [{ code: 'ended', text: 'it was taken out of the queue' }],
+  };
+}
+
+/** Those of them that still wait. */
+async function waitingViews(sources: WhySources, requests: readonly WaitingRequest[]): Promise<readonly WhyView[]> {
+  if (requests.length === 0) return [];
+  const ids = new Set(requests.map(({ id }) => id));
+  const queue = await queueViews(sources);
+  return queue
+    .filter(({ id }) => ids.has(id))
+    .map(({ id, project, builder, position, waitsFor, retryOf }) => ({
+      request: id,
+      build: null,
+      project,
+      builder,
+      state: 'waiting',
+      causes: [
+        { code: 'queue', text: waitsFor },
+        ...(retryOf === null ? [] : [{ code: 'retry' as const, text: `build ${retryOf} of it is retried` }]),
+        ...(position === 1 ? [] : [{ code: 'behind' as const, text: `it is number ${position} in the queue` }]),
+      ],
+    }));
+}
+
+async function ofBuild(sources: WhySources, build: Build): Promise<WhyView> {
+  const { store, clock, builds, desk } = sources;
+  const { id, requestId: request, project, builder, state } = build;
+  const head = { request, build: id, project, builder };
+  if (state === 'finished') {
+    const text = `it has ended: ${build.result ?? 'no result'}${build.summary === undefined ? '' : ` (${build.summary})`}`;
+    return { ...head, state: 'ended', causes: [{ code: 'ended', text }] };
+  }
+  const [steps, records] = await Promise.all([store.builds.steps(id), store.commands.list(id)]);
+  const causes = whyRunning({
+    build,
+    away: builds.away(id),
+    heldBack: heldBackText(desk.vitals(build.worker)),
+    steps,
+    records,
+    nowMs: clock.now(),
+  });
+  return { ...head, state: 'running', causes };
+}
