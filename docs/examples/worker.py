@@ -19,6 +19,7 @@ a keeper, `worker.py --keep FOLDER`, which outlives the daemon. All they know is
     DIR/state/commands/ID/outcome     how it ended, put there by rename
 
 It has no capabilities: put and get are refused, and leases are not kept. A process that leaves its group is not ended.
+Tried on Linux; elsewhere os.waitid may be missing, and with /proc the care for what a dead keeper has left.
 """
 import argparse, collections, fcntl, gzip, json, os, random, re, select, shutil, signal, socket, struct, subprocess, sys, time, uuid
 
@@ -149,6 +150,17 @@ def a_text(fields, key):
     if not isinstance(fields.get(key), str):
         raise Broken("bad-field", "%s is not text" % key)
     return fields[key]
+
+def check_spec(spec):
+    """Before anything of it is on disk: the keeper could tell nobody."""
+    a_text(spec, "kind")
+    for key in ("silenceMs", "totalMs", "killAfterMs"):
+        if spec.get(key) is not None:
+            a_number(spec, key)
+    words = [spec.get("shell"), spec.get("cwd"), spec.get("path")]
+    words += (spec.get("argv") or []) + list((spec.get("env") or {}).values())
+    if not all(word is None or isinstance(word, str) for word in words) or not isinstance(spec.get("stdin") or b"", bytes):
+        raise Broken("bad-field", "spec has something else than text where text is due")
 
 def an_id(text):
     """§4: ids become names of files, so nothing else than this may be one."""
@@ -295,7 +307,7 @@ def keep(folder):
         try:
             os.killpg(process.pid, number)
         except (ProcessLookupError, PermissionError):
-            pass  # nobody is left (a group of zombies alone is answered by macOS with EPERM)
+            pass  # nobody is left (elsewhere EPERM may tell of a group of zombies)
 
     begin = heard = time.monotonic()
     why, kill_at, over_at, at_eof, cut = None, None, None, False, {}
@@ -394,6 +406,8 @@ class Command:
         self.ended = load(self.folder + "/outcome")  # left a moment ago?
         if self.ended:
             return
+        if self.kind != "run":
+            return self.finish(status="unknown", message="the worker was killed while it changed the folder")
         if not os.path.exists(self.folder + "/began"):
             self.start_keeper()  # killed between the claim and the start: nothing ran yet
             return
@@ -587,7 +601,7 @@ class Worker:
 
     def claim(self, session, fields):
         """§8: first the claim on disk, then the deed. It is known from here on, and never done a second time."""
-        spec, kind = fields["spec"], a_text(fields["spec"], "kind")
+        spec, kind = fields["spec"], fields["spec"]["kind"]
         command_id = fields["command"]
         folder = self.state + "/commands/" + command_id
         order = {"session": session, "fence": fields["fence"], "kind": kind, "startedAtMs": now_ms(), "bootId": boot_id(),
@@ -605,7 +619,7 @@ class Worker:
                     raise Refused("the command has neither argv nor shell")
             elif kind not in ("mkdir", "remove"):
                 raise Refused("this worker cannot do %s" % kind)
-        except (Refused, OSError) as error:
+        except (Refused, OSError, ValueError) as error:
             refusal = str(error)[:1000]
         os.mkdir(folder, 0o700)
         if spec.get("stdin") is not None:
@@ -634,7 +648,7 @@ class Worker:
                     shutil.rmtree(target)
                 elif os.path.lexists(target):
                     os.unlink(target)
-        except (Refused, OSError) as error:
+        except (Refused, OSError, ValueError) as error:
             return command.finish(status="refused", message=str(error)[:1000])
         command.finish(status="done")
 
@@ -797,7 +811,10 @@ class Link:
             self.check_channel(pipe, kind, session)
             if session not in self.open and kind not in ("session.open", "command.start", "credit"):
                 return  # §7: it may have been under way when the session was closed
-        handler(session, fields)
+        try:
+            handler(session, fields)
+        except (KeyError, TypeError, AttributeError) as error:  # a field is not what this program takes it for
+            raise Broken("bad-field", "%s: %r" % (kind, error))
 
     def check_channel(self, pipe, kind, session):
         """§7: a channel belongs to the session that was opened on it."""
@@ -889,7 +906,7 @@ class Link:
         try:
             os.makedirs(inside(self.worker.work, directory), exist_ok=True)
             self.worker.put_session(session, fence, directory)
-        except (Refused, OSError) as error:
+        except (Refused, OSError, ValueError) as error:
             return self.send("session.failed", session, True, fence=fence, code="folder", message=str(error)[:1000])
         if session in self.open:  # its channel was lost, and what was in it
             for name, stream in self.streams.items():
@@ -916,8 +933,9 @@ class Link:
 
     def on_command_start(self, session, fields):
         command_id, fence = an_id(fields.get("command")), a_number(fields, "fence", 1)
-        if not isinstance(fields.get("spec"), dict):
-            raise Broken("bad-field", "spec is not a map")
+        check_spec(fields["spec"])
+        if fields.get("logMaxBytes") is not None:
+            a_number(fields, "logMaxBytes")
         seat = self.worker.sessions.get(session)
         if seat and fence < seat["fence"]:
             return  # §4: from an owner of the past

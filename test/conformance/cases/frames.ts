@@ -64,9 +64,19 @@ export const frames: readonly Case[] = [
     section: 13,
     rule: 'a field that is missing or of the wrong kind ends the link: goodbye bad-field',
     async run(stage) {
-      const { line } = await stage.attach();
-      line.sendBytes('', raw('ping', '', { n: 'seven' }));
-      await line.refused('bad-field');
+      const spec = { kind: 'run', shell: 'echo no', totalMs: 'long' };
+      for (const [session, bytes] of [
+        ['', raw('ping', '', { n: 'seven' })],
+        ['', raw('inventory.answer', '', { commands: [], last: true })],
+        ['S', raw('command.start', 'S', { command: 'c', fence: 1, spec })],
+        ['S', raw('command.start', 'S', { command: '../c', fence: 1, spec: { kind: 'run', shell: 'echo no' } })],
+      ] as const) {
+        const { line, inventory } = await stage.attach();
+        equal(inventory.commands, [], 'an inventory without commands:');
+        if (session !== '') await line.open(session);
+        line.sendBytes(session, bytes);
+        await line.refused('bad-field');
+      }
       await stage.attach();
     },
   },
