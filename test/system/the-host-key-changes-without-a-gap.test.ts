@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { askMaster } from '../../src/master/control.ts';
 import type { HostKeyStatus } from '../../src/master/operator.ts';
 import { readHostKey } from '../../src/transport/ssh-client.ts';
 import { Farm, trunkline } from '../support/farm.ts';
@@ -35,7 +36,8 @@ async function hostKey(...words: readonly string[]): Promise<string> {
   return ran.text;
 }
 
-const status = async (): Promise<HostKeyStatus> => JSON.parse(await hostKey('status', '--json')) as HostKeyStatus;
+/** What the command asks, without a process each time. */
+const status = (): Promise<HostKeyStatus> => askMaster(farm.masterDir, 'hostkey-status');
 
 const statusWith = (worker: string, knows: boolean): Promise<HostKeyStatus> =>
   until(`${worker} ${knows ? 'knows' : 'does not know'} the next host key`, async () => {
@@ -64,6 +66,10 @@ test('workers learn the next host key, see it, and forget the old one; who does 
       { worker: 'w', knows: true, why: null },
     ],
   });
+  expect(JSON.parse(await hostKey('status', '--json'))).toEqual(told);
+  expect(await hostKey('status')).toContain(
+    '1 of 2 workers have not said yet that they know the next host key:\n  late: never seen',
+  );
   expect(await workerFile('w')).toMatchObject({ hostKeys: [old, next], env: { KEPT: 'yes' } });
   const refused = await trunkline(['master', 'hostkey', 'use', farm.masterDir]);
   expect(refused.status).toBe(1);
