@@ -35,12 +35,15 @@ interface Waiting {
 interface Share {
   unauthenticated: number;
   handshakes: number;
+  /** Oldest first; true while it exchanges keys. */
+  readonly sockets: Map<Socket, boolean>;
 }
 
 /**
  * Lets connections in so that strangers cannot use the machine up before they have proved who they are. Over the limits a
  * connection is not dropped: it waits unread, and many workers behind one address only take longer to come in. Who has the least
- * under way is next, so that an address that sends no end of connections, and says nothing on them, keeps out no other.
+ * under way is next, so that an address that sends no end of connections, and says nothing on them, keeps out no other: when
+ * all places are taken, it loses its oldest one to whoever has none.
  */
 export class LoginGate {
   readonly #limits: LoginGateLimits;
@@ -49,6 +52,8 @@ export class LoginGate {
   readonly #shares = new Map<string, Share>();
   #unauthenticated = 0;
   #handshakes = 0;
+  /** Closed by us for somebody else, and not gone yet. */
+  readonly #leaving = new Set<Socket>();
 
   constructor(limits: LoginGateLimits, admit: (socket: Socket, place: LoginPlace) => void) {
     this.#limits = limits;
@@ -92,7 +97,28 @@ export class LoginGate {
     while (this.#unauthenticated < this.#limits.unauthenticated && this.#handshakes < this.#limits.handshakes) {
       const entry = this.#takeNext();
       if (!entry) return;
-      this.#admit(entry.socket, this.#place(entry.address));
+      this.#admit(entry.socket, this.#place(entry));
+    }
+    this.#makePlaces();
+  }
+
+  /** All places are taken: the address that has the most of them gives one to each that has none. */
+  #makePlaces(): void {
+    const comers = new Set(this.#waiting.map(({ address }) => address).filter((address) => !this.#shares.has(address)));
+    const isShaking = this.#handshakes >= this.#limits.handshakes;
+    const limit = isShaking ? this.#limits.handshakes : this.#limits.unauthenticated;
+    const counted = (share: Share): number => (isShaking ? share.handshakes : share.unauthenticated);
+    while (this.#leaving.size < comers.size) {
+      const [busiest] = [...this.#shares.values()].toSorted((a, b) => counted(b) - counted(a));
+      if (!busiest || counted(busiest) < Math.max(2, limit * LARGE_SHARE)) return;
+      const candidates = [...busiest.sockets].filter(
+        ([socket, shakes]) => !this.#leaving.has(socket) && (shakes || !isShaking),
+      );
+      const oldest = candidates[0]?.[0];
+      // What is left of it are those that are leaving already.
+      if (!oldest || candidates.length < 2) return;
+      this.#leaving.add(oldest);
+      oldest.destroy();
     }
   }
 
@@ -111,11 +137,16 @@ export class LoginGate {
     return found < 0 ? undefined : this.#waiting.splice(found, 1)[0];
   }
 
-  #place(address: string): LoginPlace {
+  #place({ socket, address }: Waiting): LoginPlace {
     let isShaking = true;
     let isHere = true;
-    const share = this.#shares.get(address) ?? { ...NOTHING };
+    const share = this.#shares.get(address) ?? {
+      unauthenticated: 0,
+      handshakes: 0,
+      sockets: new Map<Socket, boolean>(),
+    };
     this.#shares.set(address, share);
+    share.sockets.set(socket, true);
     this.#unauthenticated++;
     this.#handshakes++;
     share.unauthenticated++;
@@ -123,6 +154,7 @@ export class LoginGate {
     const handshakeDone = (): void => {
       if (!isShaking) return;
       isShaking = false;
+      if (isHere) share.sockets.set(socket, false);
       this.#handshakes--;
       share.handshakes--;
       this.#next();
@@ -130,6 +162,8 @@ export class LoginGate {
     const leave = (): void => {
       if (!isHere) return;
       isHere = false;
+      share.sockets.delete(socket);
+      this.#leaving.delete(socket);
       this.#unauthenticated--;
       if (--share.unauthenticated === 0) this.#shares.delete(address);
       handshakeDone();
@@ -139,7 +173,9 @@ export class LoginGate {
   }
 }
 
-const NOTHING: Share = { unauthenticated: 0, handshakes: 0 };
+const NOTHING = { unauthenticated: 0, handshakes: 0 };
+/** Of all places; who has less gives none away. */
+const LARGE_SHARE = 0.25;
 
 /** Whoever has an IPv6 network has all its 2^64 addresses: they count as one. */
 function networkOf(address: string): string {

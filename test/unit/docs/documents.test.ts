@@ -25,6 +25,24 @@ test('Every link of the documents points to a file that is there', async () => {
   expect(dead).toEqual([]);
 });
 
+test('Each attack that SECURITY.md names has its test', async () => {
+  const table = (await read('SECURITY.md'))
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(2);
+  const missing: string[] = [];
+  for (const line of table) {
+    const tests = [...line.matchAll(/`(test\/[^`]+)`: ([^;|]+)/g)];
+    if (tests.length === 0) missing.push(line);
+    for (const [, path = '', words = ''] of tests) {
+      const text = await read(path).catch(() => '');
+      if (!text.includes(words.trim())) missing.push(`${path}: ${words}`);
+    }
+  }
+  expect(table.length).toBeGreaterThan(15);
+  expect(missing).toEqual([]);
+});
+
 test('A decision note has at most 40 lines', async () => {
   const long: string[] = [];
   for (const name of await readdir(join(ROOT, 'docs/decisions'))) {

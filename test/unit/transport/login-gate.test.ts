@@ -121,6 +121,19 @@ describe('the gate, while one address sends no end of connections that say nothi
     expect(few.admitted.map(({ socket }) => socket.remoteAddress)).toEqual(['1.1.1.1', '1.1.1.1', '2.2.2.2']);
   });
 
+  it('takes its oldest places away for those that have none, when two such addresses hold them all', async () => {
+    const { gate, admitted } = fakes({ handshakes: 8 });
+    for (const address of ['1.1.1.1', '2.2.2.2']) for (let i = 0; i < 9; i++) gate.enter(fakeSocket(address));
+    expect(admitted.length).toBe(8);
+    for (const { socket, place } of admitted.slice()) socket.once('close', () => place.leave());
+    const came = (): string[] => admitted.slice(8).map(({ socket }) => socket.remoteAddress ?? '');
+    for (const address of ['3.3.3.3', '4.4.4.4', '3.3.3.3']) gate.enter(fakeSocket(address));
+    await until('both are in', () => came().length >= 2);
+    expect(came().slice(0, 2)).toEqual(['3.3.3.3', '4.4.4.4']);
+    expect(admitted.slice(0, 8).filter(({ socket }) => socket.destroyed)).toHaveLength(2);
+    expect([admitted[0]!.socket.destroyed, gate.unauthenticatedCount]).toEqual([true, 8]);
+  });
+
   it('takes the addresses of one IPv6 network for one', () => {
     const { gate, admitted } = fakes({ unauthenticatedPerAddress: 2 });
     for (const host of ['2001:db8:0:1::1', '2001:db8:0:1:2::', '2001:db8:0:1::3', '2001:db8:0:2::3']) {
