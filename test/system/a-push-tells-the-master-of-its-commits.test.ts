@@ -190,3 +190,38 @@ test('a push waits for no master that is away or silent, and says so; in the bac
   await runOk('git', ['-C', bare, 'config', '--unset', 'trunkline.master']);
   expect(await push('HEAD:unset')).toContain('set trunkline.master');
 });
+
+test('a change is told of by words, too, and what is typed wrong is refused with how it is said', async () => {
+  const said = async (words: readonly string[], input = ''): Promise<string> => {
+    const { status, text, stderr } = await farm.ssh(['sendchange', ...words], { user: 'hook', input });
+    return `${status} ${text}${stderr}`;
+  };
+  const words = [
+    'kate',
+    '--branch',
+    'byhand',
+    '--revision',
+    'r1',
+    '--author',
+    "'Zoë <z@x>'",
+    '--file',
+    "'a b'",
+    '--file',
+    'c',
+  ];
+  const more = ['-p', "'n=a b'", '--category', 'night', '--key', 'once', '--comments-stdin'];
+  expect(await said([...words, ...more], 'One\n\ntwo\n')).toMatch(/^0 change \d+, byhand r1: no scheduler/);
+  expect((await changes())[0]).toMatchObject({
+    revision: 'r1',
+    author: 'Zoë <z@x>',
+    files: ['a b', 'c'],
+    properties: { n: 'a b' },
+    category: 'night',
+    comments: 'One\n\ntwo',
+  });
+  expect(await said(['kate', '--branch', 'byhand', '--revision', 'r2', '--key', 'once'])).toMatch(/known already/);
+  expect(await said(['kate', '--branch', 'byhand'])).toMatch(/^64 .*--branch and --revision are needed/);
+  expect(await said(['kate', '--json-stdin', '--branch', 'x'], '{}')).toMatch(/^64 .*do not go together/);
+  expect(await said(['kate', '--json-stdin'], '[{"branch": "x"}]')).toMatch(/^64 .*change 1: revision/);
+  expect(await said(['kate', '--json-stdin'], `"${'x'.repeat(5_000_000)}"`)).toMatch(/^64 .*longer than 4194304 bytes/);
+});

@@ -1,6 +1,18 @@
 import { expect, test } from 'vitest';
 import { checkConfig } from '../../../src/config/check-config.ts';
-import { builder, checkout, defineMaster, force, git, project, sh, step, worker } from '../../../src/index.ts';
+import {
+  builder,
+  checkout,
+  defineMaster,
+  force,
+  git,
+  onChange,
+  project,
+  sh,
+  step,
+  tryBuilds,
+  worker,
+} from '../../../src/index.ts';
 
 const steps = [sh('make', 'make')];
 const sid = worker('sid');
@@ -171,4 +183,43 @@ test('what git would take for an option is refused', () => {
   expect(mistakes(defineMaster({ title: 'T', workers: [sid], projects: [odd] }))).toEqual([
     'project "kate", source, url: it must not begin with "-"',
   ]);
+});
+
+test('what the schedulers of a project say is in its shape, each branch once', () => {
+  const url = 'https://git.example.org/kate.git';
+  const builders = [
+    [],
+    [checkout()],
+    [checkout({ url })],
+    [checkout({ branch: 'other' })],
+    [checkout({ url: 'https://git.example.org/other.git' })],
+  ].map((first, n) => builder(`b${n}`, { workers: ['sid'], steps: [...first, ...steps] }));
+  const schedulers = [onChange({ branch: 'main' }), onChange({ branch: 'stable' }), onChange({ branch: 'main' })];
+  const check = checkConfig('hash', {
+    ...defineMaster({ title: 'T', workers: [sid], projects: [] }),
+    projects: [
+      project('kate', { source: git(url), builders, schedulers: [...schedulers, tryBuilds()] }),
+      project('plain', { builders: kate.builders }),
+    ],
+  });
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  const [built, plain] = check.shape.projects;
+  expect(built).toMatchObject({ builtBranches: ['main', 'stable'], isTryable: true, isForceable: false });
+  expect(built?.builders.map(({ takesPatches }) => takesPatches)).toEqual([false, true, true, false, false]);
+  expect(plain).toMatchObject({ builtBranches: [], isTryable: false });
+});
+
+test.each<[unknown, RegExp]>([
+  [onChange({ branch: '' }), /name one branch/],
+  [{ kind: 'onChange' }, /name one branch/],
+  [onChange({ branch: 'refs/heads/main' }), /without refs\/heads\//],
+  [{ ...onChange({ branch: 'main' }), quiet: '1m' }, /unknown option quiet/],
+  [{ kind: 'nightly' }, /use force\(\), onChange\(\) or tryBuilds\(\)/],
+  [onChange({ branch: 'main' }), /has onChange\(\) and no source; give it git\(url\)/],
+])('a scheduler that cannot be is told with its place: %j', (scheduler, told) => {
+  const exported = {
+    ...defineMaster({ title: 'T', workers: [sid], projects: [] }),
+    projects: [{ ...kate, schedulers: [scheduler] }],
+  };
+  expect(mistakes(exported)).toEqual([expect.stringMatching(told)]);
 });
