@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Farm } from '../support/farm.ts';
+import { copyFile, open, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Farm, PROGRAM, startDaemon } from '../support/farm.ts';
+import type { Daemon } from '../support/farm.ts';
 import { startStockSshd } from '../support/stock-sshd.ts';
 import { run } from '../support/run.ts';
 import { figure } from './figure.ts';
@@ -15,12 +16,29 @@ export function log(): Promise<readonly Figure[]> {
   return transfer('log', 200 * MB, variedLines);
 }
 
+/** The same with the worker of one file, whose encryption is Node's, without ssh2's native part. */
+export function logOfOneFile(): Promise<readonly Figure[]> {
+  return transfer('log, one-file worker', 200 * MB, variedLines, startOneFile);
+}
+
+/** Far from any node_modules, where it would find that part. */
+async function startOneFile(farm: Farm): Promise<Daemon> {
+  const program = join(farm.dir, 'worker.mjs');
+  await copyFile(join(dirname(dirname(PROGRAM)), 'dist/worker.mjs'), program);
+  return await startDaemon(['start', farm.workerDir('w')], {}, { program });
+}
+
 /** A step prints one line of 20 MB. */
 export function line(): Promise<readonly Figure[]> {
   return transfer('line', 20 * MB, (size) => Buffer.alloc(size, 'a line that does not end; '));
 }
 
-async function transfer(name: string, size: number, make: (size: number) => Buffer): Promise<readonly Figure[]> {
+async function transfer(
+  name: string,
+  size: number,
+  make: (size: number) => Buffer,
+  start: (farm: Farm) => Promise<Daemon> = (farm) => farm.startWorker('w'),
+): Promise<readonly Figure[]> {
   const farm = await Farm.create();
   try {
     const file = join(farm.dir, 'content');
@@ -36,8 +54,9 @@ export default defineMaster({ title: 'Bench', workers: [worker('w')], projects: 
 `);
     await farm.startMaster();
     await farm.addWorker('w');
-    await farm.startWorker('w');
+    const worker = await start(farm);
     const build = await farm.build('p/b');
+    await worker.end();
     const stored = await farm.log(build.id, 'print');
     const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
     if (sha(stored) !== sha(content))

@@ -1,6 +1,6 @@
 import { control } from './control.ts';
 import type { Figure } from './figure.ts';
-import { line, log } from './log.ts';
+import { line, log, logOfOneFile } from './log.ts';
 import { sessions } from './sessions.ts';
 import { step } from './step.ts';
 import { workers } from './workers.ts';
@@ -8,6 +8,7 @@ import { workers } from './workers.ts';
 /** Each takes its peer, or the physical limit it is compared with, in the same run. */
 const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   log,
+  'log-one-file': logOfOneFile,
   line,
   step,
   control,
