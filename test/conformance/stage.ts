@@ -92,7 +92,12 @@ export class Stage {
     const program = new Program(words, { ...definedOf(process.env), ...Object.fromEntries(env) });
     gone = () => program.whyGone;
     const stage = new Stage({ dir, server, lines, logs, program }, options);
-    await program.start();
+    try {
+      await program.start();
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
     return stage;
   }
 
