@@ -3,13 +3,11 @@ import { UserMistake } from '../base/errors.ts';
 import type { Bus } from '../bus/bus.ts';
 import { showDuration } from '../config/duration.ts';
 import { unknownInAccess } from '../model/access.ts';
-import type { Build } from '../model/build.ts';
 import type { BuildRequest } from '../model/build-request.ts';
 import { leaseForAbsence } from '../model/lost-worker.ts';
 import { NAME_RULE, isName } from '../model/names.ts';
 import type { PublicKey } from '../model/principal.ts';
-import type { Store } from '../store/store.ts';
-import { StoreError } from '../store/store.ts';
+import type { AuditEntry, Store } from '../store/store.ts';
 import { audited, demand, noteRefused } from './audit.ts';
 import type { Builds } from './builds/builds.ts';
 import type { Configs } from './configs.ts';
@@ -42,6 +40,7 @@ import type {
   TokenView,
   TokenWish,
   WhyView,
+  WorkerPage,
   WorkerView,
 } from './operator.ts';
 import { listChanges, sendChanges } from './operator-changes.ts';
@@ -51,11 +50,11 @@ import { rotateKeys } from './operator-keys.ts';
 import { inviteWorker, listInvitations, uninviteWorker } from './operator-invitations.ts';
 import { approveWorker, listKnocks } from './operator-knocks.ts';
 import { readLog } from './operator-log.ts';
-import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
+import { findBuild, shown } from './operator-names.ts';
 import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
 import { queueViews } from './operator-queue.ts';
 import { tryPatch } from './operator-try.ts';
-import { BEING_STARTED, buildView, requestView, workerViews } from './operator-views.ts';
+import { BEING_STARTED, buildView, requestView } from './operator-views.ts';
 import { watchRequest } from './operator-watch.ts';
 import { explainWhy } from './operator-why.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
@@ -63,6 +62,9 @@ import type { PatchFolder } from './patches/patch-folder.ts';
 import type { Passes } from './people/passes.ts';
 import type { Invitations } from './people/invitations.ts';
 import type { Knocks } from './people/knocks.ts';
+import { listAudit } from './operator-audit.ts';
+import { listWorkers, workerPage } from './operator-worker-page.ts';
+import { stopBuild } from './operator-stop.ts';
 import { holdWorker, untilDrained } from './operator-workers.ts';
 import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
@@ -86,7 +88,6 @@ export interface MasterOperatorOptions {
 }
 
 const LIST_MAX = 1_000;
-const REASON_MAX = 1_000;
 /** Waiting requests that a status shows: the first to start. */
 const WAITING_MAX = 1_000;
 /** Of the master, announced to workers: 30 days. */
@@ -143,18 +144,16 @@ export class MasterOperator implements Operator {
     return await explainWhy(this.#parts, name);
   }
 
-  async workers(asker: Asker): Promise<readonly WorkerView[]> {
-    demand(asker, 'reader', 'list workers');
-    const { store, configs, desk } = this.#parts;
-    const [records, running] = await Promise.all([store.workers.list(), store.builds.running()]);
-    return workerViews(
-      configs.active,
-      records,
-      desk.connected(),
-      running,
-      (name) => desk.vitals(name),
-      this.#parts.clock.now(),
-    );
+  workers(asker: Asker): Promise<readonly WorkerView[]> {
+    return listWorkers(this.#parts, asker);
+  }
+
+  worker(asker: Asker, name: string): Promise<WorkerPage> {
+    return workerPage(this.#parts, asker, name);
+  }
+
+  audit(asker: Asker, limit: number): Promise<readonly AuditEntry[]> {
+    return listAudit(this.#parts, asker, limit);
   }
 
   async *log(
@@ -224,45 +223,7 @@ export class MasterOperator implements Operator {
   }
 
   async stop(asker: Asker, name: string, reason: string): Promise<void> {
-    const { store, builds } = this.#parts;
-    const why = reason.slice(0, REASON_MAX);
-    const request = requestId(name);
-    const action = { action: 'stop', target: name, detail: { reason: why }, role: 'developer' } as const;
-    await audited(this.#parts, asker, action, async () => {
-      if (request !== undefined) return await this.#cancelRequest(request, why);
-      const { id } = await findBuild(store, name);
-      if (await builds.stop(id, why)) return;
-      const ended = await findBuild(store, name);
-      throw new OperatorError('conflict', `build ${shown(name)} is finished ${await this.#ending(ended)}`);
-    });
-  }
-
-  async #cancelRequest(id: number, reason: string): Promise<void> {
-    const { store, bus, clock } = this.#parts;
-    const request = await store.requests.find(id);
-    if (!request) throw noRequest(id);
-    try {
-      await store.requests.cancel(id, reason, clock.now());
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      const now = await store.requests.find(id);
-      if (!now || now.state === 'pending') throw error;
-      const became = now.state === 'finished' ? 'has ended' : `is build ${now.buildId} now: stop that`;
-      throw new OperatorError('conflict', `request ${id} ${became}`, { cause: error });
-    }
-    bus.publish('requests', id);
-  }
-
-  /** Whoever wants a build stopped that was retried means the one in its place. */
-  async #ending(build: Build): Promise<string> {
-    const result = `(${build.result ?? 'no result'})`;
-    const request = build.result === 'retry' && (await this.#parts.store.requests.find(build.requestId));
-    if (!request || request.state === 'finished') return result;
-    const next =
-      request.state === 'pending'
-        ? `waits again: stop request:${request.id}`
-        : `is build ${request.buildId} now: stop that`;
-    return `${result}, but its request ${next}`;
+    await stopBuild(this.#parts, asker, name, reason);
   }
 
   async addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void> {

@@ -38,6 +38,16 @@ const ROWS: Rows = {
     const hidden = await seenBy(asker).hiddenBuilds(views.flatMap(({ builds }) => builds));
     return views.map((view) => ({ ...view, builds: view.builds.filter((build) => !hidden.has(build)) }));
   },
+  worker: (inner, seenBy) => async (asker, name) => {
+    const page = await inner.worker(asker, name);
+    const { builds, lastBuilds } = page;
+    const hidden = await seenBy(asker).hiddenBuilds([...builds, ...lastBuilds.map(({ id }) => id)]);
+    return {
+      ...page,
+      builds: builds.filter((id) => !hidden.has(id)),
+      lastBuilds: lastBuilds.filter(({ id }) => !hidden.has(id)),
+    };
+  },
   log: (inner, seenBy) =>
     async function* (asker, build, step, options) {
       const project = await seenBy(asker).readBuild(build);
@@ -89,6 +99,7 @@ const ROWS: Rows = {
   nextHostKey: ofTheFarm('nextHostKey'),
   hostKeyStatus: ofTheFarm('hostKeyStatus'),
   useHostKey: ofTheFarm('useHostKey'),
+  audit: ofTheFarm('audit'),
   holdWorker: ofTheFarm('holdWorker'),
   untilDrained: ofTheFarm('untilDrained'),
   reload: ofTheFarm('reload'),

@@ -2,6 +2,9 @@ import type { Json, JsonObject } from '../model/json.ts';
 import type { PublicKey, Role } from '../model/principal.ts';
 import type { Result } from '../model/result.ts';
 import type { HoldKind } from '../model/worker.ts';
+import type { AuditEntry } from '../store/store.ts';
+import type { Vitals } from '../transport/link.ts';
+import type { WorkerConnection } from './link/reception.ts';
 
 /** Who asks. The master's own console (its control socket) asks as role operator. */
 export interface Asker {
@@ -104,6 +107,26 @@ export interface WorkerView {
   /** Why commands there wait in the middle of their output; null when none does. */
   readonly heldBack: string | null;
   readonly facts: Readonly<Record<string, string>>;
+}
+
+/** What `worker show` tells of a worker beside what `workers` does. */
+export interface WorkerPage extends WorkerView {
+  /** What it told of itself last; null when it is not here. */
+  readonly vitals: Vitals | null;
+  readonly connection: WorkerConnection | null;
+  /** Newest first. */
+  readonly lastBuilds: readonly {
+    readonly id: number;
+    readonly project: string;
+    readonly builder: string;
+    readonly number: number;
+    readonly state: 'running' | 'finished';
+    readonly result: Result | null;
+    readonly startedAtMs: number;
+    readonly finishedAtMs: number | null;
+  }[];
+  /** Null for those who are no operators. */
+  readonly keys: readonly { readonly fingerprint: string; readonly comment: string }[] | null;
 }
 
 export interface InviteWish {
@@ -357,6 +380,7 @@ export interface Operator {
   /** Why a build, `request:ID`, or each of what waits and runs of `PROJECT/BUILDER` is where it is. */
   why(asker: Asker, name: string): Promise<readonly WhyView[]>;
   workers(asker: Asker): Promise<readonly WorkerView[]>;
+  worker(asker: Asker, name: string): Promise<WorkerPage>;
   /** The bytes of a step's log from an offset; with `follow` goes on until the log is complete or `signal` is aborted. */
   log(
     asker: Asker,
@@ -427,6 +451,8 @@ export interface Operator {
     asker: Asker,
     force: boolean,
   ): Promise<{ readonly fingerprint: string; readonly without: readonly string[] }>;
+  /** Operator. The newest control actions first, at most `limit`. */
+  audit(asker: Asker, limit: number): Promise<readonly AuditEntry[]>;
   /** Gives a worker no more builds, or some again; again the same does nothing. */
   holdWorker(asker: Asker, name: string, wish: HoldWish): Promise<void>;
   /** Reader. Resolves true when a worker that is being drained is so, false when it is not being drained (any more). */

@@ -209,6 +209,7 @@ export interface ChangeStore {
 export interface BuildFilter {
   readonly project?: string;
   readonly builder?: string;
+  readonly worker?: string;
   readonly state?: 'running' | 'finished';
   /** Builds of these projects are left out. */
   readonly without?: readonly string[];

@@ -1,4 +1,5 @@
 import type { Verb } from '../verb.ts';
+import { audit } from './audit.ts';
 import { build } from './build.ts';
 import { builds } from './builds.ts';
 import { changes } from './changes.ts';
@@ -15,6 +16,7 @@ import { workerInvitations, workerInvite, workerUninvite } from './worker-invite
 import { workerRotate } from './worker-rotate.ts';
 import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
 import { workerDrain, workerPause, workerResume, workerRetire } from './worker-hold.ts';
+import { workerShow } from './worker-show.ts';
 import { workerAdd, workerRevoke, workers } from './workers.ts';
 import { why } from './why.ts';
 
@@ -32,6 +34,7 @@ export const VERBS: readonly Verb[] = [
   sendchange,
   stop,
   workers,
+  workerShow,
   workerInvite,
   workerInvitations,
   workerUninvite,
@@ -48,4 +51,5 @@ export const VERBS: readonly Verb[] = [
   tokenAdd,
   tokenList,
   tokenRevoke,
+  audit,
 ];

@@ -24,9 +24,12 @@ export const workers: Verb = {
     }
     const rows = list.map((worker) => [
       worker.name,
-      worker.isConfigured ? worker.state : `${worker.state}, not in the configuration`,
+      [worker.state, worker.hold?.kind, !worker.isConfigured && 'not in the configuration']
+        .filter((part) => part)
+        .join(', '),
       worker.sinceMs === null ? '-' : howLong(clock.now() - worker.sinceMs),
       `${worker.builds.length} of ${worker.maxBuilds}`,
+      worker.owner ?? '-',
       worker.host ?? '-',
       worker.version ?? '-',
       [worker.facts['os'], worker.facts['arch'], worker.facts['cores'] && `${worker.facts['cores']} cores`]
@@ -35,11 +38,13 @@ export const workers: Verb = {
     ]);
     await write(
       rows.length > 0
-        ? table(['WORKER', 'STATE', 'FOR', 'BUILDS', 'HOST', 'VERSION', 'MACHINE'], rows)
+        ? table(['WORKER', 'STATE', 'FOR', 'BUILDS', 'OWNER', 'HOST', 'VERSION', 'MACHINE'], rows)
         : 'no workers yet\n',
     );
-    for (const { name: worker, heldBack } of list)
+    for (const { name: worker, held, heldBack } of list) {
+      if (held !== null) await write(plain(`${worker} ${held}`) + '\n');
       if (heldBack !== null) await write(plain(`${worker}: ${heldBack}`) + '\n');
+    }
     return 0;
   },
 };

@@ -70,6 +70,11 @@ export class Attachment {
     link.onMessage((message, wireBytes) => this.#receive(message, wireBytes));
   }
 
+  /** Open on this connection. */
+  get sessions(): number {
+    return this.#opened.size;
+  }
+
   get isReady(): boolean {
     return this.#state === 'ready';
   }

@@ -52,6 +52,17 @@ interface Owner extends Claimant {
   attachment?: Attachment;
 }
 
+/** The connection of the moment. */
+export interface WorkerConnection {
+  /** Its address. */
+  readonly peer: string;
+  readonly epoch: number;
+  /** Of SSH. */
+  readonly channels: number;
+  /** Open on it. */
+  readonly sessions: number;
+}
+
 /** A worker that is being told goodbye. */
 export interface Dismissed {
   /** Resolves when its connection is gone: it has read the goodbye, or was given the time for it. */
@@ -125,6 +136,13 @@ export class Reception {
       const message = 'the heartbeat of the configuration is shorter now: come again';
       this.#sayGoodbye(owner, { code: 'drain', message, retryAfterMs: RETRY_AFTER_STOP_MS });
     }
+  }
+
+  connection(worker: string): WorkerConnection | undefined {
+    const owner = this.#doors.get(worker)?.owner;
+    if (!owner?.link || !this.#ready.has(worker)) return undefined;
+    const { peer, epoch, link, attachment } = owner;
+    return { peer, epoch, channels: link.stats().channels, sessions: attachment?.sessions ?? 0 };
   }
 
   vitals(worker: string): Vitals | undefined {

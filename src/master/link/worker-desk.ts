@@ -24,7 +24,7 @@ import { KeyRenewals } from './key-renewals.ts';
 import type { RenewedKey } from './key-renewals.ts';
 import type { KeyRing } from './key-ring.ts';
 import { Reception } from './reception.ts';
-import type { Dismissed } from './reception.ts';
+import type { Dismissed, WorkerConnection } from './reception.ts';
 
 export interface WorkerDeskOptions {
   readonly store: Store;
@@ -60,6 +60,8 @@ export interface OpenWorkerDesk extends WorkerDesk {
   tellHostKeys(): void;
   /** Ends the worker's connection with this goodbye; undefined when there is none to be told. */
   dismiss(worker: string, goodbye: Fields<'goodbye'>): Dismissed | undefined;
+  /** Of a worker that is attached now. */
+  connection(worker: string): WorkerConnection | undefined;
   /** What must be done before the first worker is let in. */
   readonly prepared: Promise<void>;
   /** Workers whose connections ping less often than this come again. */
@@ -118,6 +120,10 @@ class Desk implements OpenWorkerDesk {
 
   bootId(worker: string): string | undefined {
     return this.#reception.bootId(worker);
+  }
+
+  connection(worker: string): WorkerConnection | undefined {
+    return this.#reception.connection(worker);
   }
 
   vitals(worker: string): Vitals | undefined {

@@ -137,10 +137,11 @@ function givenUp(summary: string | null): string {
 }
 
 /** One text for each set of filters in use, so that it stays prepared. */
-function listQuery({ project, builder, state, without, before, limit }: BuildFilter) {
+function listQuery({ project, builder, worker, state, without, before, limit }: BuildFilter) {
   const wanted: readonly (readonly [string, SqlValue | undefined])[] = [
     ['b.project = ?', project],
     ['b.builder = ?', builder],
+    ['b.worker = ?', worker],
     ['b.state = ?', state],
     [
       'b.project NOT IN (SELECT value FROM json_each(?))',

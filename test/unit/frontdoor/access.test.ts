@@ -56,9 +56,14 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     tells: (output, project) =>
       (JSON.parse(output) as WorkerView[]).some(({ builds }) => builds.includes(running.get(project) ?? -1)),
   },
-  'worker pause': { words: async () => `worker pause ${await resumed()} --reason tried` },
-  'worker resume': { words: () => 'worker resume nowhere' },
-  'worker drain': { words: () => 'worker drain nowhere' },
+  'worker show': {
+    words: () => 'worker show w --json',
+    tells: (output, project) => (JSON.parse(output) as WorkerView).builds.includes(running.get(project) ?? -1),
+  },
+  audit: { words: () => 'audit' },
+  'worker pause': { words: async () => `worker pause ${await added()} --reason tried` },
+  'worker resume': { words: async () => `worker resume ${await added()}` },
+  'worker drain': { words: async () => `worker drain ${await added()}` },
   'worker retire': { words: async () => `worker retire ${await added()}` },
   'worker invite': { words: () => `worker invite new-${++count} --host ci` },
   'worker invitations': { words: () => 'worker invitations' },
@@ -81,11 +86,6 @@ const TRIALS: Readonly<Record<string, Trial>> = {
 
 async function tokenOf(name: keyof typeof PEOPLE): Promise<string> {
   return (await stand.farm.operator.addToken({ name, role: PEOPLE[name] }, { label: 'to be revoked' })).id;
-}
-
-async function resumed(): Promise<string> {
-  await stand.farm.operator.holdWorker(ADMIN, 'nowhere', { to: 'resume' });
-  return 'nowhere';
 }
 
 async function added(): Promise<string> {

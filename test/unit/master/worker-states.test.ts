@@ -17,6 +17,7 @@ beforeEach(async () => {
   farm = await TryFarm.create('workers: [worker("w")]');
   const held = `while [ ! -e ${farm.dir}/go ]; do sleep 0.05; done`;
   await farm.config(`
+heartbeat: '1s',
 workers: [worker('w', { maxBuilds: 4, owner: 'kate' }), worker('v')],
 projects: [project('p', { schedulers: [force()], builders: [
   builder('quick', { workers: ['w'], steps: [sh('a', 'true'), sh('b', 'true')] }),
@@ -69,6 +70,31 @@ test('a paused worker is given nothing, says why, also after a restart, and take
   const last = (await farm.watch(request)).at(-1);
   expect(last).toMatchObject({ kind: 'build', build: { result: 'success' } });
   expect((await view()).hold).toBeNull();
+});
+
+test('everything about one worker, its keys for operators alone', async () => {
+  await farm.startWorker('w');
+  const { id } = await farm.build('quick');
+  await hold('pause', 'disk swap');
+  const page = await until('it has told how it fares', async () => {
+    const now = await farm.operator.worker(ADMIN, 'w');
+    return now.vitals?.load === undefined ? undefined : now;
+  });
+  expect(page).toMatchObject({
+    state: 'connected',
+    owner: 'kate',
+    hold: { kind: 'paused', by: 'admin', reason: 'disk swap' },
+    connection: { peer: expect.stringContaining('127.0.0.1'), epoch: 1, sessions: 1 },
+    lastBuilds: [{ id, builder: 'quick', result: 'success' }],
+    keys: [{ fingerprint: expect.stringMatching(/^SHA256:/) }],
+    facts: { cores: expect.anything() },
+  });
+  expect((await farm.operator.worker({ name: 'rita', role: 'reader' }, 'w')).keys).toBeNull();
+  await expect(farm.operator.worker(ADMIN, 'x')).rejects.toMatchObject({ code: 'not-found' });
+  expect((await farm.operator.audit(ADMIN, 2)).map(({ who, action, target }) => [who, action, target])).toEqual([
+    ['admin', 'pause a worker', 'w'],
+    ['admin', 'force a build', 'p/quick'],
+  ]);
 });
 
 test('a draining worker ends its builds, across a restart of both, and is taken back', async () => {

@@ -1,0 +1,61 @@
+import type { Clock } from '../base/clock.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { Build } from '../model/build.ts';
+import type { Store } from '../store/store.ts';
+import { StoreError } from '../store/store.ts';
+import { audited } from './audit.ts';
+import type { Builds } from './builds/builds.ts';
+import { OperatorError } from './operator.ts';
+import type { Asker } from './operator.ts';
+import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
+
+interface StopSources {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly builds: Pick<Builds, 'stop'>;
+}
+
+const REASON_MAX = 1_000;
+
+/** Stops a build, or takes a waiting request (`request:ID`) out of the queue. */
+export async function stopBuild(sources: StopSources, asker: Asker, name: string, reason: string): Promise<void> {
+  const { store, builds } = sources;
+  const why = reason.slice(0, REASON_MAX);
+  const request = requestId(name);
+  const action = { action: 'stop', target: name, detail: { reason: why }, role: 'developer' } as const;
+  await audited(sources, asker, action, async () => {
+    if (request !== undefined) return await cancelRequest(sources, request, why);
+    const { id } = await findBuild(store, name);
+    if (await builds.stop(id, why)) return;
+    const ended = await findBuild(store, name);
+    throw new OperatorError('conflict', `build ${shown(name)} is finished ${await ending(store, ended)}`);
+  });
+}
+
+async function cancelRequest({ store, bus, clock }: StopSources, id: number, reason: string): Promise<void> {
+  const request = await store.requests.find(id);
+  if (!request) throw noRequest(id);
+  try {
+    await store.requests.cancel(id, reason, clock.now());
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    const now = await store.requests.find(id);
+    if (!now || now.state === 'pending') throw error;
+    const became = now.state === 'finished' ? 'has ended' : `is build ${now.buildId} now: stop that`;
+    throw new OperatorError('conflict', `request ${id} ${became}`, { cause: error });
+  }
+  bus.publish('requests', id);
+}
+
+/** Whoever wants a build stopped that was retried means the one in its place. */
+async function ending(store: Store, build: Build): Promise<string> {
+  const result = `(${build.result ?? 'no result'})`;
+  const request = build.result === 'retry' && (await store.requests.find(build.requestId));
+  if (!request || request.state === 'finished') return result;
+  const next =
+    request.state === 'pending'
+      ? `waits again: stop request:${request.id}`
+      : `is build ${request.buildId} now: stop that`;
+  return `${result}, but its request ${next}`;
+}
