@@ -1,12 +1,12 @@
 /**
- * The commands of this program, known without loading what they are made of: whoever asks a master elsewhere does not wait for a
- * database and a compiler. A list has the second words; what follows a name without a list is the command's own business.
+ * The commands of this program with their second words, known without loading what they are made of: whoever asks a master
+ * elsewhere does not wait for a database and a compiler.
  */
 const LOCAL_COMMANDS: Readonly<Record<string, readonly string[] | undefined>> = {
-  master: undefined,
+  master: ['init', 'check', 'start', 'reload', 'hostkey', 'stop'],
   worker: ['init', 'start', 'drain', 'rotate', 'stop'],
   demo: undefined,
-  completion: undefined,
+  completion: ['bash', 'zsh', 'fish'],
   help: undefined,
 };
 
@@ -17,4 +17,11 @@ export function isLocalCommand([first = '', second]: readonly string[]): boolean
   return (
     seconds === undefined || second === undefined || second.startsWith('-') || ['help', ...seconds].includes(second)
   );
+}
+
+/** What may stand in the place of the last word. */
+export function localWords(words: readonly string[]): readonly string[] {
+  if (words.length <= 1) return [...Object.keys(LOCAL_COMMANDS), '--master'];
+  const first = words[0] ?? '';
+  return words.length === 2 && Object.hasOwn(LOCAL_COMMANDS, first) ? (LOCAL_COMMANDS[first] ?? []) : [];
 }

@@ -55,6 +55,8 @@ export default defineMaster({
   env = { PATH: await sshOnPath(), TRUNKLINE_MASTER: `admin@127.0.0.1:${farm.port}` };
   await farm.addWorker('w');
   await farm.startWorker('w');
+  expect((await farm.build('p/b')).result).toBe('success');
+  expect((await farm.ssh(['force', 'p/idle'])).status).toBe(0);
 });
 afterAll(() => farm.close());
 
@@ -117,7 +119,7 @@ test('a try without a patch takes what changed in the working tree since it left
     0,
     expect.stringMatching(/1 files that git does not know are left out/),
   ]);
-  expect((await farm.log('p/b#1', 'show')).toString()).toBe('one\ntwo\nthree\n');
+  expect((await farm.log('p/b#2', 'show')).toString()).toBe('one\ntwo\nthree\n');
   const outside = await inTree(['try', 'p/b'], farm.dir);
   expect([outside.status, outside.stderr]).toEqual([64, expect.stringContaining('working tree')]);
 });
@@ -141,7 +143,48 @@ test('^C ends both, and the build goes on', async () => {
     }
   });
   const waiting = (JSON.parse((await say(['status', '--json'])).text) as { waiting: RequestView[] }).waiting;
-  expect(waiting.map(({ builder }) => builder)).toEqual(['idle']);
+  expect(waiting.map(({ builder }) => builder)).toEqual(['idle', 'idle']);
+});
+
+const SHELLS: Readonly<Record<string, string>> = {
+  bash: 'COMP_LINE=$2; COMP_POINT=${#2}; . "$1"; _trunkline; printf "%s\\n" "${COMPREPLY[@]}"',
+  // What the shell's own function is given is printed; the rest is as in a line that is typed.
+  zsh: 'compdef() { }; compadd() { print -l -- $found }; _files() { }; . $1; words=("${(@s: :)2}"); CURRENT=$#words; _trunkline',
+  fish: '. $argv[1]; complete -C $argv[2]',
+};
+
+test.for(Object.entries(SHELLS))('%s completes commands, verbs, options and names', async ([shell, code], { skip }) => {
+  const isThere = (await run('sh', ['-c', `command -v ${shell}`])).status === 0;
+  // At the gate each of them has to be there.
+  skip(!isThere && !process.env['CI'], `there is no ${shell} on this machine`);
+  const script = join(farm.dir, `completion.${shell}`);
+  await writeFile(script, (await say(['completion', shell])).text);
+  await writeFile(join(farm.dir, 'bin', 'trunkline'), `#!/bin/sh\nexec ${process.execPath} ${PROGRAM} "$@"\n`, {
+    mode: 0o755,
+  });
+  const type = async (line: string): Promise<readonly string[]> => {
+    const args = shell === 'fish' ? [script, line] : [shell, script, line];
+    const ran = await run(shell, [shell === 'zsh' ? '-fc' : '-c', code, ...args], { env: { ...env, HOME: farm.dir } });
+    return ran.text.split('\n').filter((word) => word !== '');
+  };
+  expect(await type('trunkline wor')).toEqual(['worker', 'workers']);
+  expect(await type('trunkline worker rev')).toEqual(['revoke']);
+  expect(await type('trunkline force p/b --wa')).toEqual(['--wait']);
+  expect(await type('trunkline force p/')).toEqual(['p/b', 'p/idle']);
+  expect(await type('trunkline worker revoke w')).toEqual(['w']);
+  expect(await type('trunkline build p/b#')).toContain('p/b#1');
+});
+
+test('a name that a shell would act on is offered to none', async () => {
+  const bin = join(farm.dir, 'hostile');
+  await mkdir(bin);
+  const names = ['$(touch x)', 'w;id', '`id`', 'w w', '\x1b[2J', '-oops', '../w', "w'", 'wise'];
+  await writeFile(join(bin, 'names'), `${names.join('\n')}\n`);
+  await writeFile(join(bin, 'ssh'), `#!/bin/sh\ncat ${join(bin, 'names')}\n`, { mode: 0o755 });
+  const ran = await say(['__complete', '--', 'worker', 'revoke', ''], {
+    env: { PATH: `${bin}:${process.env['PATH']}` },
+  });
+  expect([ran.status, ran.text]).toEqual([0, 'wise\n']);
 });
 
 test('what keeps it from asking is told in one line', async () => {

@@ -2,6 +2,7 @@ import type { Verb } from '../verb.ts';
 import { audit } from './audit.ts';
 import { build } from './build.ts';
 import { builds } from './builds.ts';
+import { complete } from './complete.ts';
 import { changes } from './changes.ts';
 import { force } from './force.ts';
 import { log } from './log.ts';
@@ -52,4 +53,5 @@ export const VERBS: readonly Verb[] = [
   tokenList,
   tokenRevoke,
   audit,
+  complete,
 ];

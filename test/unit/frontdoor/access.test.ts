@@ -80,6 +80,10 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   'worker rotate': { words: () => 'worker rotate w' },
   login: { words: () => 'login', isNoted: true },
   'token add': { words: () => 'token add a-label', isNoted: true },
+  complete: {
+    words: () => 'complete builders',
+    tells: (output, project) => output.split('\n').includes(`${project}/idle`),
+  },
   'token list': { words: () => 'token list' },
   'token revoke': { words: async (_, person) => `token revoke ${await tokenOf(person)}`, isNoted: true },
 };
