@@ -1,10 +1,10 @@
-// Makes dist/worker.mjs of what tsc built: a whole worker in one file that needs nothing but Node, as `worker invite` hands it out.
-import { readFile } from 'node:fs/promises';
+/** Makes `dist/worker.mjs` of what tsc built: a whole worker in one file that needs nothing but Node, as `worker invite` hands it out. */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { VERSION } from '../version.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
+/** From `dist/src/cli/single-file`, where tsc puts this file. */
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 await build({
   absWorkingDir: root,
@@ -21,7 +21,7 @@ await build({
   // Paths inside do not tell where it was built.
   preserveSymlinks: true,
   legalComments: 'eof',
-  define: { TRUNKLINE_VERSION: JSON.stringify(version) },
+  define: { TRUNKLINE_VERSION: JSON.stringify(VERSION) },
   // Native parts, which ssh2 and msgpackr do without where they are not there.
   external: ['*.node', 'cpu-features', 'msgpackr-extract'],
   // For packages that are CommonJS.
