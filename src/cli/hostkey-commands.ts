@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { plain } from '../base/plain.ts';
 import { askMaster } from '../master/control.ts';
-import type { HostKeyStatus } from '../master/operator.ts';
+import type { HostKeyStatus } from '../master/views/master.ts';
 import { runCommand } from './run-command.ts';
 
 /** `trunkline master hostkey …`: asks the master that runs in the folder. */

@@ -1,7 +1,8 @@
 import { plain } from '../base/plain.ts';
 import { EXIT_STATUS, worse } from '../model/result.ts';
 import type { Result } from '../model/result.ts';
-import type { BuildView, RequestView } from '../master/operator.ts';
+import type { BuildView } from '../master/views/build.ts';
+import type { RequestView } from '../master/views/request.ts';
 import { awayText, buildName, stepLine } from './show/build.ts';
 import { howLong } from './show/time.ts';
 import { EX_UNAVAILABLE } from './verb.ts';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { askDaemon } from '../base/control-socket.ts';
 import type { ControlDetails } from '../base/control-socket.ts';
-import type { HostKeyStatus, ReloadView } from './operator.ts';
+import type { HostKeyStatus, ReloadView } from './views/master.ts';
 import { masterPaths } from './master-dir.ts';
 
 /** What the master's own console may ask, and what it is answered. */

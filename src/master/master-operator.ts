@@ -14,35 +14,22 @@ import type { Configs } from './configs.ts';
 import type { HostKeys } from './host-keys.ts';
 import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import { OperatorError } from './operator.ts';
+import type { Asker, Operator } from './operator.ts';
+import type { BuildView, BuildsWish } from './views/build.ts';
+import type { ChangesWish, ChangeView, ChangeWish, SentChange } from './views/change.ts';
+import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
+import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
+import type { ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
 import type {
-  Asker,
-  BuildView,
-  BuildsWish,
-  ChangesWish,
-  ChangeView,
-  ChangeWish,
-  ForceProgress,
-  HostKeyStatus,
   InvitationView,
   InviteView,
   InviteWish,
   KnockView,
   KeyRotation,
-  LoginView,
-  NewTokenView,
   HoldWish,
-  Operator,
-  ReloadView,
-  QueuedView,
-  RequestView,
-  SentChange,
-  StatusView,
-  TokenView,
-  TokenWish,
-  WhyView,
   WorkerPage,
   WorkerView,
-} from './operator.ts';
+} from './views/worker.ts';
 import { listChanges, sendChanges } from './operator-changes.ts';
 import { forceBuild } from './operator-force.ts';
 import { hostKeyStatus, useHostKey } from './operator-host-key.ts';

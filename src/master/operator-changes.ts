@@ -9,7 +9,9 @@ import { buildSetOf } from './changes/build-set-of.ts';
 import { CHANGES_AT_ONCE } from './changes/read-changes.ts';
 import type { Configs } from './configs.ts';
 import { OperatorError } from './operator.ts';
-import type { Asker, BuildView, ChangesWish, ChangeView, ChangeWish, SentChange } from './operator.ts';
+import type { Asker } from './operator.ts';
+import type { BuildView } from './views/build.ts';
+import type { ChangesWish, ChangeView, ChangeWish, SentChange } from './views/change.ts';
 import { findProject } from './operator-wish.ts';
 
 export interface ChangeSources {

@@ -3,7 +3,7 @@ import type { Store } from '../store/store.ts';
 import type { HostKeys } from './host-keys.ts';
 import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import { OperatorError } from './operator.ts';
-import type { HostKeyStatus, HostKeyWorker } from './operator.ts';
+import type { HostKeyStatus, HostKeyWorker } from './views/master.ts';
 import type { People } from './people/people.ts';
 
 export interface HostKeySources {

@@ -3,7 +3,7 @@ import { fingerprint } from '../transport/keys.ts';
 import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import type { RenewedKey } from './link/key-renewals.ts';
 import { OperatorError } from './operator.ts';
-import type { KeyRotation } from './operator.ts';
+import type { KeyRotation } from './views/worker.ts';
 import { shown } from './operator-names.ts';
 import { whyNotRenewed } from './people/next-key.ts';
 import type { People } from './people/people.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Store } from '../store/store.ts';
-import type { QueuedView } from './operator.ts';
+import type { QueuedView } from './views/request.ts';
 import { BEING_STARTED, requestView } from './operator-views.ts';
 import { queueOrder } from './queue/choose.ts';
 

@@ -10,7 +10,9 @@ import { heldBackText } from './held-back.ts';
 import type { WorkerDesk } from './link/desk.ts';
 import { heldText } from './queue/held-text.ts';
 import { changesOfBuild } from './operator-changes.ts';
-import type { BuildView, RequestView, StepView, WorkerView } from './operator.ts';
+import type { BuildView, StepView } from './views/build.ts';
+import type { RequestView } from './views/request.ts';
+import type { WorkerView } from './views/worker.ts';
 
 export interface ViewSources {
   readonly store: Store;

@@ -1,5 +1,5 @@
 import type { Bus } from '../bus/bus.ts';
-import type { ForceProgress } from './operator.ts';
+import type { ForceProgress } from './views/request.ts';
 import { noRequest } from './operator-names.ts';
 import { BEING_STARTED, buildView, requestView } from './operator-views.ts';
 import type { ViewSources } from './operator-views.ts';

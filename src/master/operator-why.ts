@@ -3,7 +3,7 @@ import type { KnownRequest, WaitingRequest } from '../store/store.ts';
 import { whyRunning } from './builds/why-running.ts';
 import type { Configs } from './configs.ts';
 import { heldBackText } from './held-back.ts';
-import type { WhyView } from './operator.ts';
+import type { WhyView } from './views/request.ts';
 import { builderName, findBuild, noRequest, requestId } from './operator-names.ts';
 import { queueViews } from './operator-queue.ts';
 import type { QueueViewSources } from './operator-queue.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { BuildView } from '../../src/master/operator.ts';
+import type { BuildView } from '../../src/master/views/build.ts';
 import { Farm } from './farm.ts';
 import type { Daemon } from './farm.ts';
 import { faultStream } from './fault-stream.ts';

@@ -56,6 +56,16 @@ export async function claimedBuild(store: Store, builder = 'b') {
   });
 }
 
+/** A claim of a request for `worker`, with two steps. */
+export const claimOf = (requestId: number, worker = 'w') => ({
+  requestId,
+  worker,
+  configHash: 'c0ffee',
+  stepNames: ['checkout', 'make'],
+  properties: [],
+  atMs: 2_000,
+});
+
 export function buildSet(...builders: readonly string[]) {
   return {
     reason: 'because',

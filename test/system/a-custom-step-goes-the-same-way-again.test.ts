@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { BuildView } from '../../src/master/operator.ts';
+import type { BuildView } from '../../src/master/views/build.ts';
 import { Farm } from '../support/farm.ts';
 import type { Daemon } from '../support/farm.ts';
 import { SEED, seeded } from '../support/seed.ts';

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { BuildView, WorkerView } from '../../src/master/operator.ts';
+import type { BuildView } from '../../src/master/views/build.ts';
+import type { WorkerView } from '../../src/master/views/worker.ts';
 import { Farm, trunkline } from '../support/farm.ts';
 import type { Daemon } from '../support/farm.ts';
 import { faultStream } from '../support/fault-stream.ts';

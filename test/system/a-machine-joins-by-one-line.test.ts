@@ -1,7 +1,7 @@
 import { chmod, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { InviteView } from '../../src/master/operator.ts';
+import type { InviteView } from '../../src/master/views/worker.ts';
 import { BareAccount } from '../support/bare-account.ts';
 import { Farm } from '../support/farm.ts';
 import type { Daemon } from '../support/farm.ts';

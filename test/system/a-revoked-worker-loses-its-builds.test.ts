@@ -1,7 +1,7 @@
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { BuildView } from '../../src/master/operator.ts';
+import type { BuildView } from '../../src/master/views/build.ts';
 import { Farm, trunkline } from '../support/farm.ts';
 import type { Daemon } from '../support/farm.ts';
 import type { KillOrder } from '../support/kill-switch.ts';

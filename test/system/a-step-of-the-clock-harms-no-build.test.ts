@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
-import type { BuildView } from '../../src/master/operator.ts';
+import type { BuildView } from '../../src/master/views/build.ts';
 import { LongBuild } from '../support/long-build.ts';
 import { until } from '../support/until.ts';
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { BuildView } from '../../src/master/operator.ts';
+import type { BuildView } from '../../src/master/views/build.ts';
 import { Farm } from '../support/farm.ts';
 import type { Daemon } from '../support/farm.ts';
 import { faultStream } from '../support/fault-stream.ts';

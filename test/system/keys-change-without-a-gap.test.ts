@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { KeyRotation } from '../../src/master/operator.ts';
+import type { KeyRotation } from '../../src/master/views/worker.ts';
 import { connectSsh } from '../../src/transport/ssh-client.ts';
 import { SshConnectError } from '../../src/transport/ssh-connect-error.ts';
 import { Farm, trunkline } from '../support/farm.ts';

@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { askMaster } from '../../src/master/control.ts';
-import type { HostKeyStatus } from '../../src/master/operator.ts';
+import type { HostKeyStatus } from '../../src/master/views/master.ts';
 import { readHostKey } from '../../src/transport/ssh-client.ts';
 import { Farm, trunkline } from '../support/farm.ts';
 import type { Daemon } from '../support/farm.ts';

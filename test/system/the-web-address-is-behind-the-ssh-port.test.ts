@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { LoginView } from '../../src/master/operator.ts';
+import type { LoginView } from '../../src/master/views/pass.ts';
 import { Farm } from '../support/farm.ts';
 import { freePort, isOpen } from '../support/ports.ts';
 import { run } from '../support/run.ts';

@@ -1,4 +1,4 @@
-import type { BuildView, StepView } from '../../master/operator.ts';
+import type { BuildView, StepView } from '../../master/views/build.ts';
 import { plain } from '../../base/plain.ts';
 import { table } from './table.ts';
 import { howLong, when } from './time.ts';

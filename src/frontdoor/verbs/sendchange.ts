@@ -1,6 +1,6 @@
 import { plain } from '../../base/plain.ts';
 import { readChanges } from '../../master/changes/read-changes.ts';
-import type { ChangeWish, SentChange } from '../../master/operator.ts';
+import type { ChangeWish, SentChange } from '../../master/views/change.ts';
 import { readArguments } from '../arguments.ts';
 import { UsageError } from '../verb.ts';
 import type { Verb, VerbContext } from '../verb.ts';

@@ -1,4 +1,5 @@
-import type { RequestView, WorkerView } from '../../master/operator.ts';
+import type { RequestView } from '../../master/views/request.ts';
+import type { WorkerView } from '../../master/views/worker.ts';
 import { readArguments } from '../arguments.ts';
 import { awayText, buildTable } from '../show/build.ts';
 import { plain } from '../../base/plain.ts';

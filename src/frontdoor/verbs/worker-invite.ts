@@ -1,5 +1,5 @@
 import { plain } from '../../base/plain.ts';
-import type { InviteView } from '../../master/operator.ts';
+import type { InviteView } from '../../master/views/worker.ts';
 import { readArguments } from '../arguments.ts';
 import { table } from '../show/table.ts';
 import { howLong } from '../show/time.ts';

@@ -1,4 +1,4 @@
-import type { WorkerPage } from '../../master/operator.ts';
+import type { WorkerPage } from '../../master/views/worker.ts';
 import { plain } from '../../base/plain.ts';
 import { showSize } from '../../base/size.ts';
 import { readArguments } from '../arguments.ts';

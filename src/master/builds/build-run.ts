@@ -11,8 +11,9 @@ import type { ForcedEnd } from './forced-end.ts';
 import { initialProperties, propertiesBefore } from './initial-properties.ts';
 import { LostWatch } from './lost-watch.ts';
 import type { Away } from './lost-watch.ts';
-import { StepRun, isUnfinishedOnWorker } from './step-run.ts';
-import type { BuildTools } from './step-run.ts';
+import type { BuildTools } from './build-tools.ts';
+import { StepRun } from './step-run.ts';
+import { isUnfinishedOnWorker } from './worker-command.ts';
 
 /** After a stop, steps that always run may clean up for so long. */
 const CLEANUP_LIMIT_MS = 5 * 60_000;

@@ -6,7 +6,7 @@ import type { Build } from '../../model/build.ts';
 import { BuildRun } from './build-run.ts';
 import { workerRevoked } from './forced-end.ts';
 import type { Away } from './lost-watch.ts';
-import type { BuildTools } from './step-run.ts';
+import type { BuildTools } from './build-tools.ts';
 
 export interface BuildsOptions extends BuildTools {
   readonly bus: Bus;

@@ -1,34 +1,21 @@
 import { rm } from 'node:fs/promises';
-import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
-import type { Logger } from '../../base/logger.ts';
-import type { BuildFacts, CodeHost, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
+import type { BuildFacts, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
 import type { Build } from '../../model/build.ts';
 import type { CommandRecord } from '../../model/command.ts';
 import type { Json } from '../../model/json.ts';
 import type { Log } from '../../model/log.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { Outcome } from '../../protocol/messages.ts';
-import type { Store } from '../../store/store.ts';
-import type { WorkerDesk } from '../link/desk.ts';
 import { captureLost, fileAnswer, runAnswer, workersFault } from './answer-of.ts';
+import type { BuildTools } from './build-tools.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { Journal, commandId } from './journal.ts';
 import type { Performed } from './journal.ts';
 import { rebootMachine, untilBooted } from './reboot.ts';
 import { readTail, writeLine } from './step-log.ts';
-import { workerCommand } from './worker-command.ts';
-import type { MasterFolders, WorkerCall } from './worker-command.ts';
-
-/** What running builds need of the master. */
-export interface BuildTools {
-  readonly store: Store;
-  readonly desk: WorkerDesk;
-  readonly codeHost: CodeHost;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly folders: MasterFolders;
-}
+import { isUnfinishedOnWorker, workerCommand } from './worker-command.ts';
+import type { WorkerCall } from './worker-command.ts';
 
 export interface StepRunOptions {
   readonly tools: BuildTools;
@@ -395,10 +382,4 @@ export class StepRun {
     onProperty(name, value);
     return { answer: { ok: null } };
   }
-}
-
-const ON_WORKER: readonly string[] = ['run', 'reboot', 'mkdir', 'remove', 'put', 'get'];
-
-export function isUnfinishedOnWorker(record: CommandRecord): boolean {
-  return record.state === 'started' && ON_WORKER.includes(record.kind);
 }

@@ -2,7 +2,7 @@ import { showDuration } from '../../config/duration.ts';
 import type { KnownCall } from '../../config/calls.ts';
 import type { Build, Step } from '../../model/build.ts';
 import type { CommandRecord } from '../../model/command.ts';
-import type { Cause } from '../operator.ts';
+import type { Cause } from '../views/request.ts';
 import { clockTime } from '../queue/clock-time.ts';
 import type { Away } from './lost-watch.ts';
 

@@ -1,3 +1,4 @@
+import type { CommandRecord } from '../../model/command.ts';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
@@ -90,4 +91,11 @@ function onMaster(file: string, folders: MasterFolders): string {
 /** Against the wire's own rules, so that what they forbid is told to the step and not found out on the way. */
 function check(spec: unknown): CommandSpec {
   return commandSpec(spec, 'command');
+}
+
+const ON_WORKER: readonly string[] = ['run', 'reboot', 'mkdir', 'remove', 'put', 'get'];
+
+/** An earlier run of the master may have begun it, and not heard its end. */
+export function isUnfinishedOnWorker(record: CommandRecord): boolean {
+  return record.state === 'started' && ON_WORKER.includes(record.kind);
 }

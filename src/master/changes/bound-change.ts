@@ -1,6 +1,6 @@
 import type { Change } from '../../model/change.ts';
 import { OperatorError } from '../operator.ts';
-import type { ChangeWish } from '../operator.ts';
+import type { ChangeWish } from '../views/change.ts';
 import { shown } from '../operator-names.ts';
 import { checkBranch, checkProperties, checkRevision } from '../operator-wish.ts';
 

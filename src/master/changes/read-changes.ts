@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { errorText } from '../../base/errors.ts';
 import { OperatorError } from '../operator.ts';
-import type { ChangeWish } from '../operator.ts';
+import type { ChangeWish } from '../views/change.ts';
 
 /** A push of many commits comes as a list. */
 export const CHANGES_AT_ONCE = 100;

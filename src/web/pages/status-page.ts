@@ -1,4 +1,8 @@
-import type { Asker, BuildView, RequestView, StatusView, WorkerView } from '../../master/operator.ts';
+import type { Asker } from '../../master/operator.ts';
+import type { BuildView } from '../../master/views/build.ts';
+import type { StatusView } from '../../master/views/master.ts';
+import type { RequestView } from '../../master/views/request.ts';
+import type { WorkerView } from '../../master/views/worker.ts';
 import { html } from '../html.ts';
 import type { Html } from '../html.ts';
 import { page } from './page.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, test, vi } from 'vitest';
 import { VERBS } from '../../../src/frontdoor/verbs/all.ts';
-import type { WorkerView } from '../../../src/master/operator.ts';
+import type { WorkerView } from '../../../src/master/views/worker.ts';
 import { mayActAs } from '../../../src/model/principal.ts';
 import { makeKeyPair, parsePublicKeys } from '../../../src/transport/keys.ts';
 import { docTable } from '../../support/doc-table.ts';

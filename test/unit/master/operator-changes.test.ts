@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Asker, ChangeWish, SentChange } from '../../../src/master/operator.ts';
+import type { Asker } from '../../../src/master/operator.ts';
+import type { ChangeWish, SentChange } from '../../../src/master/views/change.ts';
 import { ADMIN, TryFarm } from './try-farm.ts';
 
 // Real processes on a machine that may be busy with much else.

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Asker, ForceProgress } from '../../../src/master/operator.ts';
+import type { Asker } from '../../../src/master/operator.ts';
+import type { ForceProgress } from '../../../src/master/views/request.ts';
 import { until } from '../../support/until.ts';
 import { ADMIN, TryFarm } from './try-farm.ts';
 

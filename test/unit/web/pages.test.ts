@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { BuildView, RequestView } from '../../../src/master/operator.ts';
+import type { BuildView } from '../../../src/master/views/build.ts';
+import type { RequestView } from '../../../src/master/views/request.ts';
 import { Html, html } from '../../../src/web/html.ts';
 import { statusPage } from '../../../src/web/pages/status-page.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { NewTokenView, TokenWish } from '../../../src/master/operator.ts';
+import type { NewTokenView, TokenWish } from '../../../src/master/views/pass.ts';
 import { makeKeyPair } from '../../../src/transport/keys.ts';
 import { until } from '../../support/until.ts';
 import { ADMIN } from '../master/try-farm.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { BuildView } from '../../../../src/master/operator.ts';
+import type { BuildView } from '../../../../src/master/views/build.ts';
 import { until } from '../../../support/until.ts';
 import { TryFarm } from '../try-farm.ts';
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { StepRun } from '../../../../src/master/builds/step-run.ts';
-import type { BuildTools } from '../../../../src/master/builds/step-run.ts';
+import type { BuildTools } from '../../../../src/master/builds/build-tools.ts';
 import { configOf, tryConfig } from '../../config/try-config.ts';
 import { DeskBench } from '../link/desk-bench.ts';
 import { WorkerPeer } from '../link/worker-peer.ts';

@@ -1,12 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MAX_OPEN_INVITATIONS } from '../../src/model/invitation.ts';
-import type { Invitation } from '../../src/model/invitation.ts';
-import type { Store } from '../../src/store/store.ts';
-import { TempStore } from '../support/temp-store.ts';
-
-const KINDS: readonly { readonly kind: string; readonly make: () => Promise<Pick<TempStore, 'open' | 'remove'>> }[] = [
-  { kind: 'SQLite', make: () => TempStore.make() },
-];
+import { beforeEach, expect, it } from 'vitest';
+import { MAX_OPEN_INVITATIONS } from '../../../src/model/invitation.ts';
+import type { Invitation } from '../../../src/model/invitation.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { eachStore } from '../../support/each-store.ts';
 
 const invitation = (worker: string, more: Partial<Invitation> = {}): Omit<Invitation, 'used'> => ({
   worker,
@@ -26,14 +22,11 @@ const enrolment = (worker: string, blob: string, atMs = 2_000) => ({
   maxKeys: 2,
 });
 
-describe.each(KINDS)('invitations in a store on $kind', ({ make }) => {
-  let temp: Pick<TempStore, 'open' | 'remove'>;
+eachStore('invitations', (current) => {
   let store: Store;
-  beforeEach(async () => {
-    temp = await make();
-    store = await temp.open();
+  beforeEach(() => {
+    store = current.store;
   });
-  afterEach(() => temp.remove());
 
   it('admit one key each, however many come at once', async () => {
     await store.invitations.add(invitation('w'));

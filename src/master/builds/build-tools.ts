@@ -1,0 +1,16 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { CodeHost } from '../../config/code-host.ts';
+import type { Store } from '../../store/store.ts';
+import type { WorkerDesk } from '../link/desk.ts';
+import type { MasterFolders } from './worker-command.ts';
+
+/** What running builds need of the master. */
+export interface BuildTools {
+  readonly store: Store;
+  readonly desk: WorkerDesk;
+  readonly codeHost: CodeHost;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly folders: MasterFolders;
+}

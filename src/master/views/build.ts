@@ -1,0 +1,69 @@
+import type { Json } from '../../model/json.ts';
+import type { Result } from '../../model/result.ts';
+
+/** The documented, stable JSON of `build --json`; `docs/operating.md` describes it. Times are UTC ms. */
+export interface BuildView {
+  readonly id: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly number: number;
+  /** The request it was made for. */
+  readonly request: number;
+  /** Its request had an earlier build, whose result was `retry`. */
+  readonly retryOf: number | null;
+  /** Its result was `retry`, and this build was made in its place. */
+  readonly retriedAs: number | null;
+  readonly state: 'running' | 'finished';
+  readonly result: Result | null;
+  readonly summary: string | null;
+  readonly worker: string;
+  /** Of a running build whose worker is out of sight: since when, and when it is retried elsewhere; null: it waits. */
+  readonly workerAway: { readonly sinceMs: number; readonly retryAtMs: number | null } | null;
+  /** Why commands of its worker wait in the middle of their output; null when none does, or the build has ended. */
+  readonly heldBack: string | null;
+  readonly reason: string;
+  readonly owner: string;
+  readonly branch: string | null;
+  readonly revision: string | null;
+  /** A try build: the patch on top of the revision. */
+  readonly patch: { readonly sha256: string; readonly bytes: number } | null;
+  /** What it was made for, oldest first; empty when somebody asked for it. */
+  readonly changes: readonly {
+    readonly id: number;
+    readonly branch: string;
+    readonly revision: string;
+    readonly author: string | null;
+    /** The first line of its comments. */
+    readonly subject: string;
+    readonly sentBy: string;
+  }[];
+  /** The authors of its changes. */
+  readonly blame: readonly string[];
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number | null;
+  readonly steps: readonly StepView[];
+  readonly properties: readonly { readonly name: string; readonly value: Json; readonly source: string }[];
+}
+
+export interface StepView {
+  readonly name: string;
+  readonly state: 'pending' | 'running' | 'finished';
+  readonly result: Result | null;
+  readonly summary: string | null;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+  readonly logs: readonly {
+    readonly id: number;
+    readonly name: string;
+    readonly length: number;
+    readonly isComplete: boolean;
+  }[];
+}
+
+export interface BuildsWish {
+  readonly project?: string;
+  readonly builder?: string;
+  /** Builds of these projects are left out. */
+  readonly without?: readonly string[];
+  readonly limit: number;
+}

@@ -1,0 +1,48 @@
+import type { JsonObject } from '../../model/json.ts';
+
+/** A change as somebody tells of it; `key` tells it from others if branch and revision do not. */
+export interface ChangeWish {
+  readonly branch: string;
+  readonly revision: string;
+  readonly author?: string;
+  readonly comments?: string;
+  readonly files?: readonly string[];
+  readonly category?: string;
+  readonly properties?: JsonObject;
+  readonly key?: string;
+}
+
+export interface SentChange {
+  readonly id: number;
+  readonly branch: string;
+  readonly revision: string;
+  /** False: it was known already, and nothing was done. */
+  readonly isNew: boolean;
+  /** Those that were made for it, now or when it came first. */
+  readonly requests: readonly number[];
+}
+
+export interface ChangesWish {
+  readonly project?: string;
+  /** Changes of these projects are left out. */
+  readonly without?: readonly string[];
+  readonly limit: number;
+}
+
+/** The documented, stable JSON of `changes --json`. */
+export interface ChangeView {
+  readonly id: number;
+  readonly project: string;
+  readonly repository: string;
+  readonly branch: string;
+  readonly revision: string;
+  readonly author: string | null;
+  readonly comments: string;
+  readonly files: readonly string[];
+  /** So many more files whose names are not kept. */
+  readonly filesLeftOut: number;
+  readonly category: string | null;
+  readonly properties: JsonObject;
+  readonly atMs: number;
+  readonly sentBy: string;
+}

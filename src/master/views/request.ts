@@ -1,0 +1,58 @@
+import type { BuildView } from './build.ts';
+
+export interface RequestView {
+  readonly id: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly owner: string;
+  readonly submittedAtMs: number;
+  /** Its newest build, whose result was `retry`; null when it has had none. */
+  readonly retryOf: number | null;
+  /** Why it waits, for a person. */
+  readonly waitsFor: string;
+}
+
+/** The documented, stable JSON of `queue --json`. */
+export interface QueuedView extends RequestView {
+  /** From 1; the farm's, whoever asks. */
+  readonly position: number;
+  readonly priority: number;
+  readonly ageMs: number;
+  readonly branch: string | null;
+  readonly revision: string | null;
+}
+
+export interface Cause {
+  readonly code:
+    /** A request: what it waits for; one of its builds is retried; others go first. */
+    | 'queue'
+    | 'retry'
+    | 'behind'
+    /** A running build: what holds it up, what it does, when that is ended. */
+    | 'worker-away'
+    | 'held-back'
+    | 'stopping'
+    | 'step'
+    | 'limit'
+    | 'between-steps'
+    | 'ended';
+  /** A sentence for people. */
+  readonly text: string;
+}
+
+/** The documented, stable JSON of `why --json`. */
+export interface WhyView {
+  readonly request: number;
+  readonly build: number | null;
+  readonly project: string;
+  readonly builder: string;
+  readonly state: 'waiting' | 'running' | 'ended';
+  readonly causes: readonly Cause[];
+}
+
+export type ForceProgress =
+  | { readonly kind: 'queued'; readonly request: RequestView }
+  | { readonly kind: 'waits'; readonly reason: string }
+  | { readonly kind: 'build'; readonly build: BuildView }
+  /** It was taken out of the queue: no build of it is to come. */
+  | { readonly kind: 'ended' };

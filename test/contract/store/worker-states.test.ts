@@ -1,0 +1,94 @@
+import { beforeEach, expect, it } from 'vitest';
+import { buildsLeft, isHeld } from '../../../src/model/worker.ts';
+import type { WorkerHold } from '../../../src/model/worker.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { eachStore } from '../../support/each-store.ts';
+import { buildSet } from '../../support/temp-store.ts';
+
+const SID = { name: 'sid', installId: 'i1', bootId: 'b1', processId: 'p1', facts: {} };
+const PAUSED: WorkerHold = { kind: 'paused', by: 'ann', sinceMs: 7, reason: 'disk swap' };
+
+eachStore('worker states', (current) => {
+  let store: Store;
+  beforeEach(() => {
+    store = current.store;
+  });
+
+  async function claim(worker = 'sid'): Promise<number> {
+    const [request] = await store.requests.add(buildSet('b'));
+    const claimed = { requestId: request!.id, worker, configHash: 'c', stepNames: [], properties: [], atMs: 2 };
+    return (await store.requests.claim(claimed)).id;
+  }
+
+  const refused = { code: 'lost-claim', message: expect.stringContaining('worker sid is given no builds') };
+
+  it('keeps why a worker is held, through connections and a new start, until it is resumed', async () => {
+    await store.workers.attach(SID, 1);
+    expect(await store.workers.setHold('sid', PAUSED, [undefined, 'paused'])).toBeUndefined();
+    await store.workers.attach({ ...SID, processId: 'p2' }, 2);
+    await store.close();
+    store = await current.temp.open();
+    const sid = await store.workers.find('sid');
+    expect(sid).toMatchObject({ epoch: 2, hold: PAUSED });
+    expect(isHeld(sid!)).toBe(true);
+    await expect(claim()).rejects.toMatchObject(refused);
+    expect(await store.workers.setHold('sid', undefined, ['paused'])).toEqual(PAUSED);
+    expect(await store.workers.find('sid')).not.toHaveProperty('hold');
+    await claim();
+  });
+
+  it('holds only from what the caller expects, and also a worker that was never here', async () => {
+    await store.workers.setHold('new', PAUSED, [undefined]);
+    expect(await store.workers.find('new')).toEqual({
+      name: 'new',
+      facts: {},
+      epoch: 0,
+      isConnected: false,
+      hold: PAUSED,
+    });
+    expect(await store.workers.setHold('new', { ...PAUSED, kind: 'retiring' }, ['draining'])).toEqual(PAUSED);
+    expect(await store.workers.find('new')).toMatchObject({ hold: PAUSED });
+    expect(await store.workers.attach({ ...SID, name: 'new' }, 3)).toBe(1);
+    expect(await store.workers.find('new')).toMatchObject({ hold: PAUSED });
+  });
+
+  it('holds a retired name until it is admitted again', async () => {
+    await store.workers.setHold('sid', { ...PAUSED, kind: 'retired' }, [undefined]);
+    await expect(claim()).rejects.toMatchObject(refused);
+    await store.workers.attach(SID, 1);
+    expect(isHeld((await store.workers.find('sid'))!)).toBe(false);
+    await claim();
+  });
+
+  it('gives nothing to a daemon that leaves, over all its connections, and all to the next one', async () => {
+    await store.workers.attach(SID, 1);
+    await store.workers.setLeaving('sid', 'p1', 'idle', 5);
+    await store.workers.setLeaving('sid', 'p1', 'again', 6);
+    await store.workers.attach(SID, 7);
+    expect(await store.workers.find('sid')).toMatchObject({ leaving: { reason: 'idle', sinceMs: 5 } });
+    await expect(claim()).rejects.toMatchObject(refused);
+    await store.workers.attach({ ...SID, processId: 'p2' }, 8);
+    // Late, of a daemon of the past.
+    await store.workers.setLeaving('sid', 'p1', 'idle', 9);
+    expect(await store.workers.find('sid')).not.toHaveProperty('leaving');
+    await claim();
+  });
+
+  it('counts the builds of a term in the claim, whoever claims them and whatever restarts', async () => {
+    const term = { id: 't1', builds: 2 };
+    await store.workers.attach({ ...SID, term }, 1);
+    const claims = await Promise.allSettled([claim(), claim(), claim(), claim()]);
+    expect(claims.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    await store.workers.attach({ ...SID, processId: 'p2', term }, 2);
+    const sid = await store.workers.find('sid');
+    expect(sid).toMatchObject({ term: { builds: 2, given: 2 } });
+    expect([buildsLeft(sid!), isHeld(sid!)]).toEqual([0, true]);
+    await expect(claim()).rejects.toMatchObject(refused);
+    await store.workers.attach({ ...SID, processId: 'p3', term: { id: 't2', builds: 1 } }, 3);
+    await claim();
+    await expect(claim()).rejects.toMatchObject(refused);
+    await store.workers.attach({ ...SID, processId: 'p4' }, 4);
+    expect(await store.workers.find('sid')).not.toHaveProperty('term');
+    await Promise.all([claim(), claim()]);
+  });
+});
