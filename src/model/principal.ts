@@ -1,6 +1,9 @@
 export const ROLES = ['worker', 'reader', 'developer', 'operator'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** Of one name. */
+export const MAX_KEYS = 20;
+
 /** One public key of a principal, as in an `authorized_keys` line. */
 export interface PublicKey {
   /** `ssh-ed25519`, … */

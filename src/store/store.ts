@@ -50,7 +50,7 @@ export interface PrincipalStore {
   list(): Promise<readonly Principal[]>;
   /** Adds or replaces by name. */
   put(principal: Principal): Promise<void>;
-  /** Leaves a tombstone. */
+  /** Leaves a tombstone; an open invitation of the name goes with it. */
   revoke(name: string, atMs: number): Promise<void>;
   /** Removes the row itself (a key file that is gone, a tombstone that is lifted). */
   remove(name: string): Promise<void>;
@@ -86,7 +86,7 @@ export interface InvitationStore {
   /** Takes an open one back. */
   remove(worker: string): Promise<void>;
   /**
-   * Uses an invitation up and admits the key, in one transaction; resolves to the worker's name. Rejects with `lost-claim` when
+   * Uses an invitation up and admits the key, in one transaction; resolves to who had invited it. Rejects with `lost-claim` when
    * none is open with this hash, with `conflict` when the name is somebody else's by now, and the invitation stays open then.
    */
   enrol(by: {

@@ -70,7 +70,7 @@ async function enrol({ invitations, store, clock }: InvitedDoor, invited: Invite
   const entry = { atMs: clock.now(), who: 'invited machine', action: 'enrol a worker', target: invited.name };
   const detail = { key: fingerprint(key) };
   try {
-    const { invitedBy } = await invitations.enrol(invited, key);
+    const invitedBy = await invitations.enrol(invited, key);
     await store.audit.add({ ...entry, detail: { ...detail, invitedBy } });
   } catch (error) {
     await store.audit.add({ ...entry, detail: { ...detail, refused: errorText(error) } });

@@ -1,8 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { MAX_OPEN_INVITATIONS, isOpen } from '../../model/invitation.ts';
 import type { Invitation } from '../../model/invitation.ts';
+import { MAX_KEYS } from '../../model/principal.ts';
 import type { PublicKey } from '../../model/principal.ts';
 import { StoreError } from '../../store/store.ts';
 import type { Store } from '../../store/store.ts';
@@ -10,12 +12,11 @@ import { CODE_PREFIX } from '../../transport/invited.ts';
 import type { Invited } from '../../transport/invited.ts';
 import { fingerprint } from '../../transport/keys.ts';
 import { OperatorError } from '../operator.ts';
-import { MAX_KEYS } from './people.ts';
 import type { People } from './people.ts';
 
 export interface InvitationsOptions {
   readonly store: Store;
-  readonly people: People;
+  readonly people: Pick<People, 'change' | 'onRemoved'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -34,6 +35,8 @@ export class Invitations {
 
   static async open(options: InvitationsOptions): Promise<Invitations> {
     const invitations = new Invitations(options);
+    // With a worker that is revoked its invitation went.
+    options.people.onRemoved(() => invitations.#reread());
     await invitations.#read();
     return invitations;
   }
@@ -83,12 +86,14 @@ export class Invitations {
     return { name: worker, codeHash };
   }
 
-  /** Admits the key of the machine that came with the code; uses the invitation up. Throws an OperatorError for that machine. */
-  async enrol({ name, codeHash }: Invited, key: PublicKey): Promise<Invitation> {
+  /** Admits the key of the machine that came with the code; uses the invitation up. Resolves to who had invited it; throws an OperatorError for that machine. */
+  async enrol({ name, codeHash }: Invited, key: PublicKey): Promise<string> {
     const { store, people, clock, logger } = this.#options;
     const by = { codeHash, key, fingerprint: fingerprint(key), atMs: clock.now(), maxKeys: MAX_KEYS };
     try {
-      await people.change(() => store.invitations.enrol(by));
+      const invitedBy = await people.change(() => store.invitations.enrol(by));
+      logger.info('a worker was enrolled', { worker: name, key: by.fingerprint });
+      return invitedBy;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       if (error.code === 'conflict') throw new OperatorError('conflict', `the key cannot be let in: ${error.message}`);
@@ -97,16 +102,19 @@ export class Invitations {
     } finally {
       await this.#read();
     }
-    logger.info('a worker was enrolled', { worker: name, key: by.fingerprint });
-    const used = this.#all.find((one) => one.codeHash === codeHash);
-    if (!used) throw new OperatorError('conflict', `the invitation of ${name} was taken back meanwhile`);
-    return used;
   }
 
   async #whyLost(name: string, codeHash: string): Promise<string> {
     const now = (await this.#options.store.invitations.list()).find((one) => one.codeHash === codeHash);
     if (!now?.used) return `the invitation of ${name} is not open any more; ask an operator for a new one`;
     return `another machine was faster and is ${name} now, with the key ${now.used.key}; ask an operator for a name of your own`;
+  }
+
+  #reread(): void {
+    this.#read().catch((error: unknown) => {
+      // None lets anybody in by it: the store has the last word.
+      this.#options.logger.error('could not read the invitations', { error: errorText(error) });
+    });
   }
 
   async #read(): Promise<void> {

@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserMistake, errorCode, errorText } from '../../base/errors.ts';
 import { NAME_RULE, isName } from '../../model/names.ts';
+import { MAX_KEYS } from '../../model/principal.ts';
 import type { PublicKey, Role } from '../../model/principal.ts';
 import { parsePublicKeys } from '../../transport/keys.ts';
 
@@ -33,7 +34,6 @@ export interface KeyFolders {
 
 const MAX_FILES = 10_000;
 const MAX_FILE_BYTES = 64 * 1024;
-const MAX_KEYS = 20;
 const FILES_AT_ONCE = 16;
 const SUFFIX = '.pub';
 /** Says nothing of the file: the machine is short of something. Whoever was let in by it stays. */

@@ -1,3 +1,4 @@
+import { MAX_KEYS } from '../../model/principal.ts';
 import type { Principal, PublicKey } from '../../model/principal.ts';
 
 /** What a worker is told whose keys are not its own to change. */
@@ -21,6 +22,8 @@ export function withNextKey(
   if (!keys.some(({ blob }) => blob === loginKey)) return { refused: 'the key of this login is not admitted any more' };
   if (next.blob === loginKey) return { refused: 'it is the key of this login' };
   const others = keys.filter(({ blob, replaces }) => blob !== next.blob && replaces !== loginKey);
+  // One that goes on from key to key, and works with none of them, settles none.
+  if (others.length >= MAX_KEYS) return { refused: `it has ${MAX_KEYS} keys already` };
   return [...others, { ...next, comment: name, replaces: loginKey }];
 }
 

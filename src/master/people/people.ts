@@ -7,6 +7,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { Signal } from '../../base/signal.ts';
 import { NAME_RULE, isName } from '../../model/names.ts';
+import { MAX_KEYS } from '../../model/principal.ts';
 import type { Principal, PublicKey } from '../../model/principal.ts';
 import type { Store } from '../../store/store.ts';
 import { fingerprint, isSameKey } from '../../transport/keys.ts';
@@ -61,8 +62,6 @@ export interface People {
 const RESCAN_MS = 30_000;
 /** Lets a file that is being written be written; well under the second in which a removed key has to be out. */
 const SETTLE_MS = 100;
-/** Of one name. */
-export const MAX_KEYS = 20;
 
 export async function openPeople(options: PeopleOptions): Promise<People> {
   const people = new KeyedPeople(options);

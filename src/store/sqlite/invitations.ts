@@ -17,7 +17,7 @@ const ADD = `INSERT INTO invitations (worker, code_hash, invited_by, at_ms, expi
   VALUES (?, ?, ?, ?, ?, ?)`;
 const REMOVE = 'DELETE FROM invitations WHERE worker = ? AND used_at_ms IS NULL';
 const USE = `UPDATE invitations SET used_at_ms = ?, used_key = ?
-  WHERE code_hash = ? AND used_at_ms IS NULL AND expires_at_ms > ? RETURNING worker, is_for_known AS isForKnown`;
+  WHERE code_hash = ? AND used_at_ms IS NULL AND expires_at_ms > ? RETURNING worker, is_for_known AS isForKnown, invited_by AS invitedBy`;
 
 type Row = Omit<Invitation, 'isForKnown' | 'used'> & {
   readonly isForKnown: number;
@@ -52,7 +52,7 @@ export function invitationStore({ reader, writer }: Context): InvitationStore {
     },
     enrol({ codeHash, key, fingerprint, atMs, maxKeys }) {
       return writer.write(async (transaction) => {
-        const used = await transaction.returning<{ worker: string; isForKnown: number }>(
+        const used = await transaction.returning<{ worker: string; isForKnown: number; invitedBy: string }>(
           USE,
           atMs,
           fingerprint,
@@ -63,7 +63,7 @@ export function invitationStore({ reader, writer }: Context): InvitationStore {
         const keys = await keysAfter(transaction, used.worker, used.isForKnown === 1, key);
         if (keys.length > maxKeys) throw new StoreError('conflict', `${used.worker} has ${maxKeys} keys already`);
         await putPrincipal(transaction, { name: used.worker, role: 'worker', keys, source: 'command' });
-        return used.worker;
+        return used.invitedBy;
       });
     },
   };

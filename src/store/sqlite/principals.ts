@@ -11,6 +11,8 @@ const PUT = `INSERT INTO principals (name, role, keys, source, revoked_at_ms) VA
   ON CONFLICT (name) DO UPDATE SET role = excluded.role, keys = excluded.keys, source = excluded.source,
     revoked_at_ms = excluded.revoked_at_ms`;
 const REVOKE = 'UPDATE principals SET revoked_at_ms = ? WHERE name = ?';
+/** Who is shut out is not let in again by what was open before. */
+const CLOSE_INVITATION = 'DELETE FROM invitations WHERE worker = ? AND used_at_ms IS NULL';
 const REMOVE = 'DELETE FROM principals WHERE name = ?';
 
 interface Row {
@@ -33,6 +35,7 @@ export function principalStore({ reader, writer }: Context): PrincipalStore {
     async revoke(name, atMs) {
       await writer.write(async (transaction) => {
         mustBeOne(await transaction.run(REVOKE, atMs, name), `worker or person named ${name}`);
+        await transaction.run(CLOSE_INVITATION, name);
       });
     },
     async remove(name) {

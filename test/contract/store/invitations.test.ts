@@ -57,9 +57,12 @@ eachStore('invitations', (current) => {
     await expect(store.invitations.enrol(enrolment('w', 'A'))).rejects.toMatchObject({ code: 'conflict' });
     expect(await store.invitations.list()).toEqual([invitation('w')]);
     expect(await store.principals.list()).toMatchObject([{ keys: [key('W')] }]);
-    // A withdrawn worker begins anew: with its key goes no old one.
+    // What was open lets nobody in who is shut out; invited then, a worker begins anew: with its key goes no old one.
     await store.principals.revoke('w', 1_500);
-    expect(await store.invitations.enrol(enrolment('w', 'A'))).toBe('w');
+    await expect(store.invitations.enrol(enrolment('w', 'A'))).rejects.toMatchObject({ code: 'lost-claim' });
+    expect(await store.invitations.list()).toEqual([]);
+    await store.invitations.add(invitation('w'));
+    expect(await store.invitations.enrol(enrolment('w', 'A'))).toBe('ann');
     expect(await store.principals.list()).toEqual([{ name: 'w', role: 'worker', keys: [key('A')], source: 'command' }]);
   });
 

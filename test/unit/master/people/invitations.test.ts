@@ -9,6 +9,7 @@ import type { People } from '../../../../src/master/people/people.ts';
 import type { Store } from '../../../../src/store/store.ts';
 import { fingerprint, makeKeyPair } from '../../../../src/transport/keys.ts';
 import { TempStore } from '../../../support/temp-store.ts';
+import { until } from '../../../support/until.ts';
 
 let temp: TempStore;
 let store: Store;
@@ -76,4 +77,34 @@ test('a new invitation of a worker takes the place of the old', async () => {
   await invitations.remove('w');
   expect(invitations.admit(code)).toHaveProperty('refused');
   await expect(invitations.remove('w')).rejects.toMatchObject({ code: 'not-found' });
+});
+
+test('who is let in is told so, whatever is invited in the same moment', async () => {
+  // A new invitation forgets those that are used up.
+  const between: Pick<People, 'change' | 'onRemoved'> = {
+    change: (work) =>
+      people.change(async () => {
+        const done = await work();
+        await invite('other');
+        return done;
+      }),
+    onRemoved: (listener) => people.onRemoved(listener),
+  };
+  invitations = await Invitations.open({ store, people: between, clock: temp.clock, logger: silentLogger });
+  expect(await invitations.enrol(admitted(await invite('w')), makeKeyPair('w').publicKey)).toBe('ann');
+  expect(people.isAdmitted('w')).toBe(true);
+});
+
+test('an invitation that was open when its worker was revoked lets nobody in', async () => {
+  await people.addWorker('w', [makeKeyPair('w').publicKey]);
+  const wish = { worker: 'w', invitedBy: 'ann', expiresAtMs: temp.clock.now() + 60_000, isForKnown: true };
+  const code = await invitations.add(wish);
+  const who = admitted(code);
+  await people.revokeWorker('w');
+  await expect(invitations.enrol(who, makeKeyPair('late').publicKey)).rejects.toThrow(/not open any more/);
+  expect(people.isAdmitted('w')).toBe(false);
+  await until('its code is forgotten', () => 'refused' in invitations.admit(code));
+  // One that is made after it is meant.
+  await invitations.enrol(admitted(await invite('w')), makeKeyPair('new').publicKey);
+  expect(people.isAdmitted('w')).toBe(true);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { settledKeys, withNextKey } from '../../../../src/master/people/next-key.ts';
+import { MAX_KEYS } from '../../../../src/model/principal.ts';
 import type { Principal } from '../../../../src/model/principal.ts';
 
 const key = (blob: string) => ({ type: 'ssh-ed25519', blob, comment: blob });
@@ -35,4 +36,16 @@ test.each([
 
 test('the key of the login itself is no next key', () => {
   expect(withNextKey(WORKER, 'one', key('one'))).toEqual({ refused: expect.stringContaining('of this login') });
+});
+
+test('a worker that goes on from key to key, and never works with one, does not pile them up', () => {
+  let keys: Principal['keys'] = [key('0')];
+  let refused: string | undefined;
+  for (let i = 1; i < 100 && refused === undefined; i++) {
+    const offered = withNextKey({ ...WORKER, keys }, String(i - 1), key(String(i)));
+    if ('refused' in offered) refused = offered.refused;
+    else keys = offered;
+  }
+  expect(keys.length).toBe(MAX_KEYS);
+  expect(refused).toContain(`${MAX_KEYS} keys already`);
 });
