@@ -14,9 +14,9 @@ export interface FarewellOptions {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly desk: Pick<OpenWorkerDesk, 'connected' | 'dismiss'>;
+  readonly desk: Pick<OpenWorkerDesk, 'connected' | 'connection' | 'dismiss'>;
   readonly builds: Pick<Builds, 'retire'>;
-  readonly people: Pick<People, 'isAdmitted' | 'revokeWorker'>;
+  readonly people: Pick<People, 'change'>;
 }
 
 /**
@@ -61,31 +61,38 @@ export class Farewell {
   async #seeOff(worker: WorkerRecord): Promise<void> {
     const { store, desk, bus, clock, logger } = this.#options;
     const { name, hold, leaving } = worker;
-    if (hold?.kind === 'retiring' || hold?.kind === 'retiring-now') return await this.#retire(name, hold);
+    if (hold?.kind === 'retiring' || hold?.kind === 'retiring-now') return await this.#retire(worker, hold);
     if (hold?.kind === 'draining') {
       await store.workers.setHold(name, { ...hold, kind: 'drained', sinceMs: clock.now() }, ['draining']);
       logger.info('a worker is drained', { worker: name });
       bus.publish('workers', name);
     }
-    if (!isLeaving(worker) || !desk.connected().has(name)) return;
+    // A newer connection may be that of a daemon that was started anew, and stays: the next round sees its row.
+    if (!isLeaving(worker) || desk.connection(name)?.epoch !== worker.epoch) return;
     desk.dismiss(name, { code: 'left', message: leaving?.reason ?? 'it has had its builds' });
   }
 
-  /** The key goes last: with it the daemon can still come again to be told, should this end in the middle. */
-  async #retire(name: string, hold: WorkerHold): Promise<void> {
+  /**
+   * The key goes last: with it the daemon can still come again to be told, should this end in the middle. One that came or went
+   * a moment ago (this master, or its daemon, has just been started again) is given the time for it.
+   */
+  async #retire({ name, sinceMs = -Infinity }: WorkerRecord, hold: WorkerHold): Promise<void> {
     const { store, desk, people, bus, clock, logger } = this.#options;
+    const isHere = desk.connected().has(name);
+    // Also when the wall clock was put back since.
+    if (!isHere && Math.abs(clock.now() - sinceMs) < RETURN_MS) return;
     const message = `retired by ${hold.by}${hold.reason === undefined ? '' : `: ${hold.reason}`}`;
     await desk.dismiss(name, { code: 'retired', message: message.slice(0, MESSAGE_MAX) })?.closed;
-    // Somebody may have taken it back.
-    if ((await store.workers.find(name))?.hold?.kind !== hold.kind) return;
-    if (people.isAdmitted(name)) await people.revokeWorker(name);
-    await store.workers.setHold(name, { ...hold, kind: 'retired', sinceMs: clock.now() }, [hold.kind]);
+    // Together with what holds it: somebody may have taken it back meanwhile.
+    if (!(await people.change(() => store.workers.retire(name, hold.kind, clock.now())))) return;
     logger.info('a worker is retired', { worker: name });
     bus.publish('workers', name);
   }
 }
 
 const MESSAGE_MAX = 1_000;
+/** A daemon that is well comes again within this time: it tries every half minute at least. */
+const RETURN_MS = 60_000;
 const FOR_GOOD: readonly (string | undefined)[] = ['draining', 'retiring', 'retiring-now'];
 
 function isToLeave(worker: WorkerRecord): boolean {

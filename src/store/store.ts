@@ -122,6 +122,11 @@ export interface WorkerStore {
     hold: WorkerHold | undefined,
     from: readonly (HoldKind | undefined)[],
   ): Promise<WorkerHold | undefined>;
+  /**
+   * Makes the hold of this kind `retired` and withdraws the worker's key, both or none of it. Resolves to false, with nothing
+   * changed, when the worker is held otherwise by now.
+   */
+  retire(name: string, from: HoldKind, atMs: number): Promise<boolean>;
   /** The daemon's start wishes to leave; nothing when another one is connected by now. The first reason stays. */
   setLeaving(name: string, processId: string, reason: string, atMs: number): Promise<void>;
   /** At start of a master nobody is connected. */

@@ -137,7 +137,7 @@ function givenUp(summary: string | null): string {
 }
 
 /** One text for each set of filters in use, so that it stays prepared. */
-function listQuery({ project, builder, worker, state, without, before, limit }: BuildFilter) {
+export function listQuery({ project, builder, worker, state, without, before, limit }: BuildFilter) {
   const wanted: readonly (readonly [string, SqlValue | undefined])[] = [
     ['b.project = ?', project],
     ['b.builder = ?', builder],

@@ -1,3 +1,4 @@
+import { buildsByWorker } from './migrations/builds-by-worker.ts';
 import { changes } from './migrations/changes.ts';
 import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
@@ -198,4 +199,5 @@ export const MIGRATIONS: readonly Migration[] = [
   invitations,
   hostKeys,
   changes,
+  buildsByWorker,
 ];

@@ -13,6 +13,7 @@ const PUT = `INSERT INTO principals (name, role, keys, source, revoked_at_ms) VA
 const REVOKE = 'UPDATE principals SET revoked_at_ms = ? WHERE name = ?';
 /** Who is shut out is not let in again by what was open before. */
 const CLOSE_INVITATION = 'DELETE FROM invitations WHERE worker = ? AND used_at_ms IS NULL';
+const BURY_WORKER = `UPDATE principals SET revoked_at_ms = ? WHERE name = ? AND role = 'worker' AND revoked_at_ms IS NULL`;
 const REMOVE = 'DELETE FROM principals WHERE name = ?';
 
 interface Row {
@@ -57,6 +58,11 @@ export async function putPrincipal(
   { name, role, keys, source, revokedAtMs }: Principal,
 ): Promise<void> {
   await transaction.run(PUT, name, role, JSON.stringify(keys), source, orNull(revokedAtMs));
+}
+
+/** For a transaction that does more besides: nothing when the name is no worker's, or was withdrawn already. */
+export async function buryWorker(transaction: Transaction, name: string, atMs: number): Promise<void> {
+  if ((await transaction.run(BURY_WORKER, atMs, name)) > 0) await transaction.run(CLOSE_INVITATION, name);
 }
 
 function toPrincipal({ keys, ...row }: Row): Principal {

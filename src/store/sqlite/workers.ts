@@ -2,6 +2,7 @@ import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../../model/worke
 import type { WorkerStore } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Context } from './context.ts';
+import { buryWorker } from './principals.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 
@@ -33,6 +34,7 @@ const SET_HOLD = `INSERT INTO workers (name, facts, epoch, is_connected, hold, h
   VALUES (?, '{}', 0, 0, ?, ?, ?, ?)
   ON CONFLICT (name) DO UPDATE SET hold = excluded.hold, hold_by = excluded.hold_by, hold_reason = excluded.hold_reason,
     hold_since_ms = excluded.hold_since_ms`;
+const RETIRE = `UPDATE workers SET hold = 'retired', hold_since_ms = ? WHERE name = ? AND hold = ?`;
 const SET_LEAVING = `UPDATE workers SET leaving_process = process_id, leaving_reason = ?, leaving_since_ms = ?
   WHERE name = ? AND process_id = ? AND leaving_reason IS NULL`;
 const DETACH_ALL = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE is_connected = 1';
@@ -109,6 +111,13 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
           await transaction.run(SET_HOLD, name, orNull(kind), orNull(by), orNull(reason), orNull(sinceMs));
         }
         return before;
+      });
+    },
+    retire(name, from, atMs) {
+      return writer.write(async (transaction) => {
+        if ((await transaction.run(RETIRE, atMs, name, from)) === 0) return false;
+        await buryWorker(transaction, name, atMs);
+        return true;
       });
     },
     async setLeaving(name, processId, reason, atMs) {

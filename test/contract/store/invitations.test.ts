@@ -64,6 +64,11 @@ eachStore('invitations', (current) => {
     await store.invitations.add(invitation('w'));
     expect(await store.invitations.enrol(enrolment('w', 'A'))).toBe('ann');
     expect(await store.principals.list()).toEqual([{ name: 'w', role: 'worker', keys: [key('A')], source: 'command' }]);
+    // One that is retired is shut out as well.
+    await store.invitations.add(invitation('w'));
+    await store.workers.setHold('w', { kind: 'retiring', by: 'ann', sinceMs: 1 }, [undefined]);
+    expect(await store.workers.retire('w', 'retiring', 1_600)).toBe(true);
+    expect(await store.invitations.list()).toEqual([]);
   });
 
   it('add a key to a known worker when they are for one, up to so many', async () => {

@@ -60,6 +60,40 @@ eachStore('worker states', (current) => {
     await claim();
   });
 
+  it('retires a worker and withdraws its key in one, and neither when somebody took it back', async () => {
+    const keys = [{ type: 'ssh-ed25519', blob: 'AAAA', comment: '' }];
+    await store.principals.put({ name: 'sid', role: 'worker', keys, source: 'command' });
+    await store.workers.setHold('sid', { ...PAUSED, kind: 'retiring' }, [undefined]);
+    const [isTakenBack, isRetired] = await Promise.all([
+      store.workers.setHold('sid', undefined, ['retiring']),
+      store.workers.retire('sid', 'retiring', 8),
+    ]);
+    expect([isTakenBack?.kind, isRetired]).toEqual(['retiring', false]);
+    expect(await store.principals.list()).toEqual([expect.not.objectContaining({ revokedAtMs: expect.anything() })]);
+    await store.workers.setHold('sid', { ...PAUSED, kind: 'retiring' }, [undefined]);
+    const [isRetiredNow, late] = await Promise.all([
+      store.workers.retire('sid', 'retiring', 9),
+      store.workers.setHold('sid', undefined, ['retiring']),
+    ]);
+    expect([isRetiredNow, late?.kind]).toEqual([true, 'retired']);
+    expect(await store.workers.find('sid')).toMatchObject({ hold: { kind: 'retired', by: 'ann', sinceMs: 9 } });
+    expect(await store.principals.list()).toMatchObject([{ name: 'sid', revokedAtMs: 9 }]);
+  });
+
+  it('retires a name that is no worker’s key any more, or was withdrawn before, and leaves a person of that name alone', async () => {
+    for (const name of ['sid', 'ann', 'new']) {
+      await store.workers.setHold(name, { ...PAUSED, kind: 'retiring-now' }, [undefined]);
+    }
+    await store.principals.put({ name: 'sid', role: 'worker', keys: [], source: 'command', revokedAtMs: 3 });
+    await store.principals.put({ name: 'ann', role: 'operator', keys: [], source: 'folder' });
+    for (const name of ['sid', 'ann', 'new']) expect(await store.workers.retire(name, 'retiring-now', 9)).toBe(true);
+    const known = await store.principals.list();
+    expect(known.map(({ name, revokedAtMs }) => [name, revokedAtMs])).toEqual([
+      ['ann', undefined],
+      ['sid', 3],
+    ]);
+  });
+
   it('gives nothing to a daemon that leaves, over all its connections, and all to the next one', async () => {
     await store.workers.attach(SID, 1);
     await store.workers.setLeaving('sid', 'p1', 'idle', 5);

@@ -226,3 +226,20 @@ test('no build is lost to a worker that leaves when it is idle for milliseconds'
   expect(starts).toBeGreaterThanOrEqual(5);
   expect(builds.map(({ result, retryOf }) => [result, retryOf])).toEqual(builds.map(() => ['success', null]));
 });
+
+test('a worker that is away is retired when it has come to be told, and without that when it stays away', async () => {
+  await farm.startWorker('w');
+  await farm.stopWorker('w');
+  await hold('retire');
+  const back = await farm.openWorker('w');
+  await expect(back.closed).rejects.toMatchObject({ exitStatus: SENT_AWAY_STATUS });
+  const isRetired = async (): Promise<boolean> => (await view()).hold?.kind === 'retired';
+  await until('the key is withdrawn', isRetired);
+  await farm.admitAgain('w');
+  await farm.startWorker('w');
+  await farm.stopWorker('w');
+  await farm.stopMaster();
+  await farm.startMaster({ clock: { ...systemClock, now: () => systemClock.now() + 120_000 } });
+  await hold('retire');
+  await until('the key is withdrawn', isRetired);
+});
