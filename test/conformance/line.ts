@@ -7,6 +7,7 @@ import type { Carrier, Channel } from '../../src/transport/carrier.ts';
 import { Breach, shown } from './breach.ts';
 import { Ledger } from './ledger.ts';
 import type { Logs } from './logs.ts';
+import { LOOK_MS, Patience } from './patience.ts';
 
 export interface LineOptions {
   readonly logs: Logs;
@@ -49,6 +50,8 @@ export class Line {
   #breach: Breach | undefined;
   #isOver = false;
   #wanted = 0;
+  /** Frames that tell of progress: life signs do not. */
+  #heard = 0;
   /** Answers pings. */
   answersPings = true;
   /** Acknowledges output. */
@@ -183,18 +186,17 @@ export class Line {
 
   /** Until it answers something; fails with what came instead. */
   async until<T>(what: string, ask: () => T | undefined | false): Promise<T> {
-    const end = performance.now() + this.#options.patienceMs;
+    const patience = new Patience(this.#options.patienceMs, () => this.#heard);
     for (;;) {
       if (this.#breach) throw this.#breach;
       const answer = ask();
       if (answer !== undefined && answer !== false) return answer;
       const gone = this.#isOver ? 'the line ended' : this.#options.whyGone();
-      const left = end - performance.now();
-      if (gone !== undefined || left <= 0) {
+      if (gone !== undefined || patience.isOver()) {
         const why = gone ?? `nothing more within ${this.#options.patienceMs / 1_000} s`;
         throw new Breach(`expected ${what}, but ${why}; came ${this.#came.slice(-12).join(', ') || 'nothing'}`);
       }
-      await this.#wait(Math.min(left, 200));
+      await this.#wait(LOOK_MS);
     }
   }
 
@@ -267,6 +269,7 @@ export class Line {
 
   #on({ message, from }: Heard, wireBytes: number): void {
     const { type, session } = message;
+    if (type !== 'ping' && type !== 'pong') this.#heard++;
     this.#came.push(session ? `${type} of ${session}` : type);
     if (!this.#hello) {
       if (message.type !== 'hello') return this.#broken(`${type} before the hello`);

@@ -1,8 +1,9 @@
 import { errorText } from '../../src/base/errors.ts';
 import { Breach } from './breach.ts';
 import type { Case } from './case.ts';
+import { Site } from './site.ts';
+import type { SiteOptions } from './site.ts';
 import { Stage } from './stage.ts';
-import type { StageOptions } from './stage.ts';
 
 export interface Result {
   readonly id: string;
@@ -11,44 +12,70 @@ export interface Result {
   readonly line: string;
 }
 
-export interface RunOptions extends StageOptions {
+export interface RunOptions extends SiteOptions {
   /** So many cases at a time. */
   readonly jobs: number;
   /** In the order of the cases. */
   readonly onResult?: (result: Result) => void;
 }
 
-/** Plays the cases, some side by side: each has a server, a folder and a worker of its own. */
+/** Plays the cases, some side by side, each of these at a site of its own. A case that fails leaves its site to nobody. */
 export async function runCases(cases: readonly Case[], options: RunOptions): Promise<readonly Result[]> {
   const results: Result[] = [];
   let next = 0;
   let told = 0;
   const work = async (): Promise<void> => {
-    for (let at = next++; at < cases.length; at = next++) {
-      const one = cases[at];
-      if (!one) return;
-      results[at] = await runCase(one, options);
-      for (let done = results[told]; done; done = results[++told]) options.onResult?.(done);
+    let site: Site | undefined;
+    try {
+      for (let at = next++; at < cases.length; at = next++) {
+        const one = cases[at];
+        if (!one) return;
+        const played = await playCase(one, options, site);
+        site = played.site;
+        results[at] = played.result;
+        for (let done = results[told]; done; done = results[++told]) options.onResult?.(done);
+      }
+    } finally {
+      await site?.close();
     }
   };
   await Promise.all(Array.from({ length: options.jobs }, work));
   return results;
 }
 
-export async function runCase({ id, rule, section, run }: Case, options: StageOptions): Promise<Result> {
+/** Alone, at a site of its own. */
+export async function runCase(one: Case, options: SiteOptions): Promise<Result> {
+  const { result, site } = await playCase(one, options);
+  await site?.close();
+  return result;
+}
+
+interface Played {
+  readonly result: Result;
+  /** For the next case. */
+  readonly site: Site | undefined;
+}
+
+async function playCase({ id, rule, section, run }: Case, options: SiteOptions, used?: Site): Promise<Played> {
   const named = `${id} ${rule} (section ${section})`;
-  const failed = (error: unknown): Result => {
-    const why = error instanceof Breach ? error.message : `the suite failed: ${errorText(error)}`;
-    return { id, isOk: false, line: `FAIL ${named}: ${why.replaceAll('\n', ' ')}` };
-  };
-  let stage: Stage | undefined;
+  let site: Site | undefined;
   try {
-    stage = await Stage.open(options);
-    await run(stage);
-    return { id, isOk: true, line: `ok   ${named}` };
+    site = (await tidied(used)) ?? (await Site.open(options));
+    await run(new Stage(site));
+    return { result: { id, isOk: true, line: `ok   ${named}` }, site };
   } catch (error) {
-    return failed(error);
-  } finally {
-    await stage?.close();
+    await site?.close();
+    const why = error instanceof Breach ? error.message : `the suite failed: ${errorText(error)}`;
+    return { result: { id, isOk: false, line: `FAIL ${named}: ${why.replaceAll('\n', ' ')}` }, site: undefined };
   }
+}
+
+async function tidied(site: Site | undefined): Promise<Site | undefined> {
+  let isTidy = false;
+  try {
+    isTidy = (await site?.tidy()) ?? false;
+  } finally {
+    if (!isTidy) await site?.close();
+  }
+  return isTidy ? site : undefined;
 }

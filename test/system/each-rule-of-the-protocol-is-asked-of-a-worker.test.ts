@@ -19,17 +19,20 @@ const inPython = (program = PYTHON_WORKER): string[] => [
 /** The cases wait more than they work. */
 const JOBS = 6;
 const PATIENCE_MS = 60_000;
-/** A mutant fails, mostly by being silent: nobody waits long for it at first. */
-const SHORT_MS = 3_000;
+/** A mutant fails, mostly by being silent: nobody waits long for it at first. On a busy machine something else may be late instead. */
+const MUTANT_PATIENCE_MS = [2_000, 8_000, PATIENCE_MS];
+/** What a channel a session is to be seen by: binding, closing, credit and what follows a cut. TRUNKLINE_ALL_CASES=1 asks all. */
+const OF_CHANNELS = ['C01', 'C16', 'C18', 'C19', 'C20', 'C21', 'C23', 'C54', 'C55', 'C58', 'C66', 'C67'];
+const casesOfChannels = process.env['TRUNKLINE_ALL_CASES'] ? CASES : CASES.filter(({ id }) => OF_CHANNELS.includes(id));
 
 test.each([
-  ['ours', OURS],
-  ['the one in Python, over mux', inPython()],
-  ['the one in Python, with a channel a session', [...inPython(), '--channels']],
-])('every case is ok for %s', async (_which, command) => {
-  const results = await runCases(CASES, { command, jobs: JOBS, patienceMs: PATIENCE_MS });
+  ['ours', OURS, CASES],
+  ['the one in Python, over mux', inPython(), CASES],
+  ['the one in Python, with a channel a session', [...inPython(), '--channels'], casesOfChannels],
+])('every case is ok for %s', async (_which, command, cases) => {
+  const results = await runCases(cases, { command, jobs: JOBS, patienceMs: PATIENCE_MS });
   expect(results.filter(({ isOk }) => !isOk).map(({ line }) => line)).toEqual([]);
-  expect(results).toHaveLength(CASES.length);
+  expect(results).toHaveLength(cases.length);
 });
 
 test('whichever rule is broken in the worker in Python, its case fails and says so', async () => {
@@ -40,9 +43,11 @@ test('whichever rule is broken in the worker in Python, its case fails and says 
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const program = await mutants.make(next);
-      let line = await playedBy(program, next, SHORT_MS);
-      // On a busy machine something else may not have come in time.
-      if (!next.tells.test(line)) line = await playedBy(program, next, PATIENCE_MS);
+      let line = '';
+      for (const patienceMs of MUTANT_PATIENCE_MS) {
+        line = await playedBy(program, next, patienceMs);
+        if (next.tells.test(line)) break;
+      }
       if (!line.startsWith('FAIL') || !next.tells.test(line)) wrong.push(line);
     }
   };
