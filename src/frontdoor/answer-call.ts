@@ -111,7 +111,7 @@ async function readAll(call: PersonCall, maxBytes: number): Promise<string> {
 
 /** The line for the caller, and the exit status. */
 function tell(error: unknown): readonly [string, number] {
-  if (error instanceof UsageError || error instanceof WordsError) return [error.message, EX_USAGE];
+  if (error instanceof UsageError || error instanceof WordsError) return [plain(error.message), EX_USAGE];
   if (error instanceof OperatorError) return [plain(error.message), STATUS_OF[error.code]];
   return [`something went wrong in the master (${plain(errorText(error))}); its log says more`, EX_SOFTWARE];
 }

@@ -1,3 +1,4 @@
+import { plain } from '../../base/plain.ts';
 import { readArguments } from '../arguments.ts';
 import { NAME_KINDS } from '../completion.ts';
 import type { NameKind } from '../completion.ts';
@@ -18,7 +19,7 @@ export const complete: Verb = {
     const kind = NAME_KINDS.find((one) => one === positionals[0]);
     if (!kind) throw new UsageError(`"${positionals[0]}" is nothing that is listed here`);
     const names = [...new Set(await list(context, kind))];
-    await context.write(values.json ? `${JSON.stringify(names)}\n` : names.map((name) => `${name}\n`).join(''));
+    await context.write(values.json ? `${JSON.stringify(names)}\n` : names.map((name) => `${plain(name)}\n`).join(''));
     return 0;
   },
 };
