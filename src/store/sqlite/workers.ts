@@ -24,8 +24,9 @@ const ATTACH = `INSERT INTO workers
     term_given = CASE WHEN workers.term IS excluded.term THEN workers.term_given ELSE 0 END
   RETURNING epoch`;
 const INSTALL = 'SELECT install_id AS installId FROM workers WHERE name = ?';
-const MARK_UNSEEN = `UPDATE commands SET seen_by = ? WHERE state = 'started' AND seen_by IS NULL
-  AND build_id IN (SELECT id FROM builds WHERE state = 'running' AND worker = ?)`;
+/** By state, of which few rows are running, and not by worker (`+` keeps the planner from it). */
+export const MARK_UNSEEN = `UPDATE commands SET seen_by = ? WHERE state = 'started' AND seen_by IS NULL
+  AND build_id IN (SELECT id FROM builds WHERE state = 'running' AND +worker = ?)`;
 const DETACH = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE name = ? AND epoch = ? AND is_connected = 1';
 const SET_LEASE = 'UPDATE workers SET lease_ms = ? WHERE name = ?';
 const HOLD =

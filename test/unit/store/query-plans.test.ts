@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { listQuery } from '../../../src/store/sqlite/builds.ts';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
+import type { SqlValue } from '../../../src/store/sqlite/connection.ts';
+import { MARK_UNSEEN } from '../../../src/store/sqlite/workers.ts';
 import { TempStore } from '../../support/temp-store.ts';
 
 let temp: TempStore;
@@ -9,13 +11,22 @@ beforeEach(async () => {
 });
 afterEach(() => temp.remove());
 
-it('finds the last builds of one worker without walking those of all others, and without sorting', async () => {
+async function plan(sql: string, ...values: readonly SqlValue[]): Promise<readonly string[]> {
   await (await temp.open()).close();
   const connection = await Connection.open(temp.file, 'readonly', 5_000);
-  const { sql, values } = listQuery({ worker: 'w', limit: 10 });
-  const plan = await connection.all<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...values);
+  const steps = await connection.all<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...values);
   await connection.close();
-  const steps = plan.map(({ detail }) => detail);
+  return steps.map(({ detail }) => detail);
+}
+
+it('finds the last builds of one worker without walking those of all others, and without sorting', async () => {
+  const { sql, values } = listQuery({ worker: 'w', limit: 10 });
+  const steps = await plan(sql, ...values);
   expect(steps[0]).toMatch(/^SEARCH b USING INDEX builds_worker_id_index \(worker=\?\)/);
   expect(steps.filter((step) => /SCAN|TEMP B-TREE/.test(step))).toEqual([]);
+});
+
+it('finds what runs on a worker that comes anew among the running builds, not among all that it ever had', async () => {
+  const steps = await plan(MARK_UNSEEN, 'i1', 'w');
+  expect(steps).toContainEqual(expect.stringMatching(/^SEARCH builds USING .*\(state=\?\)$/));
 });
