@@ -213,13 +213,14 @@ export class LogSender {
     if (this.#cutter.offset !== this.#sent) await this.#cutter.rewind(this.#sent);
   }
 
-  /** False when the sender was stopped before there was room. */
+  /** False when the sender was stopped before there was room. The end of the command is told meanwhile. */
   async #send(chunk: Chunk): Promise<boolean> {
     const { body, ...head } = chunk;
     const fields = { command: this.#command, fence: this.#options.fence, ...head };
     while (!this.#isStopped) {
       if (this.#options.link.sendChunk(this.#session, fields, body)) return true;
-      await this.#wait();
+      if (await this.#look()) await this.#wait();
+      else this.stop();
     }
     return false;
   }

@@ -82,7 +82,8 @@ export const output: readonly Case[] = [
       await line.open('S');
       stage.start(line, 'S', 'c', noise(20 * NOISE_STEP));
       await line.until('output', () => stage.logs.of('c').end > 0);
-      // More than was granted is a breach that the line tells.
+      // The end needs no credit. More than was granted is a breach that the line tells.
+      await line.expect('command.finished', 'S', { command: 'c' });
       await line.quietly(400);
       line.ledger.grant('S', 4 * MiB);
       await line.until('the rest', () => stage.logs.of('c').end === 20 * NOISE_STEP);
@@ -212,7 +213,7 @@ export const output: readonly Case[] = [
     async run(stage) {
       const { line } = await stage.attach();
       await line.open('S');
-      const limit = 200_000;
+      const limit = 200_001;
       stage.start(line, 'S', 'c', `${noise(20 * NOISE_STEP).replace('exec ', '')}; while [ ! -e go ]; do sleep 0.05; done`, { logMaxBytes: limit }); // prettier-ignore
       const log = stage.logs.of('c');
       await line.until('the notice', () => log.holes.length > 0);
