@@ -12,15 +12,20 @@ export function statusPage(asker: Asker, status: StatusView, workers: readonly W
   const { connected, configured } = status.workers;
   return page(
     status.title,
-    html`<header><h1>${status.title}</h1>
-<p>${asker.name}, ${asker.role} <form method="post" action="/logout"><button>Sign out</button></form></p></header>
-<p>${connected} of ${configured} workers connected</p>
-<h2>Running</h2>
-${running(status.running)}
-<h2>Waiting</h2>
-${waiting(status.waiting)}
-<h2>Workers</h2>
-${workerTable(workers)}`,
+    html`<header>
+        <h1>${status.title}</h1>
+        <div>
+          ${asker.name}, ${asker.role}
+          <form method="post" action="/logout"><button>Sign out</button></form>
+        </div>
+      </header>
+      <p>${connected} of ${configured} workers connected</p>
+      <h2>Running</h2>
+      ${running(status.running)}
+      <h2>Waiting</h2>
+      ${waiting(status.waiting)}
+      <h2>Workers</h2>
+      ${workerTable(workers)}`,
   );
 }
 
@@ -32,7 +37,7 @@ function running(builds: readonly BuildView[]): Html {
       html`${build.id}`,
       html`${build.project}/${build.builder}#${build.number}`,
       html`${build.worker}`,
-      html`${[build.branch, build.revision?.slice(0, 12)].filter((part) => part).join(' ') || '-'}`,
+      html`${[build.branch, build.revision?.slice(0, 12), build.patch && '+ patch'].filter((part) => part).join(' ') || '-'}`,
       moment(build.startedAtMs),
     ]),
   );
@@ -55,12 +60,13 @@ function waiting(requests: readonly RequestView[]): Html {
 function workerTable(workers: readonly WorkerView[]): Html {
   if (workers.length === 0) return html`<p>No workers yet.</p>`;
   return table(
-    ['Worker', 'State', 'Since', 'Builds'],
+    ['Worker', 'State', 'Since', 'Builds', 'Notes'],
     workers.map((worker) => [
       html`${worker.name}`,
-      html`${worker.state}`,
+      html`${[worker.state, worker.hold?.kind, !worker.isConfigured && 'not in the configuration'].filter((part) => part).join(', ')}`,
       worker.sinceMs === null ? html`-` : moment(worker.sinceMs),
       html`${worker.builds.length} of ${worker.maxBuilds}`,
+      html`${[worker.held, worker.heldBack].filter((note) => note).join('; ') || '-'}`,
     ]),
   );
 }
@@ -76,7 +82,7 @@ function table(head: readonly string[], rows: readonly (readonly Html[])[]): Htm
       ${rows.map(
         (row) =>
           html`<tr>
-            ${row.map((cell) => html`<td>${cell}</td>`)}
+            ${row.map((cell, index) => html`<td data-label="${head[index] ?? ''}">${cell}</td>`)}
           </tr> `,
       )}
     </tbody>

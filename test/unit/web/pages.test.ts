@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { BuildView } from '../../../src/master/views/build.ts';
 import type { RequestView } from '../../../src/master/views/request.ts';
 import { Html, html } from '../../../src/web/html.ts';
+import { CONTENT_POLICY } from '../../../src/web/pages/page.ts';
+import { signInPage } from '../../../src/web/pages/sign-in-pages.ts';
 import { statusPage } from '../../../src/web/pages/status-page.ts';
 
 const HOSTILE = `<script>alert("1")</script>'&\u202e\u001b[2J`;
@@ -12,6 +15,12 @@ test('text in a page is escaped, and what would turn a line around is shown', ()
   expect(text).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;\\u202e\\x1b[2J');
   expect(text).toContain('<b>1</b>');
   expect(text).toContain('<i></p>');
+});
+
+test('the policy lets the style of a page pass', () => {
+  const style = /<style>([\s\S]*)<\/style>/.exec(signInPage())?.[1] ?? '';
+  expect(style).toContain('color-scheme: light dark');
+  expect(CONTENT_POLICY).toContain(`'sha256-${createHash('sha256').update(style).digest('base64')}'`);
 });
 
 test('the status page shows hostile names as text wherever they stand', () => {
@@ -49,7 +58,7 @@ test('the status page shows hostile names as text wherever they stand', () => {
     retryOf: null,
     waitsFor: text,
   } as unknown as RequestView;
-  const worker = { name: text, state: text, sinceMs: 1_000, builds: [], maxBuilds: 1 };
+  const worker = { name: text, state: text, sinceMs: 1_000, builds: [], maxBuilds: 1, held: text, heldBack: text };
   const page = statusPage(
     { name: text, role: 'reader' },
     {
