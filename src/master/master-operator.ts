@@ -165,8 +165,8 @@ export class MasterOperator implements Operator {
     return listTokens(this.#parts, asker);
   }
 
-  revokeToken(asker: Asker, id: string): Promise<void> {
-    return revokeToken(this.#parts, asker, id);
+  revokeToken(asker: Asker, token: string): Promise<string> {
+    return revokeToken(this.#parts, asker, token);
   }
 
   async force(asker: Asker, target: BuilderName, wish: BuildWish): Promise<RequestView> {

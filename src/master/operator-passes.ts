@@ -11,6 +11,7 @@ import type { Asker } from './operator.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
 import { shown } from './operator-names.ts';
 import type { Passes } from './people/passes.ts';
+import { idOf } from './people/secrets.ts';
 import { webAddress } from './web-door.ts';
 import type { WebSettings } from './web-door.ts';
 
@@ -52,12 +53,15 @@ export async function listTokens({ passes }: PassSources, asker: Asker): Promise
   return (await passes.tokens()).filter((pass) => isVisible(asker, pass)).map(tokenView);
 }
 
-export async function revokeToken(sources: PassSources, asker: Asker, id: string): Promise<void> {
+/** By its id, or by the token itself, as whoever found it has it; resolves to the id. */
+export async function revokeToken(sources: PassSources, asker: Asker, token: string): Promise<string> {
   const { passes } = sources;
-  await audited(sources, asker, { action: 'revoke a token', target: id, role: 'reader' }, async () => {
+  const id = idOf('token', token) ?? token;
+  return await audited(sources, asker, { action: 'revoke a token', target: id, role: 'reader' }, async () => {
     const found = (await passes.tokens()).find((pass) => pass.id === id && isVisible(asker, pass));
     if (!found) throw new OperatorError('not-found', `there is no token ${shown(id)}; "token list" lists them`);
     await passes.revokeToken(id);
+    return id;
   });
 }
 

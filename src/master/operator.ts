@@ -74,7 +74,7 @@ export interface Operator {
   addToken(asker: Asker, wish: TokenWish): Promise<NewTokenView>;
   /** The asker's own; an operator is told of all. */
   tokens(asker: Asker): Promise<readonly TokenView[]>;
-  revokeToken(asker: Asker, id: string): Promise<void>;
+  revokeToken(asker: Asker, token: string): Promise<string>;
   /** Developer. Asks for one build. */
   force(
     asker: Asker,

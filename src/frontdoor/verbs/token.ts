@@ -1,4 +1,3 @@
-import { plain } from '../../base/plain.ts';
 import { readArguments } from '../arguments.ts';
 import { table } from '../show/table.ts';
 import { when } from '../show/time.ts';
@@ -57,13 +56,12 @@ export const tokenList: Verb = {
 export const tokenRevoke: Verb = {
   name: 'token revoke',
   usage: 'token revoke TOKEN [--json]',
-  summary: 'ends a token at once; TOKEN is its id in "token list"',
+  summary: 'ends a token at once; TOKEN is its id in "token list", or the token itself',
   role: 'reader',
   async run({ operator, asker, args, write }) {
     const { values, positionals } = readArguments(args, { json: { type: 'boolean' } }, { min: 1, max: 1 });
-    const id = positionals[0] ?? '';
-    await operator.revokeToken(asker, id);
-    await write(values.json ? `${JSON.stringify({ revoked: id })}\n` : `token ${plain(id)} is revoked\n`);
+    const id = await operator.revokeToken(asker, positionals[0] ?? '');
+    await write(values.json ? `${JSON.stringify({ revoked: id })}\n` : `token ${id} is revoked\n`);
     return 0;
   },
 };

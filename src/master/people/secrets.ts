@@ -6,6 +6,8 @@ const LETTER: Readonly<Record<PassKind, string>> = { login: 'l', session: 's', t
 const ID_BYTES = 6;
 const SECRET_BYTES = 24;
 const FORM = /^tl([lst])_([0-9a-f]{12})_([A-Za-z0-9_-]{32})$/;
+const FORM_ANYWHERE = /(tl[lst]_[0-9a-f]{12}_)[A-Za-z0-9_-]{32}/g;
+const CODE_ANYWHERE = /(join\+)[0-9a-f]{32}/g;
 
 export interface NewSecret {
   readonly id: string;
@@ -25,6 +27,11 @@ export function makeSecret(kind: PassKind): NewSecret {
 export function idOf(kind: PassKind, text: string): string | undefined {
   const match = FORM.exec(text);
   return match?.[1] === LETTER[kind] ? match[2] : undefined;
+}
+
+/** A text that people wrote, as it may be kept: a secret that stands where a name belongs is told by its name. */
+export function withoutSecrets(text: string): string {
+  return text.replaceAll(FORM_ANYWHERE, '$1…').replaceAll(CODE_ANYWHERE, '$1…');
 }
 
 /** In a time that does not depend on where they differ. */
