@@ -13,28 +13,42 @@ import { requireAsker } from './who.ts';
 
 /** Nothing moves on a connection for so long: it is closed, whether a request is under way or not. */
 const IDLE_MS = 60_000;
+/** A whole request takes no longer to come. */
+const REQUEST_MS = 30_000;
+/** How often in that time it is looked at. */
+const LOOKS = 10;
 const HEADERS_BYTES = 16 * 1024;
 /** Of a TCP port; forwards have their own limits. */
 const TCP_CONNECTIONS = 256;
 
 export interface WebLimits {
   readonly idleMs: number;
+  readonly requestMs: number;
 }
 
 /**
  * Opens the web: pages and an API over the operator's verbs. Connections come as forwards of people; a TCP port is opened only
  * where the settings say so. Rejects with a UserMistake when that cannot be.
  */
-export async function openWeb(parts: WebParts, limits: WebLimits = { idleMs: IDLE_MS }): Promise<WebDoor> {
+export async function openWeb(parts: WebParts, limits: WebLimits = { idleMs: IDLE_MS, requestMs: REQUEST_MS }): Promise<WebDoor> {
   const { settings, logger } = parts;
   const answer = makeApp(parts).callback();
   // It answers every error itself.
-  const server = createServer({ maxHeaderSize: HEADERS_BYTES }, (request, response) => void answer(request, response));
+  const times = {
+    headersTimeout: limits.requestMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.requestMs / LOOKS,
+  };
+  const server = createServer({ ...times, maxHeaderSize: HEADERS_BYTES }, (request, response) => {
+    void answer(request, response);
+  });
   server.timeout = limits.idleMs;
   server.keepAliveTimeout = limits.idleMs;
   server.maxConnections = TCP_CONNECTIONS;
   server.on('clientError', (_error, stream) => refuse(stream));
   if (settings.isListening) await listen(server, settings);
+  // Else Node would neither watch how long a request takes nor know which connections to close: it begins with that when it listens.
+  else server.emit('listening');
   server.on('error', (error) => logger.error('the web port fails', { error: error.message }));
   return {
     accept: (stream) => void server.emit('connection', stream),

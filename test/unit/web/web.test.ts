@@ -193,7 +193,7 @@ test.each([
 });
 
 test('a connection on which nothing comes, or half a request, is closed', async () => {
-  const other = await TryWeb.open({ idleMs: 100 });
+  const other = await TryWeb.open({ idleMs: 100, requestMs: 60_000 });
   try {
     for (const half of ['', 'GET /healthz HT']) {
       const socket = connect(other.port, '127.0.0.1');
@@ -205,3 +205,22 @@ test('a connection on which nothing comes, or half a request, is closed', async 
     await other.close();
   }
 });
+
+test('a request that comes byte by byte without end is ended, and the end of the web ends what is open', async () => {
+  const other = await TryWeb.open({ idleMs: 60_000, requestMs: 300 });
+  try {
+    const slow = connect(other.port, '127.0.0.1');
+    slow.on('error', () => {});
+    slow.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ');
+    const drip = setInterval(() => slow.write('x'), 20);
+    await once(slow.resume(), 'close').finally(() => clearInterval(drip));
+    const open = connect(other.port, '127.0.0.1');
+    open.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(open, 'data');
+    const closed = once(open, 'close');
+    await other.stop();
+    await closed;
+  } finally {
+    await other.close();
+  }
+}, 20_000);
