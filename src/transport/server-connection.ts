@@ -76,6 +76,8 @@ export interface ServerConnectionOptions<P extends SshPrincipal> {
 const EXIT_USAGE = 64;
 /** ssh2's window is 2 MiB and may be overdrawn once. */
 const UNREAD_BYTES = 4 * MiB;
+/** Of all calls of a connection together: a verb that reads does so at once, and few have anything to read. */
+const CALLS_UNREAD_BYTES = 8 * MiB;
 const NO_SHELL = 'trunkline: there is no shell here; say what you want, as in: ssh -p PORT NAME@HOST help\n';
 
 /**
@@ -300,9 +302,12 @@ export class ServerConnection<P extends SshPrincipal> {
     const unsentBytes = socket.writableLength + rekeyQueueBytes(raw);
     if (unsentBytes > most) return this.#breakOff(`the peer sends and does not read: ${unsentBytes} bytes wait for it`);
     this.#forwards?.checkMemory();
-    for (const channel of this.#calls) {
-      if (channel.readableLength > UNREAD_BYTES) return this.#breakOff('the peer sent more than its window allows');
+    let unreadBytes = 0;
+    for (const { readableLength } of this.#calls) {
+      if (readableLength > UNREAD_BYTES) return this.#breakOff('the peer sent more than its window allows');
+      unreadBytes += readableLength;
     }
+    if (unreadBytes > CALLS_UNREAD_BYTES) this.#breakOff('the peer sent too much to calls that do not read');
   }
 
   #breakOff(reason: string): void {

@@ -18,8 +18,8 @@ const REQUEST_MS = 30_000;
 /** How often in that time it is looked at. */
 const LOOKS = 10;
 const HEADERS_BYTES = 16 * 1024;
-/** Of a TCP port; forwards have their own limits. */
-const TCP_CONNECTIONS = 256;
+/** Of a TCP port: well within the descriptors that the SSH port leaves for others. Forwards have their own limits. */
+const TCP_CONNECTIONS = 64;
 
 export interface WebLimits {
   readonly idleMs: number;

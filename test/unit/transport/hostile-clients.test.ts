@@ -59,6 +59,26 @@ describe('the server breaks off with a client that', () => {
     expect(calls[0]?.signal.aborted).toBe(true);
   });
 
+  it('fills the windows of many calls, which do not read', async () => {
+    const calls: PersonCall[] = [];
+    const { stand, client } = await person({}, calls);
+    const ids: number[] = [];
+    for (let i = 0; i < 16; i++) {
+      const channel = await new Promise<ssh2.ClientChannel>((resolve, reject) =>
+        client.exec('status', (error, opened) => (error ? reject(error) : resolve(opened))),
+      );
+      ids.push((channel as unknown as { readonly outgoing: { readonly id: number } }).outgoing.id);
+    }
+    // Less than the window of each.
+    const mostOfAll = 16 * 1.5 * MiB;
+    let at = 0;
+    await pour(stand, mostOfAll / (32 * KiB), () => {
+      inner(client)._protocol.channelData(ids[at++ % ids.length] ?? 0, Buffer.alloc(32_000));
+    });
+    expect(stand.logged.join('\n')).toContain('calls that do not read');
+    expect(calls).toHaveLength(16);
+  });
+
   it('asks without end and reads no answer', async () => {
     const { stand, client } = await person({ unsentBytes: 64 * KiB });
     inner(client)._sock.pause();
