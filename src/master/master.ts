@@ -231,7 +231,8 @@ async function openParts(
     logger,
     authenticate: (name, key, address) => {
       const who = people.authenticate(name, key);
-      if ('refused' in who && !people.isTaken(name)) knocks.note(name, key, address);
+      // When the answer is on its way: the time that this takes would tell a stranger whose name is nobody's.
+      if ('refused' in who && !people.isTaken(name)) setImmediate(() => knocks.note(name, key, address));
       return who;
     },
     admitInvited: (code) => invitations.admit(code),

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { ForwardPlaceLimits, ForwardPlaces } from './forward-places.ts';
 import { ForwardStream } from './forward-stream.ts';
 import type { Ssh2Channel } from './ssh-channel.ts';
 import { refuseForward } from './ssh2-internals.ts';
@@ -14,17 +15,10 @@ export interface ForwardTarget {
 /** Who serves a forward; or why it leads nowhere, told to the person and the log. */
 export type ForwardAnswer = { readonly take: (stream: ForwardStream) => void } | { readonly refused: string };
 
-export interface ForwardLimits {
+export interface ForwardLimits extends ForwardPlaceLimits {
   readonly forwardsOfConnection: number;
-  /** Of all connections together. */
-  readonly forwards: number;
   /** Of one connection: what its forwards sent and nobody here has read. Over it the one with the most is ended. */
   readonly forwardUnreadBytes: number;
-}
-
-/** How many there are of all connections together. */
-export interface ForwardTotal {
-  count: number;
 }
 
 export interface ForwardsOptions {
@@ -33,7 +27,7 @@ export interface ForwardsOptions {
   readonly connection: object;
   readonly who: { readonly name: string; readonly peer: string };
   readonly limits: ForwardLimits;
-  readonly total: ForwardTotal;
+  readonly places: ForwardPlaces;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly decide: (target: ForwardTarget) => ForwardAnswer;
@@ -57,24 +51,22 @@ export class Forwards {
 
   /** Answers one request for a forward at once: what comes before the acceptance, ssh2 throws away. */
   open(target: ForwardTarget, accept: () => Ssh2Channel, reject: () => void): void {
-    const { connection, limits, total, decide } = this.#options;
+    const { connection, limits, places, who, decide } = this.#options;
     const answer = decide(target);
     if ('refused' in answer) return this.#refuse(target, answer.refused, reject);
     if (this.#streams.size >= limits.forwardsOfConnection) {
       const why = `${limits.forwardsOfConnection} forwards at a time are the most of one connection`;
       return this.#refuse(target, why, reject);
     }
-    if (total.count >= limits.forwards) {
-      return this.#refuse(target, 'the master serves as many forwards as it can: try again later', reject);
-    }
+    const place = places.take(who.name);
+    if (typeof place !== 'function') return this.#refuse(target, place.refused, reject);
     const channel = accept();
-    if (this.#options.hasTinyPackets(channel)) return;
+    if (this.#options.hasTinyPackets(channel)) return place();
     const stream = new ForwardStream({ ...this.#options, channel, connection });
     this.#streams.add(stream);
-    total.count++;
     stream.once('close', () => {
       this.#streams.delete(stream);
-      total.count--;
+      place();
     });
     answer.take(stream);
   }

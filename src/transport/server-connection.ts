@@ -7,7 +7,8 @@ import { LIMITS, MiB } from '../protocol/limits.ts';
 import { SUBSYSTEMS } from './carrier.ts';
 import type { Carrier } from './carrier.ts';
 import { Forwards } from './forwards.ts';
-import type { ForwardAnswer, ForwardLimits, ForwardTarget, ForwardTotal } from './forwards.ts';
+import type { ForwardPlaces } from './forward-places.ts';
+import type { ForwardAnswer, ForwardLimits, ForwardTarget } from './forwards.ts';
 import { lineOf } from './line.ts';
 import type { AdmitInvited, Invited, InvitedLimits } from './invited.ts';
 import type { LoginPlace } from './login-gate.ts';
@@ -70,7 +71,7 @@ export interface ServerConnectionOptions<P extends SshPrincipal> {
   /** How many connections there are of this invitation, the one that asks among them. */
   readonly countInvited: (invited: Invited) => number;
   readonly onForward: (principal: P, target: ForwardTarget) => ForwardAnswer;
-  readonly forwardTotal: ForwardTotal;
+  readonly forwardPlaces: ForwardPlaces;
 }
 
 const EXIT_USAGE = 64;
@@ -187,12 +188,12 @@ export class ServerConnection<P extends SshPrincipal> {
   }
 
   #serveForwards(principal: P): void {
-    const { raw, onForward, forwardTotal: total } = this.#options;
+    const { raw, onForward, forwardPlaces: places } = this.#options;
     const forwards = new Forwards({
       ...this.#options,
       connection: raw,
       who: { name: principal.name, peer: this.#peer },
-      total,
+      places,
       decide: (target) => onForward(principal, target),
       hasTinyPackets: (channel) => this.#hasTinyPackets(channel),
     });

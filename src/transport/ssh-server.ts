@@ -7,7 +7,8 @@ import { UserMistake, errorCode, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { GiB, KiB, LIMITS, MiB } from '../protocol/limits.ts';
 import type { Carrier } from './carrier.ts';
-import type { ForwardAnswer, ForwardLimits, ForwardTarget, ForwardTotal } from './forwards.ts';
+import { ForwardPlaces } from './forward-places.ts';
+import type { ForwardAnswer, ForwardLimits, ForwardTarget } from './forwards.ts';
 import type { AdmitInvited, Invited, InvitedLimits } from './invited.ts';
 import { LOGIN_GATE_LIMITS, LoginGate } from './login-gate.ts';
 import type { LoginGateLimits } from './login-gate.ts';
@@ -52,6 +53,7 @@ const DEFAULTS: Omit<SshServerLimits, 'sockets'> = {
   invitedMs: 300_000,
   bytesOfInvited: 256 * KiB,
   forwardsOfConnection: 256,
+  forwardsOfPerson: 512,
   forwards: 1_024,
   forwardUnreadBytes: 8 * MiB,
   unsentBytes: 32 * MiB,
@@ -107,7 +109,7 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
   const strangers = new StrangerLog(options.logger, options.clock, limits.strangerLinesPerMinute);
   const connections = new Set<ServerConnection<P>>();
   const sockets = new Set<Socket>();
-  const forwardTotal: ForwardTotal = { count: 0 };
+  const forwardPlaces = new ForwardPlaces(limits);
   const arriving = new Map<unknown, (connection: Ssh2ServerConnection) => void>();
   const openSsh = (hostKeys: readonly string[]): ssh2.Server => {
     const opened = makeSsh(hostKeys, limits);
@@ -132,7 +134,7 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
         countInvited: ({ codeHash }) =>
           Array.from(connections).filter(({ invited }) => invited?.codeHash === codeHash).length,
         onForward: options.onForward ?? noForward,
-        forwardTotal,
+        forwardPlaces,
         limits,
         penalty,
         places,
@@ -183,7 +185,7 @@ export async function listenSsh<P extends SshPrincipal>(options: SshServerOption
       connections: connections.size,
       loggingIn: gate.unauthenticatedCount,
       waiting: gate.waitingCount,
-      forwards: forwardTotal.count,
+      forwards: forwardPlaces.count,
     }),
   };
 }

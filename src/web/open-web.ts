@@ -30,7 +30,10 @@ export interface WebLimits {
  * Opens the web: pages and an API over the operator's verbs. Connections come as forwards of people; a TCP port is opened only
  * where the settings say so. Rejects with a UserMistake when that cannot be.
  */
-export async function openWeb(parts: WebParts, limits: WebLimits = { idleMs: IDLE_MS, requestMs: REQUEST_MS }): Promise<WebDoor> {
+export async function openWeb(
+  parts: WebParts,
+  limits: WebLimits = { idleMs: IDLE_MS, requestMs: REQUEST_MS },
+): Promise<WebDoor> {
   const { settings, logger } = parts;
   const answer = makeApp(parts).callback();
   // It answers every error itself.

@@ -82,6 +82,18 @@ it('all connections together have a limit, too', async () => {
   await forward(other);
 });
 
+it('one person leaves forwards for others, however many connections there are', async () => {
+  const { stand, client } = await forwarding(() => {}, { forwardsOfPerson: 2, forwards: 4 });
+  const other = await stand.client({ username: 'ann', privateKey: stand.personKey.privateKey });
+  const first = await forward(client);
+  await forward(other);
+  for (const one of [client, other])
+    await expect(forward(one)).rejects.toThrow('2 forwards at a time are the most of one person');
+  first.destroy();
+  await until('the first is gone', () => stand.server.stats().forwards === 1);
+  await forward(other);
+});
+
 it('anything else is refused with the reason, which fills no log, and a worker gets none', async () => {
   const { stand, client } = await forwarding(() => {});
   for (let i = 0; i < 30; i++) await expect(forward(client, 'web', 22)).rejects.toThrow('trunkline: only web:80');
