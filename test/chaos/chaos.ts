@@ -1,6 +1,7 @@
 import { until } from '../support/until.ts';
 import { Counter } from './counter.ts';
 import { growth } from './growth.ts';
+import { Holds } from './holds.ts';
 import type { LedgerReport } from './ledger.ts';
 import { Office } from './office.ts';
 import type { ChaosOptions } from './options.ts';
@@ -22,6 +23,7 @@ export interface ChaosReport {
   readonly builds: number;
   readonly results: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
+  readonly rotations: Readonly<Record<string, number>>;
   readonly logs: number;
   readonly logMiB: number;
   readonly mismatches: number;
@@ -42,8 +44,9 @@ export async function chaos(options: ChaosOptions, tell: (line: string) => void)
   const site = await Site.open(violations);
   const counter = new Counter(site.farm);
   try {
-    const office = new Office(site, counter, new Random(seed, 'builds'), violations);
-    const storm = new Storm(site, new Random(seed, 'faults'), options.faults);
+    const holds = new Holds(counter, violations);
+    const office = new Office(site, counter, holds, new Random(seed, 'builds'), violations);
+    const storm = new Storm(site, holds, new Random(seed, 'faults'), options.faults);
     await allConnected(counter);
     await office.run(() => office.checked >= WARM_UP_BUILDS);
     const before = await site.measure();
@@ -77,6 +80,7 @@ export async function chaos(options: ChaosOptions, tell: (line: string) => void)
       builds: office.checked,
       results: sorted(office.results),
       faults: sorted(storm.counts),
+      rotations: sorted(holds.rotations),
       logs: office.logs,
       logMiB: Math.round(office.bytes / 2 ** 20),
       mismatches: office.mismatches,

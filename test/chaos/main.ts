@@ -20,6 +20,7 @@ function lines(report: ChaosReport): string[] {
   return [
     `seed ${report.seed}: ${report.rounds} rounds, ${report.minutes} minutes`,
     `faults      ${listed(report.faults)}`,
+    `rotations   ${listed(report.rotations)}`,
     `builds      ${report.builds}: ${listed(report.results)}`,
     `commands    ${ledger.commands}, started ${ledger.starts} times; more than once: ${ledger.startedTwice.length}`,
     `logs        ${report.logs}, ${report.logMiB} MiB; mismatches of logs and files: ${report.mismatches}`,

@@ -7,6 +7,7 @@ import type { StatusView } from '../../src/master/views/master.ts';
 import type { Counter } from './counter.ts';
 import { KINDS } from './farm-config.ts';
 import { commandOf, uidOf, wrongInLog } from './ledger.ts';
+import type { Holds } from './holds.ts';
 import type { Random } from './random.ts';
 import type { Site } from './site.ts';
 import type { Violations } from './violations.ts';
@@ -27,6 +28,7 @@ interface Stop {
 export class Office {
   readonly #site: Site;
   readonly #counter: Counter;
+  readonly #holds: Holds;
   readonly #random: Random;
   readonly #violations: Violations;
   readonly #stops = new Map<number, Stop | undefined>();
@@ -45,9 +47,10 @@ export class Office {
   #retried = 0;
   #isOver = false;
 
-  constructor(site: Site, counter: Counter, random: Random, violations: Violations) {
+  constructor(site: Site, counter: Counter, holds: Holds, random: Random, violations: Violations) {
     this.#site = site;
     this.#counter = counter;
+    this.#holds = holds;
     this.#random = random;
     this.#violations = violations;
   }
@@ -139,6 +142,7 @@ export class Office {
 
   async #judge(build: BuildView): Promise<void> {
     const { id, builder, result, steps } = build;
+    this.#holds.judge(build);
     const key = `${builder}: ${result}`;
     this.results.set(key, (this.results.get(key) ?? 0) + 1);
     const isStopped = result === 'cancelled' && this.#stops.get(id)?.state !== undefined;

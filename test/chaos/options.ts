@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const FAULTS = ['kill', 'freeze', 'line', 'reload', 'stop', 'keeper'] as const;
+export const FAULTS = ['kill', 'freeze', 'line', 'reload', 'stop', 'keeper', 'hold', 'rotate'] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
 export interface ChaosOptions {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HEARTBEAT_S, RETRY_AFTER_S, WORKERS } from './farm-config.ts';
+import type { Holds } from './holds.ts';
 import type { FaultKind } from './options.ts';
 import type { Random } from './random.ts';
 import type { Site } from './site.ts';
@@ -20,12 +21,14 @@ interface Fault {
 /** Faults in rounds: each has one to three at once, and is over when all that it hurt is up again. */
 export class Storm {
   readonly #site: Site;
+  readonly #holds: Holds;
   readonly #random: Random;
   readonly #kinds: readonly FaultKind[];
   readonly counts = new Map<string, number>();
 
-  constructor(site: Site, random: Random, kinds: readonly FaultKind[]) {
+  constructor(site: Site, holds: Holds, random: Random, kinds: readonly FaultKind[]) {
     this.#site = site;
+    this.#holds = holds;
     this.#random = random;
     this.#kinds = kinds;
   }
@@ -79,6 +82,10 @@ export class Storm {
           hurts: [`${worker}'s keeper`],
           run: () => this.#site.killKeepers(worker),
         };
+      case 'hold':
+        return this.#hold(worker, dice < 0.5 ? 'drain' : 'pause', awayMs * 2);
+      case 'rotate':
+        return { text: `rotate: ${worker}`, hurts: [`${worker}'s key`], run: () => this.#holds.rotate(worker) };
       default:
         throw new Error('there is no such fault');
     }
@@ -167,6 +174,14 @@ export class Storm {
         await sleep(forMs);
         this.#site.relay(worker).cutAfter(Infinity);
       },
+    };
+  }
+
+  #hold(worker: string, verb: 'pause' | 'drain', forMs: number): Fault {
+    return {
+      text: `${verb}: ${worker} for ${ms(forMs)}`,
+      hurts: [`${worker}'s hold`],
+      run: () => this.#holds.hold(worker, verb, forMs),
     };
   }
 
