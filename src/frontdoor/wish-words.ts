@@ -1,4 +1,12 @@
+import type { Operator } from '../master/operator.ts';
 import { UsageError } from './verb.ts';
+
+interface WishValues {
+  readonly branch?: string | undefined;
+  readonly revision?: string | undefined;
+  readonly property?: readonly string[] | undefined;
+  readonly reason?: string | undefined;
+}
 
 interface BuilderName {
   readonly project: string;
@@ -31,4 +39,21 @@ export function readProperties(pairs: readonly string[]): Readonly<Record<string
     properties[pair.slice(0, at)] = pair.slice(at + 1);
   }
   return properties;
+}
+
+/** How a person says the build he wants. */
+export const WISH_OPTIONS = {
+  branch: { type: 'string' },
+  revision: { type: 'string' },
+  property: { type: 'string', short: 'p', multiple: true },
+  reason: { type: 'string' },
+} as const;
+
+export function readWish({ branch, revision, property = [], reason }: WishValues): Parameters<Operator['force']>[2] {
+  return {
+    properties: readProperties(property),
+    ...(branch !== undefined && { branch }),
+    ...(revision !== undefined && { revision }),
+    ...(reason !== undefined && { reason }),
+  };
 }

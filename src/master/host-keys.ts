@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { syncFolder, writeFileAtomic } from '../base/atomic-file.ts';
 import type { Cancel } from '../base/clock.ts';
 import { UserMistake, errorCode } from '../base/errors.ts';
+import { Gate } from '../base/gate.ts';
 import { holdAlso } from '../base/folder-lock.ts';
 import { Signal } from '../base/signal.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -25,7 +26,7 @@ export class HostKeys {
   #old: readonly string[];
   #release: () => Promise<void> = () => Promise.resolve();
   /** Changes happen one after another. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Gate(1);
 
   private constructor(
     paths: MasterPaths,
@@ -74,7 +75,7 @@ export class HostKeys {
 
   /** Makes the next key, when there is none. */
   makeNext(): Promise<SshPrivateKey> {
-    return this.#inTurn(async () => {
+    return this.#turn.pass(async () => {
       if (this.#next) return this.#next;
       const next = makeKeyPair(`trunkline master ${hostname()}`);
       await writeFileAtomic(this.#paths.nextHostKey, next.privateKey, 0o600);
@@ -86,7 +87,7 @@ export class HostKeys {
 
   /** Puts the next key into the place of the current one, for new connections. */
   use(next: SshPrivateKey): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turn.pass(async () => {
       if (this.#next !== next) throw new UserMistake('the next host key is another one meanwhile: look at its status');
       const { dir, hostKey, nextHostKey, oldHostKeys } = this.#paths;
       const old = [...this.#old, this.#current.publicKeyLine].slice(-MOST_RETIRED);
@@ -106,7 +107,7 @@ export class HostKeys {
   }
 
   async close(): Promise<void> {
-    await this.#turn;
+    await this.#turn.pass(() => Promise.resolve());
     await this.#release();
   }
 
@@ -121,12 +122,6 @@ export class HostKeys {
       publicHostKey,
       `${formatPublicKey({ type, blob, comment: `trunkline master ${hostname()}` })}\n`,
     );
-  }
-
-  #inTurn<T>(job: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(job);
-    this.#turn = done.catch(() => undefined); // Its own caller hears of it; the next one must not.
-    return done;
   }
 }
 

@@ -2,7 +2,7 @@ import { readArguments } from '../arguments.ts';
 import { followOne } from '../follow.ts';
 import { plain } from '../../base/plain.ts';
 import type { Verb } from '../verb.ts';
-import { readProperties, readTarget } from '../wish-words.ts';
+import { readTarget, readWish, WISH_OPTIONS } from '../wish-words.ts';
 
 export const force: Verb = {
   name: 'force',
@@ -14,21 +14,13 @@ export const force: Verb = {
     const { values, positionals } = readArguments(
       args,
       {
-        branch: { type: 'string' },
-        revision: { type: 'string' },
-        property: { type: 'string', short: 'p', multiple: true, default: [] },
-        reason: { type: 'string' },
+        ...WISH_OPTIONS,
         wait: { type: 'boolean' },
         json: { type: 'boolean' },
       },
       { min: 1, max: 1 },
     );
-    const request = await operator.force(asker, readTarget(positionals[0] ?? ''), {
-      properties: readProperties(values.property),
-      ...(values.branch !== undefined && { branch: values.branch }),
-      ...(values.revision !== undefined && { revision: values.revision }),
-      ...(values.reason !== undefined && { reason: values.reason }),
-    });
+    const request = await operator.force(asker, readTarget(positionals[0] ?? ''), readWish(values));
     const isJson = values.json ?? false;
     if (values.wait) return await followOne(context, request, isJson);
     await write(

@@ -3,7 +3,7 @@ import { readArguments } from '../arguments.ts';
 import { followAll } from '../follow.ts';
 import { UsageError } from '../verb.ts';
 import type { Verb } from '../verb.ts';
-import { readProperties, readTargets } from '../wish-words.ts';
+import { readTargets, readWish, WISH_OPTIONS } from '../wish-words.ts';
 
 export const tryVerb: Verb = {
   name: 'try',
@@ -16,23 +16,14 @@ export const tryVerb: Verb = {
     const { values, positionals } = readArguments(
       args,
       {
-        branch: { type: 'string' },
-        revision: { type: 'string' },
-        property: { type: 'string', short: 'p', multiple: true, default: [] },
-        reason: { type: 'string' },
+        ...WISH_OPTIONS,
         wait: { type: 'boolean' },
         json: { type: 'boolean' },
       },
       { min: 1, max: 1 },
     );
     if (context.isTerminal) throw new UsageError('a terminal is no place for a patch: call ssh without -t');
-    const wish = {
-      properties: readProperties(values.property),
-      ...(values.branch !== undefined && { branch: values.branch }),
-      ...(values.revision !== undefined && { revision: values.revision }),
-      ...(values.reason !== undefined && { reason: values.reason }),
-    };
-    const requests = await operator.tryPatch(asker, readTargets(positionals[0] ?? ''), wish, stdin);
+    const requests = await operator.tryPatch(asker, readTargets(positionals[0] ?? ''), readWish(values), stdin);
     const isJson = values.json ?? false;
     if (values.wait) return await followAll(context, requests, isJson);
     if (isJson) await write(`${JSON.stringify(requests)}\n`);

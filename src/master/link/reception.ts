@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { errorText } from '../../base/errors.ts';
+import { Gate } from '../../base/gate.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sleep } from '../../base/sleep.ts';
 import type { CreditPool } from '../../protocol/credit.ts';
@@ -76,7 +77,7 @@ interface Door {
   /** By the monotonic clock: when a byte came last of a connection that is gone, or its hello was answered. */
   heardAtMs: number;
   /** Newcomers are judged one after another. */
-  turn: Promise<unknown>;
+  readonly turn: Gate;
 }
 
 /** Stopping masters are back soon; workers come again between half of this and all of it. */
@@ -196,7 +197,7 @@ export class Reception {
         principalName: name,
         creditPool,
         admit: async (hello) => {
-          const admitted = await this.#inTurn(door, async () =>
+          const admitted = await door.turn.pass(async () =>
             // Its turn may come late: who is gone by then may push nobody away.
             isGone ? { goodbye: GONE } : await this.#admit(door, hello, carrier, loginKey),
           );
@@ -315,12 +316,6 @@ export class Reception {
     return (await owner.link?.probe(timeoutMs)) ?? false;
   }
 
-  #inTurn<T>(door: Door, job: () => Promise<T>): Promise<T> {
-    const done = door.turn.then(job);
-    door.turn = done.catch(() => undefined); // Its own caller hears of it; the next one must not.
-    return done;
-  }
-
   #door(name: string): Door {
     const known = this.#doors.get(name);
     if (known) return known;
@@ -328,7 +323,7 @@ export class Reception {
       rule: new OneOwner(this.#options.clock),
       owner: undefined,
       heardAtMs: -Infinity,
-      turn: Promise.resolve(),
+      turn: new Gate(1),
     };
     this.#doors.set(name, door);
     return door;

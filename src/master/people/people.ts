@@ -4,6 +4,7 @@ import { watch } from 'chokidar';
 import type { FSWatcher } from 'chokidar';
 import type { Cancel, Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
+import { Gate } from '../../base/gate.ts';
 import type { Logger } from '../../base/logger.ts';
 import { Signal } from '../../base/signal.ts';
 import { NAME_RULE, isName } from '../../model/names.ts';
@@ -79,7 +80,7 @@ class KeyedPeople implements People {
   #isSettling = false;
   #isClosed = false;
   /** Changes to the table happen one after another. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Gate(1);
 
   constructor(options: PeopleOptions) {
     this.#options = options;
@@ -106,7 +107,7 @@ class KeyedPeople implements People {
     });
     // What changes from here on is heard, so the first import misses nothing.
     await firstEvent(this.#watcher);
-    await this.#inTurn(() => this.#import());
+    await this.#turn.pass(() => this.#import());
     this.#tick();
   }
 
@@ -140,7 +141,7 @@ class KeyedPeople implements People {
   }
 
   admitNextKey(worker: string, loginKey: string, next: PublicKey): Promise<string | undefined> {
-    return this.#inTurn(async () => {
+    return this.#turn.pass(async () => {
       const { store, logger } = this.#options;
       const principal = this.#principals.get(worker);
       const keys = withNextKey(principal, loginKey, next);
@@ -153,7 +154,7 @@ class KeyedPeople implements People {
   }
 
   settleKey(worker: string, loginKey: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turn.pass(async () => {
       const { store, logger } = this.#options;
       const principal = this.#principals.get(worker);
       const keys = principal && settledKeys(principal.keys, loginKey);
@@ -178,7 +179,7 @@ class KeyedPeople implements People {
   }
 
   change<T>(work: () => Promise<T>): Promise<T> {
-    return this.#inTurn(async () => {
+    return this.#turn.pass(async () => {
       const done = await work();
       await this.#import();
       return done;
@@ -186,7 +187,7 @@ class KeyedPeople implements People {
   }
 
   addWorker(name: string, keys: readonly PublicKey[]): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turn.pass(async () => {
       const { store, logger } = this.#options;
       if (!isName(name)) throw new OperatorError('usage', `a worker's name is ${NAME_RULE}`);
       if (keys.length === 0 || keys.length > MAX_KEYS) {
@@ -206,7 +207,7 @@ class KeyedPeople implements People {
   }
 
   revokeWorker(name: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turn.pass(async () => {
       const { store, clock, logger } = this.#options;
       const known = this.#principals.get(name);
       if (!known) throw new OperatorError('not-found', `there is no worker ${name}; "workers" lists them`);
@@ -224,7 +225,7 @@ class KeyedPeople implements People {
     this.#isClosed = true;
     this.#cancelTimer();
     await this.#watcher?.close();
-    await this.#turn;
+    await this.#turn.pass(() => Promise.resolve());
   }
 
   #wake(): void {
@@ -246,11 +247,13 @@ class KeyedPeople implements People {
 
   #rescan(): void {
     if (this.#isClosed) return;
-    this.#inTurn(() => this.#import()).catch((error: unknown) => {
-      this.#options.logger.error('could not import the key folders; they are read again soon', {
-        error: errorText(error),
+    this.#turn
+      .pass(() => this.#import())
+      .catch((error: unknown) => {
+        this.#options.logger.error('could not import the key folders; they are read again soon', {
+          error: errorText(error),
+        });
       });
-    });
   }
 
   /** Brings table, memory and folders together, then tells of whoever lost a key. */
@@ -272,12 +275,6 @@ class KeyedPeople implements People {
   #warn(faults: ReadonlyMap<string, string>): void {
     for (const [path, line] of faults) if (this.#faults.get(path) !== line) this.#options.logger.warn(line);
     this.#faults = faults;
-  }
-
-  #inTurn<T>(job: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(job);
-    this.#turn = done.catch(() => undefined); // Its own caller hears of it; the next one must not.
-    return done;
   }
 }
 

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText } from '../../base/errors.ts';
 import { findCgroupBase, removeCgroup } from './cgroup.ts';
-import { Gate } from './gate.ts';
+import { Gate } from '../../base/gate.ts';
 import { bootId, identityOf, isAlive } from './process-table.ts';
 
 const KEEPER_GROUP = /^trunkline-(\d+)-(\d+)$/;

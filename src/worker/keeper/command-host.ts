@@ -12,7 +12,7 @@ import type { Claim } from './command-files.ts';
 import type { CommandGroup, CommandGroups } from './command-groups.ts';
 import { cookieOf, withCookie } from './cookie.ts';
 import { FifoPool } from './fifo-pool.ts';
-import { Gate } from './gate.ts';
+import { Gate } from '../../base/gate.ts';
 import type { HeldBack } from './held-back.ts';
 import type { KeeperLimits } from './keeper-limits.ts';
 import { launchProcess } from './launch-process.ts';

@@ -8,7 +8,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Moment } from '../../base/moment.ts';
 import { Signal } from '../../base/signal.ts';
 import type { Claim } from './command-files.ts';
-import { Gate } from './gate.ts';
+import { Gate } from '../../base/gate.ts';
 import { isSame, NOTHING_HELD } from './held-back.ts';
 import type { HeldBack } from './held-back.ts';
 import type { HeldCommand, Keeper, KeeperSpec } from './keeper.ts';

@@ -18,7 +18,7 @@ import {
   segmentName,
 } from './command-files.ts';
 import type { Claim } from './command-files.ts';
-import { Gate } from './gate.ts';
+import { Gate } from '../../base/gate.ts';
 import type { HeldCommand } from './keeper.ts';
 import { readLease, writeLease } from './lease-files.ts';
 import { isAlive, signalProcess } from './process-table.ts';

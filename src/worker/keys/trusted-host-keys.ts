@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { writeFileAtomic } from '../../base/atomic-file.ts';
+import { Gate } from '../../base/gate.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { parseWorkerFile } from '../worker-dir.ts';
 import type { WorkerDir } from '../worker-dir.ts';
@@ -25,7 +26,7 @@ export class TrustedHostKeys {
   readonly #file: string;
   #trusted: readonly string[];
   /** Changes happen one after another. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Gate(1);
 
   constructor(dir: WorkerDir) {
     this.#file = dir.paths.config;
@@ -38,9 +39,7 @@ export class TrustedHostKeys {
 
   /** Resolves to what is trusted when it is on disk. Begins with what the file says now: a person may have changed it. */
   learn(news: HostKeyNews): Promise<readonly string[]> {
-    const done = this.#turn.then(() => this.#learn(news));
-    this.#turn = done.catch(() => undefined); // Its own caller hears of it; the next one must not.
-    return done;
+    return this.#turn.pass(() => this.#learn(news));
   }
 
   async #learn(news: HostKeyNews): Promise<readonly string[]> {
