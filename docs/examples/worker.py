@@ -9,6 +9,7 @@ It is an example to port to other languages; § names the section of docs/protoc
 Three kinds of processes: this daemon, one `ssh` (with --channels one a session, over one connection), and for each command
 a keeper, `worker.py --keep FOLDER`, which outlives the daemon. All they know is in files, all they tell each other too:
 
+    DIR/state/bell                    a named pipe: a keeper rings when there is more to send
     DIR/state/sessions/ID             {fence, directory}
     DIR/state/commands/ID/order       {session, argv, …}; the folder itself, made by mkdir, is the claim on the command
     DIR/state/commands/ID/fence       the highest fence seen of it
@@ -16,6 +17,7 @@ a keeper, `worker.py --keep FOLDER`, which outlives the daemon. All they know is
     DIR/state/commands/ID/began       made before the process is started: nobody starts it after that
     DIR/state/commands/ID/out.N       output, a segment each; `tail` and `count` beside them
     DIR/state/commands/ID/end         {why}: the keeper is to end it
+    DIR/state/commands/ID/bell        the daemon rings when it has put that there, or has made room
     DIR/state/commands/ID/outcome     how it ended, put there by rename
 
 It has no capabilities: put and get are refused, and leases are not kept. A process that leaves its group is not ended.
@@ -30,7 +32,7 @@ RAW_BELOW_BYTES, QUEUE_BYTES, TAIL_BYTES, MAX_DEPTH, MAX_ITEMS = 1024, 262144, 1
 CHUNK_BYTES, INVENTORY_PAGE = 65536, 25
 # Output that the master has not stored takes so many segments at most; then the keeper reads no more, and the process waits.
 SEGMENT_BYTES, MOST_SEGMENTS = 1024 * 1024, 64
-TICK_S, HELD_S, LEAVERS_S, GREETING_S, KILL_AFTER_MS = 0.05, 2.0, 75.0, 30.0, 10000
+TICK_S, GATHER_S, HELD_S, LEAVERS_S, GREETING_S, KILL_AFTER_MS = 1.0, 0.02, 2.0, 75.0, 30.0, 10000
 FIRST_BACKOFF_S, MOST_BACKOFF_S = 0.5, 30.0
 NEEDS_PERSON = {"version", "wrong-name", "unknown-worker", "duplicate-worker", "revoked"}
 OURS_TO_SAY = {"hello", "inventory", "lease.held", "session.opened", "session.closed", "session.failed", "command.started",
@@ -197,6 +199,35 @@ def inside(folder, path):
         raise Refused("%s leaves its folder" % path)
     return place
 
+class Bell:
+    """A named pipe that ends the select() of its listener; however often it was rung, it is heard once."""
+    def __init__(self, path):
+        if not os.path.exists(path):
+            os.mkfifo(path)
+        self.file = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+
+    def fileno(self):
+        return self.file
+
+    def wait(self, seconds, *others):
+        """Which of the others can be read; all that was to be heard is heard then."""
+        ready = select.select([self, *others], [], [], seconds)[0]
+        if self in ready:
+            os.read(self.file, 65536)
+        return ready
+
+    @staticmethod
+    def ring(path):
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return  # nobody listens: who comes later looks by himself
+        try:
+            os.write(file, b"!")
+        except BlockingIOError:
+            pass  # it rings already
+        os.close(file)
+
 def now_ms():
     return int(time.time() * 1000)
 
@@ -265,6 +296,7 @@ class Output:
         for segment in self.segments():
             if (segment + 1) * SEGMENT_BYTES <= min(offset, self.end()):
                 os.unlink(self.folder + "/out.%d" % segment)
+                Bell.ring(self.folder + "/bell")
 
     def next(self, at, has_ended):
         """What is to be sent at an offset: ("hole", fields), ("data", up to where), or nothing now."""
@@ -290,8 +322,12 @@ def keep(folder):
     def finish(**outcome):
         outcome.update(startedAtMs=started_ms, endedAtMs=now_ms())
         save(folder + "/outcome", {"outputEnd": output.end(), "outcome": outcome})
+        Bell.ring(daemon_bell)
+    daemon_bell = os.path.dirname(os.path.dirname(folder)) + "/bell"
     output = Output(folder, order["logMaxBytes"])
     os.mkdir(folder + "/began")  # fails when somebody was here before: never twice
+    bell = Bell(folder + "/bell")
+    signal.signal(signal.SIGCHLD, lambda *_: Bell.ring(folder + "/bell"))
     reader, writer = os.pipe()
     try:
         stdin = open(folder + "/stdin", "rb") if os.path.exists(folder + "/stdin") else subprocess.DEVNULL
@@ -310,40 +346,44 @@ def keep(folder):
             pass  # nobody is left (elsewhere EPERM may tell of a group of zombies)
 
     begin = heard = time.monotonic()
+    total_s, silence_s = (float("inf") if order[key] is None else order[key] / 1000 for key in ("totalMs", "silenceMs"))
     why, kill_at, over_at, at_eof, cut = None, None, None, False, {}
     while True:
         is_full = len(output.segments()) > MOST_SEGMENTS  # the process waits in write() until the master has stored some
-        ready = [] if at_eof or is_full else select.select([reader], [], [], TICK_S)[0]
-        if at_eof or is_full:
-            time.sleep(TICK_S)
+        until = min(begin + total_s, float("inf") if is_full else heard + silence_s) if why is None else kill_at
+        until = until if over_at is None or is_full else min(until, over_at)
+        others = [] if at_eof or is_full else [reader]
+        ready = bell.wait(None if until == float("inf") else max(0, until - time.monotonic()), *others)
         now = time.monotonic()
-        if ready:
+        if reader in ready:
             piece = os.read(reader, 65536)
             at_eof = not piece
             output.write(piece)
-        if ready or is_full:
+            Bell.ring(daemon_bell)
+        if reader in ready or is_full:
             heard = now
         if over_at is None and os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             over_at = now + HELD_S
         if over_at is not None and at_eof:
             break
-        if over_at is not None and now > over_at and not is_full:
+        if over_at is not None and now >= over_at and not is_full:
             mark = b"\n[worker: other processes kept the output open after the command had ended; it was cut here]\n"
             output.write(mark)
             cut = {"cut": "held", "markBytes": len(mark)}
             break
         if why is None:
-            if order["totalMs"] is not None and now - begin > order["totalMs"] / 1000:
+            if now >= begin + total_s:
                 why = "total"
-            elif order["silenceMs"] is not None and now - heard > order["silenceMs"] / 1000:
+            elif now >= heard + silence_s:
                 why = "silence"
             elif os.path.exists(folder + "/end"):
                 why = load(folder + "/end")["why"]
             if why is not None:
                 end_all(signal.SIGTERM)
                 kill_at = now + order["killAfterMs"] / 1000
-        elif now > kill_at:
+        elif now >= kill_at:
             end_all(signal.SIGKILL)
+            kill_at = now + TICK_S  # what it has forked meanwhile
     end_all(signal.SIGKILL)
     status = process.wait()
     ended = {"ended": why} if why else {}
@@ -433,6 +473,7 @@ class Command:
     def end(self, why):
         if not self.ended and not os.path.exists(self.folder + "/end"):
             save(self.folder + "/end", {"why": why})
+            Bell.ring(self.folder + "/bell")
 
     def state(self):
         """For the inventory (§11)."""
@@ -446,6 +487,7 @@ class Stream:
     """What goes over one link of one command."""
     def __init__(self, at):
         self.at = self.acked = at
+        self.short_of = (0, 0)  # (at, size): the chunk there was too large for the credit
         self.is_end_told = False
 
 
@@ -527,34 +569,33 @@ class Worker:
                 self.commands[name] = Command(folder)
             else:
                 shutil.rmtree(folder)  # killed while it was claimed or dropped: nothing ran, or all is over
-        self.link = None
+        self.bell = Bell(self.state + "/bell")
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
 
     def stop(self, *_):
         self.is_stopping = True
+        Bell.ring(self.state + "/bell")
 
     def run(self):
         """§5: connects for ever; the bound of the pause doubles from 0.5 to 30 s, and begins anew after a link that was good."""
         print("worker %s runs" % self.options.name, flush=True)
         bound = FIRST_BACKOFF_S
         while not self.is_stopping:
-            self.link, retry_after_ms, code = Link(self), None, ""
+            link, retry_after_ms, code = Link(self), None, ""
             try:
-                self.link.serve()
+                link.serve()
             except Lost as lost:
                 print("worker: %s" % lost, file=sys.stderr, flush=True)
                 retry_after_ms, code = lost.retry_after_ms, lost.code
             finally:
-                was_good = self.link.is_answered
-                self.link.close()
-                self.link = None
+                link.close()
             if code == "revoked":
                 for command in list(self.commands.values()):
                     self.forget(command)
                 for session in list(self.sessions):
                     self.drop_session(session)
-            bound = FIRST_BACKOFF_S if was_good else bound
+            bound = FIRST_BACKOFF_S if link.is_answered else bound
             pause = random.uniform(0, bound)
             if code in NEEDS_PERSON:
                 pause = random.uniform(MOST_BACKOFF_S / 2, MOST_BACKOFF_S)
@@ -563,7 +604,7 @@ class Worker:
             bound = min(bound * 2, MOST_BACKOFF_S)
             until = time.monotonic() + pause
             while time.monotonic() < until and not self.is_stopping:
-                time.sleep(TICK_S)
+                self.bell.wait(min(TICK_S, max(0, until - time.monotonic())))
                 self.look()
 
     def look(self):
@@ -669,7 +710,7 @@ class Link:
         self.granted, self.spent = {}, collections.Counter()  # credit by session, '' is the whole worker's (§9)
         self.is_welcome = self.is_answered = False
         self.heartbeat_s, self.dead_s, self.next_ping, self.pings = 15.0, 45.0, 0.0, 0
-        self.silent_s, self.looked = 0.0, time.monotonic()
+        self.silent_s, self.looked, self.rung = 0.0, time.monotonic(), 0.0
         self.turn = self.wanted = 0
 
     def ssh(self, subsystem):
@@ -696,17 +737,19 @@ class Link:
             return  # its channel is gone: the next inventory tells all
         (pipe.later if behind_log else pipe.urgent).append(frame(kind, session, fields))
 
-    def send_log(self, kind, session, frames_of_fields):
-        """All frames or none: they have to be covered by the credit of the session and of the worker (§9)."""
-        frames = [frame(kind, session, fields) for fields in frames_of_fields]
+    def room(self, session):
+        """§9: both credits hold, that of the session and that of the worker."""
+        return min(self.granted.get(account, 0) - self.spent[account] for account in (session, ""))
+
+    def send_log(self, kind, session, frames):
+        """All of them or none: a chunk is begun only when the credit covers all its frames (§9). Answers what is missing."""
         size = sum(map(len, frames))
-        for account in (session, ""):
-            if self.spent[account] + size > self.granted.get(account, 0):
-                return False
+        if size > self.room(session):
+            return size
         for account in (session, ""):
             self.spent[account] += size
         self.pipes[session].later.extend(frames)
-        return True
+        return 0
 
     def hello(self):
         """§5. The whole frame has to fit into 4 KiB."""
@@ -749,8 +792,8 @@ class Link:
             self.send("goodbye", "", code=broken.code, message=str(broken)[:1000], **retry)
             until = time.monotonic() + 2
             while (self.control.urgent or self.control.piece) and time.monotonic() < until:
+                select.select([], [self.control.writer], [], TICK_S)
                 self.control.write()
-                time.sleep(TICK_S)
             self.control.process.stdin.close()
             try:
                 self.control.process.wait(2)  # the goodbye is out when ssh has ended
@@ -759,10 +802,19 @@ class Link:
             raise Lost("%s: %s" % (broken.code, broken))
 
     def exchange(self):
-        """Writes and reads what can be without waiting longer than a tick; then does what the master says."""
+        """Waits until something can be read or written, the bell rings or a ping is due; then does what the master says."""
         pipes = [self.control] + self.channels
         wants_write = [pipe.writer for pipe in pipes if pipe.piece or pipe.urgent or pipe.later]
-        ready, writable, _ = select.select([pipe.reader for pipe in pipes], wants_write, [], TICK_S)
+        # A little output waits a moment for more: else each line that a command prints would be a chunk.
+        gathers_s = self.rung + GATHER_S - time.monotonic()
+        wait_s = gathers_s if gathers_s > 0 else TICK_S
+        if self.is_welcome:
+            wait_s = max(0, min(wait_s, self.next_ping - time.monotonic()))
+        listens = [pipe.reader for pipe in pipes] + ([] if gathers_s > 0 else [self.worker.bell])
+        ready, writable, _ = select.select(listens, wants_write, [], wait_s)
+        if self.worker.bell in ready:
+            self.worker.bell.wait(0)
+            self.rung = time.monotonic()
         for pipe in pipes:
             if pipe.writer in writable:
                 pipe.write()
@@ -1025,26 +1077,25 @@ class Link:
             self.send("command.finished", command.session, command=command.id, fence=command.fence,
                       outputEnd=command.ended["outputEnd"], outcome=command.ended["outcome"])
         todo = command.output.next(stream.at, command.ended)
-        if todo is None:
+        if todo is None or (stream.short_of[0] == stream.at and self.room(command.session) < stream.short_of[1]):
             return False
         head = {"command": command.id, "fence": command.fence}
         if todo[0] == "hole":
-            if not self.send_log("log.hole", command.session, [dict(head, **todo[1])]):
-                return False
-            stream.at += todo[1]["length"]
-            return True
-        bytes_read = command.output.read(stream.at, min(CHUNK_BYTES, todo[1] - stream.at))
-        body, codec = bytes_read, "raw"
-        if len(bytes_read) >= RAW_BELOW_BYTES:
-            packed = gzip.compress(bytes_read, 1)
-            body, codec = (packed, "gzip") if len(packed) < len(bytes_read) else (body, codec)
-        # §9: all frames of a chunk have the same head; `position` counts the bytes as sent.
-        head.update(offset=stream.at, length=len(bytes_read), atMs=now_ms(), lines=bytes_read.count(b"\n"), codec=codec, size=len(body))
-        frames = [dict(head, position=at, bytes=body[at:at + PAYLOAD_BYTES]) for at in range(0, len(body), PAYLOAD_BYTES)]
-        if not self.send_log("log.append", command.session, frames):
-            return False
-        stream.at += len(bytes_read)
-        return True
+            kind, length, pieces = "log.hole", todo[1]["length"], [dict(head, **todo[1])]
+        else:
+            read = command.output.read(stream.at, min(CHUNK_BYTES, todo[1] - stream.at))
+            kind, length, body, codec = "log.append", len(read), read, "raw"
+            if length >= RAW_BELOW_BYTES:
+                packed = gzip.compress(read, 1)
+                body, codec = (packed, "gzip") if len(packed) < length else (body, codec)
+            # §9: all frames of a chunk have the same head; `position` counts the bytes as sent.
+            head.update(offset=stream.at, length=length, atMs=now_ms(), lines=read.count(b"\n"), codec=codec, size=len(body))
+            pieces = [dict(head, position=at, bytes=body[at:at + PAYLOAD_BYTES]) for at in range(0, len(body), PAYLOAD_BYTES)]
+        missing = self.send_log(kind, command.session, [frame(kind, command.session, fields) for fields in pieces])
+        stream.short_of = (stream.at, missing)
+        if not missing:
+            stream.at += length
+        return not missing
 
 
 # ---- The command line

@@ -29,7 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     id: 'C04',
-    replace: '            bound = FIRST_BACKOFF_S if was_good else bound\n',
+    replace: '            bound = FIRST_BACKOFF_S if link.is_answered else bound\n',
     by: '            sys.exit(1)\n',
     tells: /expected a connection of the worker, but the program ended/,
   },
@@ -238,7 +238,7 @@ export const MUTATIONS: readonly Mutation[] = [
     by: 'end_all(signal.SIGKILL)',
     tells: /what the process printed at TERM/,
   },
-  { id: 'C45', replace: 'elif now > kill_at:', by: 'elif False:', tells: /expected command.finished/ },
+  { id: 'C45', replace: 'elif now >= kill_at:', by: 'elif False:', tells: /expected command.finished/ },
   {
     id: 'C46',
     replace: 'os.killpg(process.pid, number)',
@@ -250,8 +250,8 @@ export const MUTATIONS: readonly Mutation[] = [
   { id: 'C49', replace: 'capabilities=[],', by: 'capabilities=["lease"],', tells: /expected lease.held/ },
   {
     id: 'C50',
-    replace: 'lines=bytes_read.count(b"\\n")',
-    by: 'lines=bytes_read.count(b"\\n") + 1',
+    replace: 'lines=read.count(b"\\n")',
+    by: 'lines=read.count(b"\\n") + 1',
     tells: /came lines \d+ of the chunk/,
   },
   {
@@ -262,33 +262,32 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     id: 'C52',
-    replace: 'save(folder + "/outcome", {"outputEnd": output.end(), "outcome": outcome})\n    output',
-    by: 'save(folder + "/outcome", {"outputEnd": output.end() + 1, "outcome": outcome})\n    output',
+    replace: 'save(folder + "/outcome", {"outputEnd": output.end(), "outcome": outcome})\n        Bell',
+    by: 'save(folder + "/outcome", {"outputEnd": output.end() + 1, "outcome": outcome})\n        Bell',
     tells: /came 1, expected outputEnd 0/,
   },
   {
     id: 'C53',
-    replace: '> self.granted.get(account, 0):',
-    by: '> self.granted.get(account, 1000):',
+    replace: 'self.granted.get(account, 0) -',
+    by: 'self.granted.get(account, 1000) -',
     tells: /expected 0 at most: its credit/,
   },
   {
     id: 'C54',
-    replace: 'for account in (session, ""):\n            if self.spent',
-    by: 'for account in ("",):\n            if self.spent',
+    replace: 'for account in (session, ""))',
+    by: 'for account in ("",))',
     tells: /of session S, expected 300000 at most/,
   },
   {
     id: 'C55',
-    replace: 'for account in (session, ""):\n            if self.spent',
-    by: 'for account in (session,):\n            if self.spent',
+    replace: 'for account in (session, ""))',
+    by: 'for account in (session,))',
     tells: /of the worker, expected 400000 at most/,
   },
   {
     id: 'C56',
-    replace:
-      '                return False\n        for account in (session, ""):\n            self.spent[account] += size',
-    by: '                if self.spent[account] + len(frames[0]) <= self.granted.get(account, 0):\n                    self.spent[session] += len(frames[0])\n                    self.spent[""] += len(frames[0])\n                    self.pipes[session].later.append(frames[0])\n                return False\n        for account in (session, ""):\n            self.spent[account] += size',
+    replace: '            return size\n',
+    by: '            if len(frames[0]) <= self.room(session):\n                self.spent[session] += len(frames[0])\n                self.spent[""] += len(frames[0])\n                self.pipes[session].later.append(frames[0])\n            return size\n',
     tells: /expected no chunk that is not whole/,
   },
   {
