@@ -4,6 +4,8 @@ import { GRACE_HEARTBEATS, HEARTBEAT_MS, WHEN_WORKER_LOST } from '../model/lost-
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import { STEP_RULES } from '../model/result.ts';
 import type { StepRules } from '../model/result.ts';
+import { TROUBLE_RULES } from '../model/trouble.ts';
+import type { TroubleRules } from '../model/trouble.ts';
 import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
@@ -101,11 +103,13 @@ function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
     hash,
     title,
     heartbeatMs: heartbeatOf(config),
-    workers: workers.map(({ name, maxBuilds = 1, host, owner }) => ({
+    troubles: troubleRules(config),
+    workers: workers.map(({ name, maxBuilds = 1, host, owner, missingAfter }) => ({
       name,
       maxBuilds,
       ...(host !== undefined && { host }),
       ...(owner !== undefined && { owner }),
+      ...(missingAfter !== undefined && { missingAfterMs: parseDuration(missingAfter) }),
     })),
     projects: projects.map(projectShape),
   };
@@ -131,6 +135,17 @@ function accessShape({ read, control }: NonNullable<CheckedProject['access']>): 
 
 function heartbeatOf({ heartbeat }: CheckedConfig): number {
   return heartbeat === undefined ? HEARTBEAT_MS : parseDuration(heartbeat);
+}
+
+function troubleRules({ troubles = {} }: CheckedConfig): TroubleRules {
+  const { missingAfter, flapping, fullAfter } = troubles;
+  return {
+    missingAfterMs: missingAfter === undefined ? TROUBLE_RULES.missingAfterMs : parseDuration(missingAfter),
+    flapping: flapping
+      ? { connections: flapping.connections, withinMs: parseDuration(flapping.within) }
+      : TROUBLE_RULES.flapping,
+    fullAfterMs: fullAfter === undefined ? TROUBLE_RULES.fullAfterMs : parseDuration(fullAfter),
+  };
 }
 
 function builderShape(builder: CheckedBuilder, url: string | undefined): BuilderShape {

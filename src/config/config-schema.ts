@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isName, NAME_RULE } from '../model/names.ts';
 import { LONGEST_HEARTBEAT_MS, SHORTEST_HEARTBEAT_MS } from '../model/lost-worker.ts';
+import { CONNECTIONS_KEPT } from '../model/trouble.ts';
 import { DURATION_RULE, parseDuration, showDuration } from './duration.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import type { StepFunction } from './step-context.ts';
@@ -19,6 +20,9 @@ function isOf(parse: (text: string) => number, text: string): boolean {
 const HEARTBEAT_RULE = `write a time from ${showDuration(SHORTEST_HEARTBEAT_MS)} to ${showDuration(LONGEST_HEARTBEAT_MS)}`;
 const ACCESS_RULE = "write { read: ['ann'], control: ['bob'] } with names of people, one of the two or both";
 const LOST_RULE = "write 'wait', or { retryAfter: '30m' } with a time of your choice";
+
+const MOST_CONNECTIONS = CONNECTIONS_KEPT - 1;
+const FLAPPING_RULE = `write flapping: { connections: 6, within: '10m' }, with 1 to ${MOST_CONNECTIONS} connections`;
 
 function isHeartbeat(text: string): boolean {
   // What is no duration at all is told by another check.
@@ -143,6 +147,23 @@ const project = z.strictObject(
   { error: NO.project },
 );
 
+const flappingConnections = z
+  .int({ error: FLAPPING_RULE })
+  .min(1, { error: FLAPPING_RULE })
+  .max(MOST_CONNECTIONS, { error: FLAPPING_RULE });
+const troubles = z.strictObject(
+  {
+    missingAfter: duration.optional(),
+    flapping: z
+      .strictObject({ connections: flappingConnections, within: duration }, { error: FLAPPING_RULE })
+      .optional(),
+    fullAfter: duration.optional(),
+  },
+  {
+    error: "write { missingAfter: '1h', flapping: { connections: 6, within: '10m' }, fullAfter: '5m' }, or some of it",
+  },
+);
+
 const worker = z.strictObject(
   {
     kind: z.literal('worker', { error: NO.worker }),
@@ -154,6 +175,7 @@ const worker = z.strictObject(
       .optional(),
     host: word.optional(),
     owner: word.optional(),
+    missingAfter: duration.optional(),
   },
   { error: NO.worker },
 );
@@ -167,6 +189,7 @@ export const configSchema = z.strictObject(
     heartbeat: duration
       .refine(isHeartbeat, { error: ({ input }) => `${JSON.stringify(input)} is out of range: ${HEARTBEAT_RULE}` })
       .optional(),
+    troubles: troubles.optional(),
     workers: list(worker, 'workers').min(1, { error: 'name at least one worker' }),
     projects: list(project, 'projects').min(1, { error: 'give at least one project' }),
   },

@@ -11,6 +11,7 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
     ...(before.heartbeatMs === after.heartbeatMs
       ? []
       : [`heartbeat changed from ${showDuration(before.heartbeatMs)} to ${showDuration(after.heartbeatMs)}`]),
+    ...changed(before, after, ['troubles']),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
     ...diffLists(before.projects, after.projects, 'project', diffProjects),
   ];
@@ -41,7 +42,7 @@ function diffLists<T extends Named>(
 }
 
 function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
-  return changed(before, after, ['maxBuilds', 'host', 'owner']);
+  return changed(before, after, ['maxBuilds', 'host', 'owner', 'missingAfterMs']);
 }
 
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
@@ -75,6 +76,7 @@ function diffSteps(before: StepShape, after: StepShape): string[] {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
+  missingAfterMs: 'missingAfter (ms)',
   isForceable: 'force',
   builtBranches: 'onChange',
   isTryable: 'tryBuilds',

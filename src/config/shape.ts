@@ -1,12 +1,14 @@
 import type { Access } from '../model/access.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
+import type { TroubleRules } from '../model/trouble.ts';
 
 /** A configuration as plain data, checked: what the master schedules by. Functions stay in the bundle. Times are ms. */
 export interface ConfigShape {
   readonly hash: string;
   readonly title: string;
   readonly heartbeatMs: number;
+  readonly troubles: TroubleRules;
   readonly workers: readonly WorkerShape[];
   readonly projects: readonly ProjectShape[];
 }
@@ -17,6 +19,8 @@ export interface WorkerShape {
   readonly maxBuilds: number;
   readonly host?: string;
   readonly owner?: string;
+  /** Instead of the farm's. */
+  readonly missingAfterMs?: number;
 }
 
 export interface ProjectShape {

@@ -15,8 +15,17 @@ export interface MasterConfig {
   readonly title: string;
   /** Between two pings of master and worker; three of them without a byte, and the connection counts as dead. */
   readonly heartbeat?: Duration;
+  /** When workers count as missing, flapping or full. */
+  readonly troubles?: TroublesConfig;
   readonly workers: readonly WorkerConfig[];
   readonly projects: readonly ProjectConfig[];
+}
+
+export interface TroublesConfig {
+  readonly missingAfter?: Duration;
+  /** More connections than this within the window. */
+  readonly flapping?: { readonly connections: number; readonly within: Duration };
+  readonly fullAfter?: Duration;
 }
 
 export interface WorkerConfig {
@@ -25,6 +34,8 @@ export interface WorkerConfig {
   readonly maxBuilds?: number;
   readonly host?: string;
   readonly owner?: string;
+  /** Instead of the farm's. */
+  readonly missingAfter?: Duration;
 }
 
 export interface ProjectConfig {

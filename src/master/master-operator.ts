@@ -41,7 +41,7 @@ import { findBuild, shown } from './operator-names.ts';
 import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
 import { queueViews } from './operator-queue.ts';
 import { tryPatch } from './operator-try.ts';
-import { BEING_STARTED, buildView, requestView } from './operator-views.ts';
+import { BEING_STARTED, buildView, requestView, troubleView } from './operator-views.ts';
 import { watchRequest } from './operator-watch.ts';
 import { explainWhy } from './operator-why.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
@@ -55,6 +55,7 @@ import { stopBuild } from './operator-stop.ts';
 import { holdWorker, untilDrained } from './operator-workers.ts';
 import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
+import type { TroubleWatch } from './troubles/trouble-watch.ts';
 import type { WebSettings } from './web-door.ts';
 
 export interface MasterOperatorOptions {
@@ -72,6 +73,7 @@ export interface MasterOperatorOptions {
   readonly builds: Builds;
   readonly distributor: Distributor;
   readonly patches: PatchFolder;
+  readonly troubles: Pick<TroubleWatch, 'look'>;
 }
 
 const LIST_MAX = 1_000;
@@ -103,6 +105,7 @@ export class MasterOperator implements Operator {
       configHash: hash,
       running: await Promise.all(running.map((build) => buildView(this.#parts, build))),
       waiting,
+      troubles: (await store.troubles.open()).map(troubleView),
       workers: { connected: workers.filter(({ name }) => connected.has(name)).length, configured: workers.length },
     };
   }
@@ -289,7 +292,7 @@ export class MasterOperator implements Operator {
   }
 
   async reload(asker: Asker): Promise<ReloadView> {
-    const { configs, desk, distributor, people } = this.#parts;
+    const { configs, desk, distributor, people, troubles } = this.#parts;
     const reloaded = await audited(
       this.#parts,
       asker,
@@ -305,6 +308,7 @@ export class MasterOperator implements Operator {
     );
     desk.hasten(configs.active.heartbeatMs);
     distributor.wake();
+    troubles.look();
     const known = new Set(people.list().map(({ name }) => name));
     return { ...reloaded, warnings: unknownInAccess(configs.active.projects, known) };
   }

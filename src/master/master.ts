@@ -38,6 +38,7 @@ import { Knocks } from './people/knocks.ts';
 import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { Distributor } from './queue/distributor.ts';
+import { TroubleWatch } from './troubles/trouble-watch.ts';
 import { refusedForward } from './web-door.ts';
 import type { WebDoor, WebParts } from './web-door.ts';
 
@@ -201,6 +202,7 @@ async function openParts(
   });
   const patches = await PatchFolder.open({ dir: paths.patchesDir, clock, inUse: () => store.requests.patchesInUse() });
   const farewell = new Farewell({ store, bus, clock, logger, desk, builds, people });
+  const troubles = new TroubleWatch({ store, bus, clock, logger, desk, config: () => configs.active });
   const masterOperator = withinScope(
     new MasterOperator({
       store,
@@ -217,6 +219,7 @@ async function openParts(
       builds,
       distributor,
       patches,
+      troubles,
     }),
     { store, clock, access: () => configs.access },
   );
@@ -262,6 +265,7 @@ async function openParts(
   undo.add(() => builds.close());
   undo.add(() => distributor.close());
   undo.add(() => farewell.close());
+  undo.add(() => troubles.close());
   undo.add(
     people.onRemoved((name) => {
       const cut = (): void => void ssh.closeConnectionsOf(name, GONE, (one) => people.isStillIn(one));
@@ -284,6 +288,7 @@ async function openParts(
   await builds.adopt();
   distributor.open();
   farewell.open();
+  troubles.open();
   operator.resolve(masterOperator);
   isReady = true;
   return {

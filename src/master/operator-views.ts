@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { ConfigShape } from '../config/shape.ts';
 import type { Build } from '../model/build.ts';
+import type { Trouble } from '../model/trouble.ts';
 import type { WorkerRecord } from '../model/worker.ts';
 import type { Store, WaitingRequest } from '../store/store.ts';
 import type { Builds } from './builds/builds.ts';
@@ -12,7 +13,7 @@ import { heldText } from './queue/held-text.ts';
 import { changesOfBuild } from './operator-changes.ts';
 import type { BuildView, StepView } from './views/build.ts';
 import type { RequestView } from './views/request.ts';
-import type { WorkerView } from './views/worker.ts';
+import type { TroubleView, WorkerView } from './views/worker.ts';
 
 export interface ViewSources {
   readonly store: Store;
@@ -86,6 +87,10 @@ export function requestView(request: WaitingRequest, waitsFor: string): RequestV
   return { id, project, builder, owner, submittedAtMs, retryOf: buildId ?? null, waitsFor };
 }
 
+export function troubleView({ id, worker, kind, sinceMs, untilMs, text, endText }: Trouble): TroubleView {
+  return { id, worker, kind, sinceMs, untilMs: untilMs ?? null, text, endText: endText ?? null };
+}
+
 /** The workers of the configuration and those that were ever here, by name. */
 export function workerViews(
   config: ConfigShape,
@@ -93,6 +98,7 @@ export function workerViews(
   connected: ReadonlySet<string>,
   running: readonly Build[],
   vitals: (worker: string) => Vitals | undefined,
+  troubles: readonly Trouble[],
   nowMs: number,
 ): readonly WorkerView[] {
   const known = new Map(records.map((record) => [record.name, record]));
@@ -113,6 +119,7 @@ export function workerViews(
       hold: record?.hold ? { reason: null, ...record.hold } : null,
       held: (record && heldText(record, nowMs)) ?? null,
       heldBack: heldBackText(vitals(name)) ?? null,
+      troubles: troubles.filter(({ worker }) => worker === name).map(troubleView),
       facts: record?.facts ?? {},
     };
   });

@@ -7,7 +7,7 @@ import { OperatorError } from './operator.ts';
 import type { Asker } from './operator.ts';
 import type { WorkerPage, WorkerView } from './views/worker.ts';
 import { shown } from './operator-names.ts';
-import { workerViews } from './operator-views.ts';
+import { troubleView, workerViews } from './operator-views.ts';
 import { demandKnown } from './operator-workers.ts';
 import type { WorkerSources } from './operator-workers.ts';
 
@@ -15,8 +15,9 @@ export interface PageSources extends WorkerSources {
   readonly desk: Pick<OpenWorkerDesk, 'connected' | 'vitals' | 'connection'>;
 }
 
-/** So many of the last builds of a worker are shown. */
+/** So many of the last builds and troubles of a worker are shown. */
 const LAST_BUILDS = 10;
+const LAST_TROUBLES = 20;
 
 export async function listWorkers(sources: PageSources, asker: Asker): Promise<readonly WorkerView[]> {
   demand(asker, 'reader', 'list workers');
@@ -35,6 +36,7 @@ export async function workerPage(sources: PageSources, asker: Asker, name: strin
   const keys = people.list().find((one) => one.role === 'worker' && one.name === name && !one.revokedAtMs)?.keys ?? [];
   return {
     ...view,
+    troubles: (await store.troubles.ofWorker(name, LAST_TROUBLES)).map(troubleView),
     vitals: desk.connected().has(name) ? (desk.vitals(name) ?? null) : null,
     connection: desk.connection(name) ?? null,
     lastBuilds: last.map(buildLine),
@@ -45,11 +47,15 @@ export async function workerPage(sources: PageSources, asker: Asker, name: strin
 }
 
 async function views({ store, configs, desk, clock }: PageSources, also?: string): Promise<readonly WorkerView[]> {
-  const [stored, running] = await Promise.all([store.workers.list(), store.builds.running()]);
+  const [stored, running, troubles] = await Promise.all([
+    store.workers.list(),
+    store.builds.running(),
+    store.troubles.open(),
+  ]);
   const isThere = also === undefined || stored.some(({ name }) => name === also);
   const records = isThere ? stored : [...stored, { name: also, facts: {}, epoch: 0, isConnected: false }];
   const vitals = (name: string): ReturnType<typeof desk.vitals> => desk.vitals(name);
-  return workerViews(configs.active, records, desk.connected(), running, vitals, clock.now());
+  return workerViews(configs.active, records, desk.connected(), running, vitals, troubles, clock.now());
 }
 
 function buildLine(build: Build): WorkerPage['lastBuilds'][number] {

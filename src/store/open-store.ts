@@ -22,6 +22,7 @@ import { migrate } from './sqlite/migrate.ts';
 import { passStore } from './sqlite/passes.ts';
 import { principalStore } from './sqlite/principals.ts';
 import { masterId } from './sqlite/settings.ts';
+import { troubleStore } from './sqlite/troubles.ts';
 import { workerStore } from './sqlite/workers.ts';
 import { StoreError } from './store.ts';
 import type { Store } from './store.ts';
@@ -110,6 +111,7 @@ function assemble(
     logs: logStore(context, archive, sealer),
     audit: auditStore(context),
     hostKeys: hostKeyStore(context),
+    troubles: troubleStore(context),
     masterId: () => masterId(context, () => ulid(clock.now())),
     close: () => (closing ??= close()),
   };

@@ -10,6 +10,7 @@ import type { Pass } from '../model/pass.ts';
 import type { Principal, PublicKey } from '../model/principal.ts';
 import type { Result } from '../model/result.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
+import type { Trouble } from '../model/trouble.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
 
 /**
@@ -30,6 +31,7 @@ export interface Store {
   readonly logs: LogStore;
   readonly audit: AuditStore;
   readonly hostKeys: HostKeyStore;
+  readonly troubles: TroubleStore;
   /** A name made once for this database: the master's id in `welcome`. */
   masterId(): Promise<string>;
   close(): Promise<void>;
@@ -63,6 +65,8 @@ export interface Arrival extends Pick<
 > {
   /** It leaves after so many builds of this term. */
   readonly term?: { readonly id: string; readonly builds: number };
+  /** It was here before in this master's life: that it comes again is its own doing, or its line's. */
+  readonly isAgain?: boolean;
 }
 
 export interface PassStore {
@@ -109,6 +113,8 @@ export interface WorkerStore {
    * counts its builds from 0, and a retired name that is admitted again is held no more.
    */
   attach(worker: Arrival, atMs: number): Promise<number>;
+  /** When workers came again since then that had not left in order, newest first; the last 100 of each are kept. */
+  connections(sinceMs: number): Promise<readonly { readonly worker: string; readonly atMs: number }[]>;
   /** Marks it gone, unless a newer epoch is there. */
   detach(name: string, epoch: number, atMs: number): Promise<void>;
   /** Notes before it is told that the worker may hold its commands for so long out of sight; undefined: for no more than its builds say. */
@@ -289,6 +295,17 @@ export interface LogStore {
 export interface HostKeyStore {
   list(): Promise<ReadonlyMap<string, readonly string[]>>;
   put(worker: string, keys: readonly string[]): Promise<void>;
+}
+
+export interface TroubleStore {
+  /** Those that last, oldest first. */
+  open(): Promise<readonly Trouble[]>;
+  /** Newest first, also those that are over. */
+  ofWorker(worker: string, limit: number): Promise<readonly Trouble[]>;
+  /** Resolves to its id; undefined when the worker has an open one of this kind. */
+  begin(trouble: Omit<Trouble, 'id' | 'untilMs' | 'endText'>): Promise<number | undefined>;
+  /** Resolves to false when it is over already. */
+  end(id: number, untilMs: number, endText: string): Promise<boolean>;
 }
 
 export interface AuditEntry {

@@ -3,6 +3,7 @@ import type { WorkerView } from '../../master/views/worker.ts';
 import { readArguments } from '../arguments.ts';
 import { awayText, buildTable } from '../show/build.ts';
 import { plain } from '../../base/plain.ts';
+import { troubleLine } from '../show/trouble.ts';
 import { table } from '../show/table.ts';
 import { howLong } from '../show/time.ts';
 import type { Verb } from '../verb.ts';
@@ -24,6 +25,7 @@ export const status: Verb = {
     const now = clock.now();
     const away = (await operator.workers(asker)).filter((one) => one.isConfigured && one.state !== 'connected');
     if (away.length > 0) await write(`away: ${away.map((one) => awayLine(one, now)).join(', ')}\n`);
+    for (const trouble of view.troubles) await write(`${troubleLine(trouble, now)}\n`);
     await write(view.running.length > 0 ? `\nrunning\n${buildTable(view.running, now)}` : '\nnothing runs\n');
     for (const build of view.running) {
       if (build.workerAway)

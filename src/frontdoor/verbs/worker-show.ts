@@ -3,6 +3,7 @@ import { plain } from '../../base/plain.ts';
 import { showSize } from '../../base/size.ts';
 import { readArguments } from '../arguments.ts';
 import { howLong, when } from '../show/time.ts';
+import { troubleLine } from '../show/trouble.ts';
 import type { Verb } from '../verb.ts';
 
 export const workerShow: Verb = {
@@ -25,6 +26,7 @@ function lines(page: WorkerPage, nowMs: number): readonly string[] {
     `worker ${page.name}: ${page.state}${since}${page.isConfigured ? '' : ', not in the configuration'}`,
     ...line('held', page.held),
     ...line('waits', page.heldBack),
+    ...page.troubles.map((trouble) => `trouble ${troubleLine(trouble, nowMs)}`),
     ...line('owner', page.owner),
     ...line('host', page.host),
     ...line('version', page.version),

@@ -2,6 +2,7 @@ import { parsePublicKeys } from '../../transport/keys.ts';
 import { errorText } from '../../base/errors.ts';
 import { readArguments } from '../arguments.ts';
 import { plain } from '../../base/plain.ts';
+import { troubleLine } from '../show/trouble.ts';
 import { table } from '../show/table.ts';
 import { howLong } from '../show/time.ts';
 import { UsageError } from '../verb.ts';
@@ -41,9 +42,10 @@ export const workers: Verb = {
         ? table(['WORKER', 'STATE', 'FOR', 'BUILDS', 'OWNER', 'HOST', 'VERSION', 'MACHINE'], rows)
         : 'no workers yet\n',
     );
-    for (const { name: worker, held, heldBack } of list) {
+    for (const { name: worker, held, heldBack, troubles } of list) {
       if (held !== null) await write(plain(`${worker} ${held}`) + '\n');
       if (heldBack !== null) await write(plain(`${worker}: ${heldBack}`) + '\n');
+      for (const trouble of troubles) await write(`${troubleLine(trouble, clock.now())}\n`);
     }
     return 0;
   },

@@ -244,9 +244,10 @@ export class Reception {
     }
     const { worker: name, installId, bootId, processId, host, version, facts, builds, term = processId } = hello;
     const counted = builds === undefined ? {} : { term: { id: term, builds } };
+    const isAgain = door.heardAtMs !== -Infinity;
     const pace = this.#options.pace ?? (await held.paceOf(name));
     const epoch = await store.workers.attach(
-      { name, installId, bootId, processId, host, version, facts, ...counted },
+      { name, installId, bootId, processId, host, version, facts, ...counted, isAgain },
       clock.now(),
     );
     // Before anything is started there.

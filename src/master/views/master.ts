@@ -1,11 +1,14 @@
 import type { BuildView } from './build.ts';
 import type { RequestView } from './request.ts';
+import type { TroubleView } from './worker.ts';
 
 export interface StatusView {
   readonly title: string;
   readonly configHash: string;
   readonly running: readonly BuildView[];
   readonly waiting: readonly RequestView[];
+  /** Of workers, those that last. */
+  readonly troubles: readonly TroubleView[];
   readonly workers: { readonly connected: number; readonly configured: number };
 }
 

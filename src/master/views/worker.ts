@@ -1,4 +1,5 @@
 import type { Result } from '../../model/result.ts';
+import type { TroubleKind } from '../../model/trouble.ts';
 import type { HoldKind } from '../../model/worker.ts';
 import type { Vitals } from '../../transport/link.ts';
 import type { WorkerConnection } from '../link/reception.ts';
@@ -25,7 +26,21 @@ export interface WorkerView {
   readonly held: string | null;
   /** Why commands there wait in the middle of their output; null when none does. */
   readonly heldBack: string | null;
+  /** Those that last; of a worker that was asked for by name its newest, also such as are over. */
+  readonly troubles: readonly TroubleView[];
   readonly facts: Readonly<Record<string, string>>;
+}
+
+/** That a worker is missing, flapping or full, or was. */
+export interface TroubleView {
+  readonly id: number;
+  readonly worker: string;
+  readonly kind: TroubleKind;
+  readonly sinceMs: number;
+  /** Null while it lasts. */
+  readonly untilMs: number | null;
+  readonly text: string;
+  readonly endText: string | null;
 }
 
 /** What `worker show` tells of a worker beside what `workers` does. */

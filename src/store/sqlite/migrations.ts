@@ -5,6 +5,7 @@ import { invitations } from './migrations/invitations.ts';
 import type { Migration } from './migrations/migration.ts';
 import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
+import { troubles } from './migrations/troubles.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
 const first: Migration = (schema) =>
@@ -200,4 +201,5 @@ export const MIGRATIONS: readonly Migration[] = [
   hostKeys,
   changes,
   buildsByWorker,
+  troubles,
 ];

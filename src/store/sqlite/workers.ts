@@ -1,3 +1,4 @@
+import { CONNECTIONS_KEPT } from '../../model/trouble.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../../model/worker.ts';
 import type { WorkerStore } from '../store.ts';
 import { StoreError } from '../store.ts';
@@ -23,6 +24,11 @@ const ATTACH = `INSERT INTO workers
     term = excluded.term, term_builds = excluded.term_builds,
     term_given = CASE WHEN workers.term IS excluded.term THEN workers.term_given ELSE 0 END
   RETURNING epoch`;
+const NOTE_CONNECTION = `INSERT INTO worker_connections (worker, at_ms)
+  SELECT name, ? FROM workers WHERE name = ? AND leaving_reason IS NULL`;
+const FORGET_CONNECTIONS = `DELETE FROM worker_connections WHERE worker = ?
+  AND id <= (SELECT id FROM worker_connections WHERE worker = ? ORDER BY id DESC LIMIT 1 OFFSET ${CONNECTIONS_KEPT})`;
+const CONNECTIONS = 'SELECT worker, at_ms AS atMs FROM worker_connections WHERE at_ms > ? ORDER BY id DESC';
 const INSTALL = 'SELECT install_id AS installId FROM workers WHERE name = ?';
 /** By state, of which few rows are running, and not by worker (`+` keeps the planner from it). */
 export const MARK_UNSEEN = `UPDATE commands SET seen_by = ? WHERE state = 'started' AND seen_by IS NULL
@@ -78,6 +84,9 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
         if (known?.installId && known.installId !== worker.installId) {
           await transaction.run(MARK_UNSEEN, known.installId, worker.name);
         }
+        if (worker.isAgain && !worker.term && (await transaction.run(NOTE_CONNECTION, atMs, worker.name)) > 0) {
+          await transaction.run(FORGET_CONNECTIONS, worker.name, worker.name);
+        }
         const row = await transaction.returning<{ epoch: number }>(
           ATTACH,
           worker.name,
@@ -94,6 +103,9 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
         if (!row) throw new StoreError('not-found', `the worker ${worker.name} could not be stored`);
         return row.epoch;
       });
+    },
+    async connections(sinceMs) {
+      return await reader.all(CONNECTIONS, sinceMs);
     },
     async detach(name, epoch, atMs) {
       await writer.write((transaction) => transaction.run(DETACH, atMs, name, epoch));

@@ -65,6 +65,7 @@ test('the status page shows hostile names as text wherever they stand', () => {
       title: text,
       configHash: 'c0ffee',
       running: [build],
+      troubles: [],
       waiting: [request],
       workers: { connected: 0, configured: 1 },
     },

@@ -4,7 +4,7 @@ import type { Clock } from '../../../../src/base/clock.ts';
 import type { OpenWorkerDesk } from '../../../../src/master/link/worker-desk.ts';
 import { LIMITS } from '../../../../src/protocol/limits.ts';
 import type { CommandState, Fields, Message, MessageType, Outcome } from '../../../../src/protocol/messages.ts';
-import type { Link } from '../../../../src/transport/link.ts';
+import type { Link, Vitals } from '../../../../src/transport/link.ts';
 import { memoryCarriers } from '../../../../src/transport/memory-carrier.ts';
 import type { MemoryFaults } from '../../../../src/transport/memory-carrier.ts';
 import { openWorkerLink } from '../../../../src/transport/worker-link.ts';
@@ -21,6 +21,7 @@ export interface PeerOptions {
   readonly folder?: string;
   readonly useMux?: boolean;
   readonly capabilities?: readonly string[];
+  readonly vitals?: () => Vitals;
 }
 
 /** The worker's end of a real link, which does only what the test says. */
@@ -45,7 +46,7 @@ export class WorkerPeer {
     { worker, master, faults } = memoryCarriers(),
   ): Promise<WorkerPeer> {
     const { clock, name = 'w', installId = 'install-1', bootId = 'boot-1', host = 'host-1', useMux = false } = options;
-    const { processId = HELLO.processId, folder, capabilities = [] } = options;
+    const { processId = HELLO.processId, folder, capabilities = [], vitals } = options;
     desk.accept(name, master);
     const { link, welcome } = await openWorkerLink(worker, {
       hello: {
@@ -61,6 +62,7 @@ export class WorkerPeer {
       clock,
       logger: silentLogger,
       useMux,
+      ...(vitals && { vitals }),
     });
     return new WorkerPeer(link, faults, welcome);
   }

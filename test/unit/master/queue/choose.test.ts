@@ -4,6 +4,7 @@ import type { BuilderShape, ConfigShape } from '../../../../src/config/shape.ts'
 import { choose, queueOrder } from '../../../../src/master/queue/choose.ts';
 import { heldText } from '../../../../src/master/queue/held-text.ts';
 import type { QueueState, QueueWorker } from '../../../../src/master/queue/choose.ts';
+import { TROUBLE_RULES } from '../../../../src/model/trouble.ts';
 import type { BuildRequest } from '../../../../src/model/build-request.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 12, 30);
@@ -21,6 +22,7 @@ function config(workers: Readonly<Record<string, number>>, builders: Readonly<Re
     hash: 'h',
     title: 't',
     heartbeatMs: 15_000,
+    troubles: TROUBLE_RULES,
     workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
     projects: [{ name: 'p', builders: shapes, isForceable: true, builtBranches: [], isTryable: false }],
   };
