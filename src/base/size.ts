@@ -23,6 +23,12 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
+/** About so many bytes, for people who look at them: `78.0 GiB`, `512 bytes`. */
+export function aboutSize(bytes: number): string {
+  const unit = ['TiB', 'GiB', 'MiB', 'KiB'].find((name) => bytes >= (UNITS[name] ?? 1));
+  return unit === undefined ? `${bytes} bytes` : `${(bytes / (UNITS[unit] ?? 1)).toFixed(1)} ${unit}`;
+}
+
 /** The same number of bytes as people write it, if a unit fits: `100 MB`, `16 MiB`, `1234 bytes`. */
 export function showSize(bytes: number): string {
   const fits = (unit: string): boolean => bytes >= (UNITS[unit] ?? 1) && bytes % (UNITS[unit] ?? 1) === 0;

@@ -51,8 +51,8 @@ function statusLines({ current, next, nextKey, workers }: HostKeyStatus): readon
     `host key ${current}`,
     ...(next === null ? ['there is no next one'] : [`next     ${next}`, `         ${nextKey ?? ''}`]),
     left.length === 0
-      ? `all ${workers.length} workers have said that they know ${which}`
-      : `${left.length} of ${workers.length} workers have not said yet that they know ${which}:`,
+      ? `known to all workers (${workers.length}): ${which}`
+      : `not known yet to ${left.length} of ${workers.length} workers: ${which}`,
     ...left.map(({ worker, why }) => plain(`  ${worker}: ${why ?? ''}`)),
   ];
 }

@@ -7,7 +7,7 @@ const LOCAL_COMMANDS: Readonly<Record<string, readonly string[] | undefined>> = 
   worker: ['init', 'start', 'drain', 'rotate', 'stop'],
   demo: undefined,
   completion: ['bash', 'zsh', 'fish'],
-  help: undefined,
+  help: ['master', 'worker', 'demo', 'completion'],
 };
 
 /** Whether the words begin with a command of this program: `worker start` does, `worker add`, a master's verb, does not. */

@@ -17,6 +17,8 @@ await runCommand(async () => {
   } else {
     const { parseCommandLine } = await import('./command-line.ts');
     const { localProgram } = await import('./local-program.ts');
+    const { refuseVerb } = await import('./client/refuse-verb.ts');
+    refuseVerb(args);
     await parseCommandLine(localProgram());
   }
 });

@@ -6,8 +6,9 @@ import { OperatorError } from '../master/operator.ts';
 import type { Asker, Operator, OperatorErrorCode } from '../master/operator.ts';
 import type { PersonCall } from '../transport/person-call.ts';
 import { readArguments } from './arguments.ts';
-import { allowed, article, helpOf, helpPage, helpView } from './help.ts';
+import { allowed, article, helpLines, helpOf, helpPage, helpView } from './help.ts';
 import { plain, plainLines } from '../base/plain.ts';
+import { noVerb, verbsOf } from './no-verb.ts';
 import { EX_NOT_FOUND, EX_NO_RIGHT, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE, UsageError } from './verb.ts';
 import type { Verb } from './verb.ts';
 import { VERBS } from './verbs/all.ts';
@@ -52,7 +53,7 @@ async function run(door: FrontDoor, asker: Asker, call: PersonCall): Promise<num
   const [first, ...rest] = words;
   if (first === undefined || first === 'help' || first === '--help') return await help(asker, rest, write);
   const verb = findVerb(words);
-  if (!verb) throw noVerb(first);
+  if (!verb) throw noVerb(VERBS, words);
   if (!mayActAs(asker.role, verb.role)) {
     const why = `"${verb.name}" is for ${verb.role}s; ${asker.name} is ${article(asker.role)}: ask an operator`;
     const target = words.slice(verb.name.split(' ').length).join(' ');
@@ -75,12 +76,6 @@ async function run(door: FrontDoor, asker: Asker, call: PersonCall): Promise<num
   }
 }
 
-function noVerb(first: string): UsageError {
-  const longer = VERBS.filter((verb) => verb.name.startsWith(`${first} `)).map((verb) => `"${verb.name}"`);
-  if (longer.length > 0) return new UsageError(`"${plain(first)}" wants one word more: ${longer.join(' or ')}`);
-  return new UsageError(`there is no verb "${plain(first)}"; "help" lists them`);
-}
-
 function findVerb(words: readonly string[]): Verb | undefined {
   return VERBS.find((verb) => verb.name === words.slice(0, verb.name.split(' ').length).join(' '));
 }
@@ -93,8 +88,13 @@ async function help(asker: Asker, words: readonly string[], write: (text: string
     return 0;
   }
   const verb = findVerb(positionals);
-  if (!verb) throw new UsageError(`there is no verb "${plain(positionals.join(' '))}"; "help" lists them`);
-  await write(values.json ? `${JSON.stringify(helpView(verb))}\n` : helpOf(verb));
+  if (verb) {
+    await write(values.json ? `${JSON.stringify(helpView(verb))}\n` : helpOf(verb));
+    return 0;
+  }
+  const ofNoun = positionals.length === 1 ? allowed(verbsOf(VERBS, positionals[0] ?? ''), asker) : [];
+  if (ofNoun.length === 0) throw noVerb(VERBS, positionals);
+  await write(values.json ? `${JSON.stringify(ofNoun.map(helpView))}\n` : helpLines(ofNoun));
   return 0;
 }
 

@@ -5,8 +5,12 @@ import type { Verb } from './verb.ts';
 
 /** What this person may say, and how. */
 export function helpPage(verbs: readonly Verb[], asker: Asker): string {
-  const lines = allowed(verbs, asker).map((verb) => `  ${verb.usage}\n      ${verb.summary}`);
-  return `You are ${plain(asker.name)}, ${article(asker.role)}. Say: ssh -p PORT ${plain(asker.name)}@HOST VERB\n\n${lines.join('\n')}\n  help [VERB] [--json]\n      this page, or how one verb is used\n`;
+  return `You are ${plain(asker.name)}, ${article(asker.role)}. Say: ssh -p PORT ${plain(asker.name)}@HOST VERB\n\n${helpLines(allowed(verbs, asker))}  help [VERB] [--json]\n      this page, or how one verb is used\n`;
+}
+
+/** A usage and a summary for each. */
+export function helpLines(verbs: readonly Verb[]): string {
+  return verbs.map((verb) => `  ${verb.usage}\n      ${verb.summary}\n`).join('');
 }
 
 /** What this person may say. */
@@ -19,8 +23,14 @@ export function helpView({ name, usage, summary, role }: Verb): Pick<Verb, 'name
   return { name, usage, summary, role };
 }
 
+const FOR: Readonly<Record<Verb['role'], string>> = {
+  reader: 'everybody',
+  developer: 'developers and operators',
+  operator: 'operators',
+};
+
 export function helpOf(verb: Verb): string {
-  return `usage: ${verb.usage}\n${verb.summary}; for ${verb.role}s and above\n`;
+  return `usage: ${verb.usage}\n${verb.summary}; for ${FOR[verb.role]}\n`;
 }
 
 export function article(noun: string): string {

@@ -1,7 +1,7 @@
 import type { BuildView, StepView } from '../../master/views/build.ts';
 import { plain } from '../../base/plain.ts';
 import { table } from './table.ts';
-import { howLong, when } from './time.ts';
+import { howLong, howLongLeft, when } from './time.ts';
 
 export function buildName(build: BuildView): string {
   return `${build.project}/${build.builder}#${build.number}`;
@@ -41,7 +41,7 @@ export function stepLine(step: StepView, nowMs: number): string {
 /** `away for 3 min 0 s, the build is retried elsewhere in 27 min 0 s`. */
 export function awayText(away: NonNullable<BuildView['workerAway']>, nowMs: number): string {
   const { sinceMs, retryAtMs } = away;
-  const then = retryAtMs === null ? 'waits for it' : `is retried elsewhere in ${howLong(retryAtMs - nowMs)}`;
+  const then = retryAtMs === null ? 'waits for it' : `is retried elsewhere in ${howLongLeft(retryAtMs - nowMs)}`;
   return `away for ${howLong(nowMs - sinceMs)}, the build ${then}`;
 }
 
@@ -67,7 +67,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
     ...(build.patch ? [`patch   ${build.patch.bytes} bytes, SHA-256 ${build.patch.sha256}`] : []),
     ...build.changes.map(changeLine),
     `asked   by ${build.owner}: ${build.reason}`,
-    `time    ${when(build.startedAtMs)} UTC, took ${howLong(end - build.startedAtMs)}`,
+    `time    ${when(build.startedAtMs)} UTC, ${build.finishedAtMs === null ? 'runs for' : 'took'} ${howLong(end - build.startedAtMs)}`,
     ...retries(build),
   ].map(plain);
   const steps = build.steps.map((step) => {

@@ -12,6 +12,11 @@ export function howLong(ms: number): string {
   return `${Math.floor(ms / DAY)} d ${Math.floor((ms % DAY) / HOUR)} h`;
 }
 
+/** How long is left, by the whole second above: who asks at once for an hour is told of an hour. */
+export function howLongLeft(ms: number): string {
+  return howLong(Math.ceil(ms / SECOND) * SECOND);
+}
+
 /** `2026-11-21 06:13:43` in UTC. */
 export function when(ms: number): string {
   return new Date(ms).toISOString().slice(0, 19).replace('T', ' ');

@@ -1,5 +1,5 @@
 import { readArguments } from '../arguments.ts';
-import { howLong } from '../show/time.ts';
+import { howLongLeft } from '../show/time.ts';
 import type { Verb } from '../verb.ts';
 
 export const login: Verb = {
@@ -17,7 +17,7 @@ export const login: Verb = {
     const { host, port } = new URL(view.url);
     const forward = `-L ${port}:${host}`;
     await write(
-      `${view.url}\nopen it within ${howLong(view.expiresAtMs - clock.now())}, where this runs: ssh -p PORT -N ${forward} ${asker.name}@HOST\n`,
+      `${view.url}\nopen it within ${howLongLeft(view.expiresAtMs - clock.now())}, where this runs: ssh -p PORT -N ${forward} ${asker.name}@HOST\n`,
     );
     return 0;
   },

@@ -15,7 +15,12 @@ export const stop: Verb = {
     );
     const name = positionals[0] ?? '';
     await operator.stop(asker, name, values.reason ?? `stopped by ${asker.name}`);
-    await write(values.json ? `${JSON.stringify({ stopping: name })}\n` : `${plain(name)} is being stopped\n`);
+    await write(values.json ? `${JSON.stringify({ stopping: name })}\n` : `${plain(inWords(name))} is being stopped\n`);
     return 0;
   },
 };
+
+function inWords(name: string): string {
+  const request = /^request:(.*)$/.exec(name)?.[1];
+  return request === undefined ? `build ${name}` : `request ${request}`;
+}

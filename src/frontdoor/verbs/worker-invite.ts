@@ -2,7 +2,7 @@ import { plain } from '../../base/plain.ts';
 import type { InviteView } from '../../master/views/worker.ts';
 import { readArguments } from '../arguments.ts';
 import { table } from '../show/table.ts';
-import { howLong } from '../show/time.ts';
+import { howLongLeft } from '../show/time.ts';
 import type { Verb } from '../verb.ts';
 
 export const workerInvite: Verb = {
@@ -35,7 +35,7 @@ export const workerInvite: Verb = {
 /** All but the line are a shell's comments, so that the whole may be piped into one. */
 function page({ worker, line, expiresAtMs, master, isConfigured }: InviteView, nowMs: number): string {
   const lines = [
-    `# Paste this line on the machine that is to be ${worker}, within ${howLong(expiresAtMs - nowMs)}; whoever has it first is it.`,
+    `# Paste this line on the machine that is to be ${worker}, within ${howLongLeft(expiresAtMs - nowMs)}; whoever has it first is it.`,
     `# It connects to ${master}: if the machine knows the master by another address, say --host HOST[:PORT].`,
     line,
   ];
@@ -59,7 +59,7 @@ export const workerInvitations: Verb = {
     const rows = list.map(({ worker, invitedBy, expiresAtMs, isAgain }) => [
       worker,
       invitedBy,
-      howLong(expiresAtMs - clock.now()),
+      howLongLeft(expiresAtMs - clock.now()),
       isAgain ? 'one key more' : 'a new worker',
     ]);
     await write(

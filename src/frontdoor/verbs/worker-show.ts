@@ -1,6 +1,6 @@
 import type { WorkerPage } from '../../master/views/worker.ts';
 import { plain } from '../../base/plain.ts';
-import { showSize } from '../../base/size.ts';
+import { aboutSize } from '../../base/size.ts';
 import { readArguments } from '../arguments.ts';
 import { howLong, when } from '../show/time.ts';
 import { troubleLine } from '../show/trouble.ts';
@@ -33,10 +33,10 @@ function lines(page: WorkerPage, nowMs: number): readonly string[] {
     `builds  ${page.builds.length} of ${page.maxBuilds}${page.builds.length > 0 ? `: ${page.builds.join(', ')}` : ''}`,
     ...(connection
       ? [
-          `line    ${connection.peer}, ${connection.channels} channels, ${connection.sessions} sessions, the ${connection.epoch}th`,
+          `line    ${connection.peer} (connection ${connection.epoch}; channels ${connection.channels}, sessions ${connection.sessions})`,
         ]
       : []),
-    ...(vitals ? [`now     ${vitalsText(vitals)}`] : []),
+    ...line('now', vitals && vitalsText(vitals)),
     ...Object.entries(page.facts).map(([name, fact]) => `fact    ${name} = ${fact}`),
     ...(page.keys ?? []).map((key) => `key     ${key.fingerprint} ${key.comment}`),
     ...page.lastBuilds.map(
@@ -47,14 +47,14 @@ function lines(page: WorkerPage, nowMs: number): readonly string[] {
 }
 
 function line(name: string, text: string | null): readonly string[] {
-  return text === null ? [] : [`${name.padEnd(7)} ${text}`];
+  return text ? [`${name.padEnd(7)} ${text}`] : [];
 }
 
 function vitalsText({ load, freeBytes, spoolBytes }: NonNullable<WorkerPage['vitals']>): string {
   return [
     load !== undefined && `load ${load}`,
-    freeBytes !== undefined && `${showSize(freeBytes)} free`,
-    spoolBytes !== undefined && `${showSize(spoolBytes)} in the spool`,
+    freeBytes !== undefined && `${aboutSize(freeBytes)} free`,
+    spoolBytes !== undefined && `${aboutSize(spoolBytes)} in the spool`,
   ]
     .filter((part) => part !== false)
     .join(', ');

@@ -78,7 +78,10 @@ function callInWords(record: CommandRecord): string {
 
 function commandText(command: string | readonly string[]): string {
   const text = typeof command === 'string' ? command : command.join(' ');
-  return text.length > COMMAND_SHOWN ? `${text.slice(0, COMMAND_SHOWN)}…` : text;
+  // Of a script the line that it is begun with: the step's name says what it is for.
+  const [line = '', ...more] = text.trim().split(/\s*\n\s*/);
+  if (line.length > COMMAND_SHOWN) return `${line.slice(0, COMMAND_SHOWN)}…`;
+  return more.length > 0 ? `${line} …` : line;
 }
 
 function limitsOf(record: CommandRecord): string | undefined {

@@ -16,7 +16,7 @@ export function heldText(worker: Pick<WorkerRecord, 'hold' | 'leaving' | 'term'>
   const { hold, leaving, term } = worker;
   if (hold) {
     const why = hold.reason === undefined ? '' : `: ${hold.reason}`;
-    return `${WORDS[hold.kind]} by ${hold.by} since ${clockTime(hold.sinceMs, nowMs)}${why}`;
+    return `${WORDS[hold.kind]} by ${hold.by} ${hold.kind === 'retired' ? 'at' : 'since'} ${clockTime(hold.sinceMs, nowMs)}${why}`;
   }
   if (leaving) return `leaves since ${clockTime(leaving.sinceMs, nowMs)}: ${leaving.reason}`;
   if (!term || buildsLeft(worker) !== 0) return undefined;

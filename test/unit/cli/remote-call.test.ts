@@ -15,6 +15,9 @@ test('--master takes all that follows, the variable what is no command here', ()
   for (const args of [['worker', 'start', 'd'], ['--help'], []]) expect(read(args, 'c')).toBeUndefined();
   for (const master of ['', undefined]) expect(read(['status'], master)).toBeUndefined();
   expect(() => read(['--master'])).toThrow('--master wants USER@HOST');
+  // The help of a verb is the master's, too.
+  expect(read(['help', 'try'], 'c')).toEqual({ master: 'c', words: ['help', 'try'] });
+  for (const args of [['help'], ['help', 'worker']]) expect(read(args, 'c')).toBeUndefined();
 });
 
 test('what is known of the commands without loading them is what they are', async () => {
@@ -30,6 +33,20 @@ test('what is known of the commands without loading them is what they are', asyn
   // Whoever means the verb of such a name says `--master`.
   const verbs = VERBS.map(({ name }) => name.split(' ')).filter(isLocalCommand);
   expect(verbs.every(([noun]) => noun === 'worker')).toBe(true);
+});
+
+test('a verb without a master tells how one is named', async () => {
+  for (const words of [
+    ['force', 'a/b'],
+    ['worker', 'add', 'w'],
+    ['help', 'try'],
+  ]) {
+    const { status, stderr } = await trunkline(words);
+    expect([status, stderr]).toEqual([
+      64,
+      expect.stringMatching(/" is said to a master: trunkline --master USER@HOST.*, or set TRUNKLINE_MASTER=/),
+    ]);
+  }
 });
 
 test.each([

@@ -2,7 +2,7 @@ import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { plain, plainLines } from '../../../src/base/plain.ts';
 import { table } from '../../../src/frontdoor/show/table.ts';
-import { howLong, when } from '../../../src/frontdoor/show/time.ts';
+import { howLong, howLongLeft, when } from '../../../src/frontdoor/show/time.ts';
 import { actsOnTerminal } from '../../support/terminal.ts';
 
 test('control characters are shown, not sent', () => {
@@ -36,6 +36,11 @@ test.each([
   [90_000_000, '1 d 1 h'],
 ])('%d ms are %s', (ms, text) => {
   expect(howLong(ms)).toBe(text);
+});
+
+test('what is left of an hour that has just begun is an hour', () => {
+  expect(howLongLeft(3_599_990)).toBe('1 h 0 min');
+  expect(howLongLeft(-5)).toBe('0.0 s');
 });
 
 test('times are UTC', () => {

@@ -49,6 +49,8 @@ test('a command, and what limits it', () => {
     `${STEP}its command has not ended: ${'x'.repeat(200)}…`,
     'limit: no limit of time ends the command',
   ]);
+  const script = told({ records: [record('run', { command: ['/bin/sh', '-c', '\nset -u\nmake\n', 'x'] })] });
+  expect(script[0]).toBe(`${STEP}its command has not ended: /bin/sh -c …`);
 });
 
 test.each<[string, Json, string]>([
