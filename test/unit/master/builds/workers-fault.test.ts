@@ -1,7 +1,10 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { MiB } from '../../../../src/protocol/limits.ts';
 import { fileAnswer, runAnswer } from '../../../../src/master/builds/answer-of.ts';
+import { smallDisk } from '../../../support/small-disk.ts';
+import type { SmallDisk } from '../../../support/small-disk.ts';
 import { TryFarm } from '../try-farm.ts';
 
 // Real processes on a machine that may be busy with much else.
@@ -13,14 +16,21 @@ const WHY = /^s: worker w could not run the command: .*session.*(folder|ENOTDIR)
 
 beforeAll(async () => {
   farm = await TryFarm.create(`
-workers: [worker('w')],
+workers: [worker('w'), worker('full'), worker('lone')],
 projects: [project('p', { schedulers: [force()], builders: [
   builder('run', { workers: ['w'], steps: [sh('s', 'true')] }),
   builder('wrong', { workers: ['w'], steps: [sh('s', ['no-such-program'])] }),
+  ...['full', 'lone'].map((name) => builder(name, { workers: [name], steps: [sh('s', 'true')] })),
+  builder('file', { workers: ['full'], steps: [step('s', async (ctx) => { await ctx.remove('x'); })] }),
   builder('put', { workers: ['w'], steps: [step('s', async (ctx) => { try { await ctx.mkdir('x'); } catch { return 'failure'; } })] }),
 ] })]`);
   await farm.startMaster();
   await farm.startWorker('w');
+});
+let disk: SmallDisk | undefined;
+afterEach(async () => {
+  await disk?.remove();
+  disk = undefined;
 });
 afterAll(() => farm.close());
 
@@ -35,6 +45,47 @@ test('a build is not told that it failed when its worker could not make its fold
   }
   await rm(place);
   expect((await farm.build('run')).result).toBe('success');
+});
+
+test.for<readonly [place: string, builder: string, why: RegExp]>([
+  [
+    'spool',
+    'full',
+    /^s: worker full could not run the command: .*the disk of .*spool is full: nothing was started; make room/,
+  ],
+  ['state', 'full', /^s: worker full could not run the command: the worker could not open the session .*ENOSPC/],
+  ['state/files', 'file', /^s: worker full could not run the command: .*ENOSPC/],
+])(
+  'a build is not told that it failed when the disk of its worker’s %s is full',
+  async ([place, builder, why], { skip }) => {
+    await farm.addWorker('full');
+    disk = await smallDisk(16 * MiB, join(farm.dir, 'full', place));
+    if (!disk) {
+      skip('no small file system can be mounted here');
+      return;
+    }
+    await farm.startWorker('full', { keeperLimits: { freeBytes: 1 * MiB } });
+    expect((await farm.build(builder)).result).toBe('success');
+    disk.fill(0);
+    const { result, summary } = await farm.build(builder);
+    expect([result, summary]).toEqual(['exception', expect.stringMatching(why)]);
+    disk.relieve();
+    expect((await farm.build(builder)).result).toBe('success');
+    await farm.stopWorker('full');
+  },
+);
+
+test('a build is not told that it failed when its worker has no keeper', async () => {
+  await farm.startWorker('lone', { keeperProgram: ['--eval', 'process.exit(3)'] });
+  expect(await farm.build('lone')).toMatchObject({
+    result: 'exception',
+    summary: expect.stringMatching(
+      /^s: worker lone could not run the command: the keeper .* could not be started: it ended \(3\)/,
+    ),
+  });
+  await farm.stopWorker('lone');
+  await farm.startWorker('lone');
+  expect((await farm.build('lone')).result).toBe('success');
 });
 
 test('a command that is wrong fails its step', async () => {
