@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { Gate } from '../../base/gate.ts';
 import type { Pass, PassKind } from '../../model/pass.ts';
 import { mayActAs } from '../../model/principal.ts';
 import type { Principal, Role } from '../../model/principal.ts';
@@ -34,6 +35,8 @@ const MOST: Readonly<Record<PassKind, number>> = { login: 10, session: 50, token
  */
 export class Passes implements WebAccess {
   readonly #options: PassesOptions;
+  /** Counting and adding are two steps. */
+  readonly #turn = new Gate(1);
 
   constructor(options: PassesOptions) {
     this.#options = options;
@@ -41,7 +44,7 @@ export class Passes implements WebAccess {
 
   /** A link's code, good for one sign-in. */
   makeLogin(asker: Asker): Promise<NewPass> {
-    return this.#make({ kind: 'login', who: asker.name, label: '', lifeMs: LOGIN_MS });
+    return this.#turn.pass(() => this.#make({ kind: 'login', who: asker.name, label: '', lifeMs: LOGIN_MS }));
   }
 
   makeToken(
@@ -52,7 +55,7 @@ export class Passes implements WebAccess {
       lifeMs,
     }: { readonly label: string; readonly role: Exclude<Role, 'worker'>; readonly lifeMs: number },
   ): Promise<NewPass> {
-    return this.#make({ kind: 'token', who: asker.name, label, role, lifeMs });
+    return this.#turn.pass(() => this.#make({ kind: 'token', who: asker.name, label, role, lifeMs }));
   }
 
   /** Those that are good, the oldest first. */
@@ -77,7 +80,18 @@ export class Passes implements WebAccess {
     return pass && this.#asker(pass);
   }
 
-  async signIn(code: string): Promise<{ readonly session: string; readonly expiresAtMs: number } | undefined> {
+  async signIn(code: string): Promise<SignedIn | undefined> {
+    // A stranger who guesses holds up nobody.
+    if (!(await this.#find('login', code))) return undefined;
+    return await this.#turn.pass(() => this.#signIn(code));
+  }
+
+  async signOut(session: string): Promise<void> {
+    const pass = await this.#find('session', session);
+    if (pass) await this.#options.store.passes.remove(pass.id);
+  }
+
+  async #signIn(code: string): Promise<SignedIn | undefined> {
     const { store, clock } = this.#options;
     const login = await this.#find('login', code);
     const asker = login && this.#asker(login);
@@ -93,11 +107,6 @@ export class Passes implements WebAccess {
     }
     await store.audit.add({ atMs: clock.now(), who: asker.name, action: 'sign in to the web', target: pass.id });
     return { session: secret, expiresAtMs: pass.expiresAtMs };
-  }
-
-  async signOut(session: string): Promise<void> {
-    const pass = await this.#find('session', session);
-    if (pass) await this.#options.store.passes.remove(pass.id);
   }
 
   async #find(kind: PassKind, secret: string): Promise<Pass | undefined> {
@@ -154,6 +163,11 @@ export class Passes implements WebAccess {
       if (!(error instanceof StoreError && error.code === 'not-found')) throw error;
     });
   }
+}
+
+interface SignedIn {
+  readonly session: string;
+  readonly expiresAtMs: number;
 }
 
 interface Wish extends Pick<Pass, 'kind' | 'who' | 'label' | 'role' | 'keys'> {

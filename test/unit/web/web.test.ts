@@ -224,3 +224,18 @@ test('a request that comes byte by byte without end is ended, and the end of the
     await other.close();
   }
 }, 20_000);
+
+test('a person has no more tokens than there may be, however many are asked for at once', async () => {
+  await web.keys('readers', 'rosa');
+  const rosa = { name: 'rosa', role: 'reader' } as const;
+  const make = (): Promise<unknown> => web.farm.operator.addToken(rosa, { label: 'many' });
+  await until('rosa is known', () =>
+    make().then(
+      () => true,
+      () => false,
+    ),
+  );
+  const made = await Promise.allSettled(Array.from({ length: 60 }, make));
+  expect(made.filter(({ status: how }) => how === 'fulfilled')).toHaveLength(49);
+  expect(await web.farm.operator.tokens(rosa)).toHaveLength(50);
+});
