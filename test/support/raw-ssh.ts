@@ -27,7 +27,7 @@ const ANSWERS = [
   'REQUEST_FAILURE',
 ];
 
-/** A connection that is logged in, on which a test sends the packets that it likes (RFC 4254) and sees each answer. */
+/** A connection whose keys are exchanged, on which a test sends the packets that it likes (RFC 4254) and sees each answer. */
 export class RawSsh {
   readonly answers: Answer[] = [];
   readonly #protocol: Protocol;
@@ -42,7 +42,11 @@ export class RawSsh {
   }
 
   send(type: number, ...fields: readonly (string | number | boolean | Uint8Array)[]): void {
-    const payload = Buffer.concat([Buffer.from([type]), ...fields.map(field)]);
+    this.sendPayload(payloadOf(type, ...fields));
+  }
+
+  /** Encrypted as it is, whether it is a message or not. */
+  sendPayload(payload: Uint8Array): void {
     const { write } = this.#protocol._packetRW;
     const packet = write.alloc(payload.length);
     packet.set(payload, write.allocStart);
@@ -66,6 +70,11 @@ export class RawSsh {
     await until('it is answered', () => end() || this.isClosed);
     return this.answers[0] ?? { kind: 'the connection ended', args: [] };
   }
+}
+
+/** The bytes of a message (RFC 4251, section 5). */
+export function payloadOf(type: number, ...fields: readonly (string | number | boolean | Uint8Array)[]): Buffer {
+  return Buffer.concat([Buffer.from([type]), ...fields.map(field)]);
 }
 
 function field(value: string | number | boolean | Uint8Array): Buffer {

@@ -1,13 +1,18 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { join } from 'node:path';
 import ssh2 from 'ssh2';
+import type { ConnectConfig } from 'ssh2';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { makeKeyPair } from '../../src/transport/keys.ts';
 import { Farm } from '../support/farm.ts';
 import type { Daemon } from '../support/farm.ts';
+import { pourMalformed } from '../support/malformed-packets.ts';
 import { figuresOf } from '../support/process-figures.ts';
 import type { ProcessFigures } from '../support/process-figures.ts';
+import { RawSsh } from '../support/raw-ssh.ts';
 import { RssWatch } from '../support/rss.ts';
 import { SEED, seeded } from '../support/seed.ts';
 import { until } from '../support/until.ts';
@@ -18,19 +23,24 @@ const GROWTH_MOST = 128 * 1024 * 1024;
 const DESCRIPTORS_MORE = 4;
 /** Of lines about strangers, that is. */
 const LINES_A_MINUTE = 60;
-/** `TRUNKLINE_FUZZ=20000` tries more malformed handshakes; `TRUNKLINE_SEED` makes other ones. */
+/** `TRUNKLINE_FUZZ=20000` tries more malformed handshakes and packets; `TRUNKLINE_SEED` makes other ones. */
 const HANDSHAKES = Number(process.env['TRUNKLINE_FUZZ'] ?? 2_000);
+/** Of each who sends them. */
+const PACKETS = Number(process.env['TRUNKLINE_FUZZ'] ?? 1_000);
 
 let farm: Farm;
 let master: Daemon;
 let before: ProcessFigures;
 let watch: RssWatch;
 const sockets: Socket[] = [];
+const privateKeys: Record<string, string> = {};
 
 beforeAll(async () => {
   farm = await Farm.create();
   master = await farm.startMaster();
-  expect((await farm.ssh(['status'])).status).toBe(0);
+  await farm.addWorker('w');
+  privateKeys['w'] = await readFile(join(farm.workerDir('w'), 'key'), 'utf8');
+  privateKeys['admin'] = await readFile(farm.keyFile('admin'), 'utf8');
   before = await figuresOf(master.process.pid!);
   watch = new RssWatch(() => ({ master: master.process.pid }));
 });
@@ -125,6 +135,41 @@ test('thousands of malformed handshakes leave nothing behind', async () => {
     sockets.length = 0;
   }
 });
+
+test.each(['a stranger', 'a person', 'a worker'] as const)(
+  'malformed packets of %s, once keys are exchanged, leave nothing behind',
+  async (who) => {
+    const random = seeded(SEED + who.length);
+    let sent = 0;
+    const pour = async (): Promise<void> => {
+      while (sent < PACKETS) {
+        const client = await until('it is let in', () => meet(who));
+        sent += await pourMalformed(new RawSsh(client), 100, random);
+        client.destroy();
+      }
+    };
+    // A worker may have four connections, and the last ones may not be forgotten yet.
+    await Promise.all([pour(), pour(), pour()]);
+  },
+);
+
+/** A connection whose keys are exchanged, and its login is still to come or done; undefined when it is not let in. */
+function meet(who: string): Promise<ssh2.Client | undefined> {
+  const client = new ssh2.Client();
+  const username = who === 'a worker' ? 'w' : 'admin';
+  return new Promise((resolve) => {
+    client.on('error', () => undefined);
+    client.once('close', () => resolve(undefined));
+    client.once('ready', () => resolve(client));
+    client.connect({
+      host: '127.0.0.1',
+      port: farm.port,
+      readyTimeout: 0,
+      username,
+      ...(who === 'a stranger' ? { authHandler: () => resolve(client) } : { privateKey: privateKeys[username] }),
+    } as ConnectConfig);
+  });
+}
 
 /** What an honest client says first: its identification, and the algorithms that it knows. */
 async function recorded(): Promise<Buffer> {

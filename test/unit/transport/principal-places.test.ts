@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import ssh2 from 'ssh2';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/base/fake-clock.ts';
+import { PRINCIPAL_LIMITS } from '../../../src/transport/principal-places.ts';
 import { StrangerLog } from '../../../src/transport/stranger-log.ts';
 import { sshStand, until } from '../../support/ssh-stand.ts';
 import type { SshStand } from '../../support/ssh-stand.ts';
@@ -13,14 +14,14 @@ describe('the connections of one principal', () => {
   });
 
   async function stand(): Promise<SshStand> {
-    const made = await sshStand({ limits: { connectionsOfWorker: 2, connectionsOfPerson: 3 } });
+    const made = await sshStand();
     stands.push(made);
     return made;
   }
 
   it.each([
-    ['w1', 2],
-    ['ann', 3],
+    ['w1', PRINCIPAL_LIMITS.connectionsOfWorker],
+    ['ann', PRINCIPAL_LIMITS.connectionsOfPerson],
   ])(
     'of %s are %i at most; the comer is refused, with a word, and those that are there stay',
     async (username, most) => {
