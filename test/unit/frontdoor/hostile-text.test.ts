@@ -69,6 +69,9 @@ const TOLD: Readonly<Record<string, string>> = {
   'source_stamps.revision': EVIL,
   'steps.name': EVIL,
   'steps.summary': EVIL,
+  'troubles.end_text': EVIL,
+  'troubles.owner': EVIL,
+  'troubles.text': EVIL,
   'workers.facts': EVIL_JSON,
   'workers.hold_by': EVIL,
   'workers.hold_reason': EVIL,
@@ -94,6 +97,8 @@ const OURS = {
   settings: ['name', 'value'],
   source_stamps: ['patch_id', 'patch_sha256'],
   steps: ['result', 'state'],
+  troubles: ['kind', 'worker'],
+  worker_connections: ['worker'],
   worker_host_keys: ['keys', 'worker'],
   workers: ['boot_id', 'hold', 'install_id', 'leaving_process', 'name', 'process_id', 'term'],
 };
