@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { plain } from '../base/plain.ts';
+import { plain, plainLines } from '../base/plain.ts';
 import { askMaster } from '../master/control.ts';
 import type { HostKeyStatus } from '../master/views/master.ts';
 import { runCommand } from './run-command.ts';
@@ -26,7 +26,8 @@ export function addHostKeyCommands(master: Command): void {
     .action((dir: string, options: { json?: boolean }) =>
       runCommand(async () => {
         const status = await askMaster(resolve(dir), 'hostkey-status');
-        process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : `${statusLines(status).join('\n')}\n`);
+        const text = options.json ? JSON.stringify(status) : statusLines(status).join('\n');
+        process.stdout.write(plainLines(`${text}\n`));
       }),
     );
 

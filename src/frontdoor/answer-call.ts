@@ -39,7 +39,8 @@ export async function answerCall(door: FrontDoor, asker: Asker, call: PersonCall
     if (call.signal.aborted) return call.exit(EX_UNAVAILABLE);
     const [message, status] = tell(error);
     if (status === EX_SOFTWARE)
-      door.logger.error('a verb failed', { who: asker.name, command: call.command, error: explain(error) });
+      // Not the words after it: a secret may be among them.
+      door.logger.error('a verb failed', { who: asker.name, verb: verbOf(call.command), error: explain(error) });
     await call.writeError(plainLines(`trunkline: ${message}\n`));
     call.exit(status);
   }
@@ -74,6 +75,10 @@ async function run(door: FrontDoor, asker: Asker, call: PersonCall): Promise<num
     if (error instanceof UsageError) throw new UsageError(`${error.message}; usage: ${verb.usage}`, { cause: error });
     throw error;
   }
+}
+
+function verbOf(command: string): string {
+  return findVerb(splitWords(command))?.name ?? 'help';
 }
 
 function findVerb(words: readonly string[]): Verb | undefined {

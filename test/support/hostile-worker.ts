@@ -15,7 +15,11 @@ const packer = new Packr({ useRecords: false });
 /** What waits here for the master to read, before more is said. */
 const QUEUED_MOST = 4 * 1024 * 1024;
 
-/** A worker with a good key that says what a test lets it say, over a real connection, all on one channel. */
+type Subsystem = Channel['subsystem'];
+
+let processes = 0;
+
+/** A worker with a good key that says what a test lets it say, over a real connection, all on one channel if not told otherwise. */
 export class HostileWorker {
   readonly carrier: Carrier;
   readonly heard: Message[] = [];
@@ -25,6 +29,11 @@ export class HostileWorker {
   private constructor(carrier: Carrier, channel: Channel) {
     this.carrier = carrier;
     this.#channel = channel;
+    this.#hear(channel);
+    void carrier.closed.then(() => (this.isOver = true));
+  }
+
+  #hear(channel: Channel): void {
     const reader = new FrameReader(LIMITS.controlFrameBytes);
     channel.onData((bytes) => {
       for (const body of reader.feed(bytes)) {
@@ -32,11 +41,10 @@ export class HostileWorker {
         if (!('unknown' in message)) this.heard.push(structuredClone(message));
       }
     });
-    void carrier.closed.then(() => (this.isOver = true));
   }
 
-  /** Logged in; its hello is the test's next word. */
-  static async login(farm: Farm, name: string): Promise<HostileWorker> {
+  /** Logged in; its hello is the test's next word. Of `trunkline-control` the others are opened by `open`. */
+  static async login(farm: Farm, name: string, first: Subsystem = 'trunkline-mux'): Promise<HostileWorker> {
     const carrier = await connectSsh({
       host: '127.0.0.1',
       port: farm.port,
@@ -44,13 +52,20 @@ export class HostileWorker {
       privateKey: await readFile(join(farm.workerDir(name), 'key'), 'utf8'),
       hostKeys: [await farm.hostKey()],
     });
-    return new HostileWorker(carrier, await carrier.openChannel('trunkline-mux'));
+    return new HostileWorker(carrier, await carrier.openChannel(first));
   }
 
   /** Has said hello and that it holds nothing. */
-  static async attach(farm: Farm, name: string, hello: Partial<Fields<'hello'>> = {}): Promise<HostileWorker> {
-    const worker = await HostileWorker.login(farm, name);
-    worker.say('hello', '', { ...HELLO, worker: name, ...hello });
+  static async attach(
+    farm: Farm,
+    name: string,
+    hello: Partial<Fields<'hello'>> = {},
+    first?: Subsystem,
+  ): Promise<HostileWorker> {
+    const worker = await HostileWorker.login(farm, name, first);
+    // A process of its own each time: what one said of itself is not the next one's.
+    const processId = `p${++processes}`;
+    worker.say('hello', '', { ...HELLO, worker: name, processId, ...hello });
     await worker.hears('welcome');
     worker.say('inventory', '', { sessions: [], commands: [], last: true });
     await worker.hears('inventory.answer');
@@ -67,13 +82,20 @@ export class HostileWorker {
     return start;
   }
 
-  /** Any words, true or not, in a frame that is one. */
-  say(type: string, session: string, fields: Readonly<Record<string, unknown>>): void {
-    this.write(frame(packer.pack([type, session, fields])));
+  /** One channel more, beside `trunkline-control`. */
+  async open(subsystem: Subsystem): Promise<Channel> {
+    const channel = await this.carrier.openChannel(subsystem);
+    this.#hear(channel);
+    return channel;
   }
 
-  write(bytes: Uint8Array): void {
-    this.#channel.write(bytes);
+  /** Any words, true or not, in a frame that is one. */
+  say(type: string, session: string, fields: Readonly<Record<string, unknown>>, by?: Channel): void {
+    this.write(frame(packer.pack([type, session, fields])), by);
+  }
+
+  write(bytes: Uint8Array, by = this.#channel): void {
+    by.write(bytes);
   }
 
   /** The same again and again, at the pace at which the master reads, at most so often or until it has had enough. */
@@ -101,8 +123,12 @@ export class HostileWorker {
   /** Thrown out: resolves to the code of the goodbye, or `cut`. */
   async thrownOut(): Promise<string> {
     await until('it is thrown out', () => this.isOver);
-    const goodbye = this.heard.find(({ type }) => type === 'goodbye') as Message<'goodbye'> | undefined;
-    return goodbye?.fields.code ?? 'cut';
+    return this.goodbye()?.code ?? 'cut';
+  }
+
+  goodbye(): Fields<'goodbye'> | undefined {
+    const found = this.heard.find(({ type }) => type === 'goodbye') as Message<'goodbye'> | undefined;
+    return found?.fields;
   }
 
   leave(): void {

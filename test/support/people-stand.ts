@@ -8,12 +8,8 @@ import { Connection } from '../../src/store/sqlite/connection.ts';
 import type { Context } from '../../src/store/sqlite/context.ts';
 import type { AuditEntry } from '../../src/store/store.ts';
 import { TryFarm } from '../unit/master/try-farm.ts';
-
-export interface Ran {
-  readonly status: number;
-  readonly out: Buffer;
-  readonly errors: Buffer;
-}
+import { exec } from './ssh-exec.ts';
+import type { Ran } from './ssh-exec.ts';
 
 /** A farm with a person of each role, each logged in over a connection of its own. */
 export class PeopleStand {
@@ -85,21 +81,4 @@ export class PeopleStand {
     await this.#audit?.close();
     await this.farm.close();
   }
-}
-
-/** Runs a command over a connection; rejects when the channel is refused. */
-export function exec(client: ssh2.Client, command: string | Buffer, stdin = ''): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    client.exec(command as string, (error, channel) => {
-      if (error) return reject(error);
-      const out: Buffer[] = [];
-      const errors: Buffer[] = [];
-      let status = -1;
-      channel.on('data', (bytes: Buffer) => out.push(bytes));
-      channel.stderr.on('data', (bytes: Buffer) => errors.push(bytes));
-      channel.on('exit', (code: number) => (status = code));
-      channel.on('close', () => resolve({ status, out: Buffer.concat(out), errors: Buffer.concat(errors) }));
-      channel.end(stdin);
-    });
-  });
 }

@@ -5,6 +5,7 @@ import type { Seat } from '../../model/worker.ts';
 import type { Fields, Message } from '../../protocol/messages.ts';
 import { LIMITS, MiB } from '../../protocol/limits.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
+import { StoreError } from '../../store/store.ts';
 import type { Store } from '../../store/store.ts';
 import type { LinkEnd, MasterLink } from '../../transport/link.ts';
 import { serveTransfer } from '../files/serve-transfer.ts';
@@ -344,11 +345,17 @@ export class Attachment {
   #fail(error: unknown): void {
     if (this.#state === 'ended') return;
     const { logger, hello } = this.#options;
-    const code = error instanceof ProtocolError ? error.code : 'internal';
+    const code = codeOf(error);
     const message = errorText(error).slice(0, 1_000);
     logger.warn('ending the connection of a worker', { worker: hello.worker, peer: this.#link.peer, code, message });
     this.#link.close({ code, message });
   }
+}
+
+/** What is refused of a chunk, the worker has said wrong: its length, its lines, its bytes. */
+function codeOf(error: unknown): string {
+  if (error instanceof ProtocolError) return error.code;
+  return error instanceof StoreError && error.code === 'bad-chunk' ? 'bad-field' : 'internal';
 }
 
 /** Why a link ended, for the log. */

@@ -4,7 +4,8 @@ import type { WorkerView } from '../../../src/master/views/worker.ts';
 import { mayActAs } from '../../../src/model/principal.ts';
 import { makeKeyPair, parsePublicKeys } from '../../../src/transport/keys.ts';
 import { docTable } from '../../support/doc-table.ts';
-import { PeopleStand, exec } from '../../support/people-stand.ts';
+import { PeopleStand } from '../../support/people-stand.ts';
+import { exec } from '../../support/ssh-exec.ts';
 import { until } from '../../support/until.ts';
 import { ADMIN } from '../master/try-farm.ts';
 

@@ -6,7 +6,7 @@ import { VERBS } from '../../../src/frontdoor/verbs/all.ts';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
 import { makeKeyPair } from '../../../src/transport/keys.ts';
 import { PeopleStand } from '../../support/people-stand.ts';
-import type { Ran } from '../../support/people-stand.ts';
+import type { Ran } from '../../support/ssh-exec.ts';
 import { SEED } from '../../support/seed.ts';
 import { actsOnTerminal } from '../../support/terminal.ts';
 import { until } from '../../support/until.ts';
