@@ -54,17 +54,25 @@ export async function callControl(
   });
 }
 
+/** A daemon of a folder. */
+export interface DaemonPlace {
+  /** `master`, `worker` */
+  readonly noun: string;
+  /** The program and its words before a verb, as a person types them: `trunkline worker`. */
+  readonly called: string;
+  readonly dir: string;
+  readonly socket: string;
+}
+
 /** Asks `the NOUN in DIR`. Throws a UserMistake when none runs there, or with its own words when it refuses. */
 export async function askDaemon(
-  noun: string,
-  dir: string,
-  socket: string,
+  { noun, called, dir, socket }: DaemonPlace,
   verb: string,
   details?: ControlDetails,
 ): Promise<object> {
   const reply = await callControl(socket, verb, ANSWER_TIMEOUT_MS, details);
   if (reply.kind === 'nobody') {
-    throw new UserMistake(`no ${noun} runs in ${dir}: start it with "trunkline ${noun} start ${shellWord(dir)}"`);
+    throw new UserMistake(`no ${noun} runs in ${dir}: start it with "${called} start ${shellWord(dir)}"`);
   }
   if (reply.kind === 'silent') throw new UserMistake(`the ${noun} in ${dir} did not answer: look at its log`);
   const answer = JSON.parse(reply.line) as { readonly error?: unknown };

@@ -14,6 +14,8 @@ interface FolderSecret {
 }
 
 export interface FolderLockOptions extends FolderSecret {
+  /** The program and its words before a verb, as a person types them: `trunkline worker`. */
+  readonly called: string;
   readonly controlSocket: string;
 }
 
@@ -26,9 +28,9 @@ const ANSWER_TIMEOUT_MS = 2_000;
  * control socket that answers is the sign. Throws a UserMistake when the folder is taken.
  */
 export async function lockFolder(options: FolderLockOptions): Promise<() => Promise<void>> {
-  const { noun, dir } = options;
+  const { noun, dir, called } = options;
   const taken = new UserMistake(
-    `a ${noun} runs in ${dir} already: stop it first with "trunkline ${noun} stop ${shellWord(dir)}"`,
+    `a ${noun} runs in ${dir} already: stop it first with "${called} stop ${shellWord(dir)}"`,
   );
   const release = process.platform === 'linux' ? await holdName(await lockName(options), taken) : undefined;
   if ((await callControl(options.controlSocket, 'status', ANSWER_TIMEOUT_MS)).kind === 'answer') {

@@ -9,6 +9,7 @@ import type { HostKeyQuestion } from '../worker/init-way.ts';
 import { initWorker } from '../worker/init-worker.ts';
 import type { MadeWorker } from '../worker/init-worker.ts';
 import { openWorker } from '../worker/worker.ts';
+import { CALLED } from '../worker/worker-dir.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { jumpLines } from './jump-lines.ts';
 import { readTime } from './read-time.ts';
@@ -44,7 +45,7 @@ export interface WorkerProgram {
 
 export function addWorkerCommands(program: Command): void {
   const worker = program.command('worker').description('a worker: connects to its master and runs what builds need');
-  addWorkerVerbs(worker, { words: ['worker'], called: 'trunkline worker' });
+  addWorkerVerbs(worker, { words: ['worker'], called: CALLED });
 }
 
 export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }: WorkerProgram): void {
@@ -95,6 +96,7 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
               dir: resolve(dir),
               clock: systemClock,
               logger,
+              called,
               version: VERSION,
               isOnce: once,
               ...(idleExitMs !== undefined && { idleExitMs }),
@@ -112,7 +114,7 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
     .option('--reason <text>', 'for those whose builds wait')
     .action((dir: string, { reason }: { reason?: string }) =>
       runCommand(async () => {
-        const { name } = await askWorker(resolve(dir), 'drain', reason === undefined ? {} : { reason });
+        const { name } = await askWorker(resolve(dir), 'drain', { called, ...(reason !== undefined && { reason }) });
         process.stdout.write(`worker ${String(name)} takes no more builds, and ends when nothing runs there\n`);
       }),
     );
@@ -122,7 +124,7 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
     .description('make a new key and come back to the master with it; what the worker runs goes on')
     .action((dir: string) =>
       runCommand(async () => {
-        const { fingerprint } = await askWorker(resolve(dir), 'rotate');
+        const { fingerprint } = await askWorker(resolve(dir), 'rotate', { called });
         process.stdout.write(`the worker has a new key: ${String(fingerprint)}\n`);
       }),
     );
@@ -132,7 +134,7 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
     .description('stop the worker; what it runs goes on and is found again at its next start')
     .action((dir: string) =>
       runCommand(async () => {
-        await askWorker(resolve(dir), 'stop');
+        await askWorker(resolve(dir), 'stop', { called });
         process.stdout.write('stopped; running commands go on\n');
       }),
     );

@@ -30,5 +30,6 @@ export async function askMaster<V extends keyof ControlAnswers>(
   details?: ControlDetails,
 ): Promise<ControlAnswers[V]> {
   const path = resolve(dir);
-  return (await askDaemon('master', path, masterPaths(path).controlSocket, verb, details)) as ControlAnswers[V];
+  const place = { noun: 'master', called: 'trunkline master', dir: path, socket: masterPaths(path).controlSocket };
+  return (await askDaemon(place, verb, details)) as ControlAnswers[V];
 }

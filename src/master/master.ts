@@ -117,7 +117,7 @@ async function openParts(
   const { dir, hostKey: secretFile, controlSocket } = paths;
   // Before the folder is taken: what is wrong with the key is told in its own words.
   await readHostKey(paths);
-  undo.add(await lockFolder({ noun: 'master', dir, secretFile, controlSocket }));
+  undo.add(await lockFolder({ noun: 'master', called: 'trunkline master', dir, secretFile, controlSocket }));
   const hostKeys = await HostKeys.open(paths);
   undo.add(() => hostKeys.close());
   const operator = deferred<Operator>();

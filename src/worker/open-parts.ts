@@ -31,6 +31,8 @@ export interface WorkerOptions {
   readonly dir: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The program and its words before a verb, as a person types them, where it is not `trunkline worker`. */
+  readonly called?: string;
   /** Of the program, for the hello. */
   readonly version?: string;
   /** How to reach a master and log in with a key; by SSH as `worker.json` says if not given. */

@@ -18,6 +18,9 @@ import type { MasterAddress } from './master-address.ts';
 const LEAST_SPOOL_BYTES = 1 * MiB;
 const SEGMENTS = 8;
 
+/** How this program's verbs of workers are typed, where it is not the single file. */
+export const CALLED = 'trunkline worker';
+
 /** What `worker.json` holds. */
 const workerFile = object({
   name: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 64),
@@ -91,10 +94,11 @@ export function workerPaths(dir: string): WorkerPaths {
   };
 }
 
-export async function loadWorkerDir(dir: string): Promise<WorkerDir> {
+/** `called`: as whoever asks types the program. */
+export async function loadWorkerDir(dir: string, called = CALLED): Promise<WorkerDir> {
   const path = resolve(dir);
   const paths = workerPaths(path);
-  const file = parseWorkerFile(await readWorkerFile(path, paths.config), paths.config);
+  const file = parseWorkerFile(await readWorkerFile(path, paths.config, called), paths.config);
   if (file.masters.length === 0) throw new UserMistake(`${paths.config} names no master`);
   if (file.hostKeys.length === 0) throw new UserMistake(`${paths.config} names no host key: no master can be trusted`);
   const way: WayEntries = {
@@ -125,12 +129,12 @@ function addressIn(master: string, where: string): MasterAddress {
   }
 }
 
-async function readWorkerFile(dir: string, file: string): Promise<string> {
+async function readWorkerFile(dir: string, file: string, called: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (errorCode(error) === 'ENOENT') {
-      throw new UserMistake(`${dir} is no worker's folder: make one with "trunkline worker init ${shellWord(dir)} …"`, {
+      throw new UserMistake(`${dir} is no worker's folder: make one with "${called} init ${shellWord(dir)} …"`, {
         cause: error,
       });
     }

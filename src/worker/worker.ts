@@ -29,7 +29,7 @@ import { loadWay } from './jump-hosts.ts';
 import { freeBytes } from './machine-facts.ts';
 import { openParts, readIdentity } from './open-parts.ts';
 import type { WorkerOptions } from './open-parts.ts';
-import { loadWorkerDir } from './worker-dir.ts';
+import { CALLED, loadWorkerDir } from './worker-dir.ts';
 import type { WorkerDir } from './worker-dir.ts';
 
 const MAX_REASON = 1_000;
@@ -66,7 +66,8 @@ export interface Worker {
  */
 export async function openWorker(options: WorkerOptions): Promise<Worker> {
   const { clock, logger } = options;
-  const dir = await loadWorkerDir(options.dir);
+  const { called = CALLED } = options;
+  const dir = await loadWorkerDir(options.dir, called);
   const way = await loadWay(dir.way, dir.path);
   const undo = new Disposer();
   try {
@@ -76,6 +77,7 @@ export async function openWorker(options: WorkerOptions): Promise<Worker> {
     undo.add(
       await lockFolder({
         noun: 'worker',
+        called,
         dir: dir.path,
         secretFile: dir.paths.key,
         controlSocket: dir.paths.controlSocket,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { Farm, PROGRAM, startDaemon } from '../support/farm.ts';
 import { keepersOf } from '../support/keepers-of.ts';
-import { runOk } from '../support/run.ts';
+import { run, runOk } from '../support/run.ts';
 import { until } from '../support/until.ts';
 
 const CONFIG = `
@@ -53,6 +53,8 @@ test('a worker of one file, with nothing but Node, is a whole one: its build out
   const daemon = await startDaemon(['start', dir], env, { program });
   onTestFinished(() => daemon.end('SIGKILL'));
   const view = await farm.workerIs('w', 'connected');
+  const second = await run(process.execPath, [program, 'start', dir]);
+  expect(second.stderr).toContain(`already: stop it first with "node ${program} stop ${dir}"`);
   expect(view.version).toBe((await runOk(process.execPath, [program, '--version'])).trim());
   expect((await farm.ssh(['force', 'p/long'])).status).toBe(0);
   await until('the command runs', async () => (await farm.log(1, 'wait').catch(() => '')).includes('begun'));

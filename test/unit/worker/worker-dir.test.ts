@@ -30,8 +30,8 @@ const init = (more: object = {}): ReturnType<typeof initWorker> =>
   initWorker({ dir, name: 'w', masters: ['127.0.0.1:1', 'ci.example.org'], hostKeys: [SOME_HOST_KEY], ...more });
 
 /** A line that nobody answers: the daemon waits for it until it is stopped. */
-const start = (): Promise<Worker> =>
-  openWorker({ dir, clock: systemClock, logger: silentLogger, connect: () => new Promise(() => undefined) });
+const start = (more: { readonly called?: string } = {}): Promise<Worker> =>
+  openWorker({ dir, clock: systemClock, logger: silentLogger, connect: () => new Promise(() => undefined), ...more });
 
 test('init makes a folder with a key of its own, and start finds all in it', async () => {
   const { publicKeyLine } = await init();
@@ -101,7 +101,16 @@ test('a folder has one daemon; the next may start as soon as the first has stopp
   }
   await first.closed;
   await askWorker(dir, 'stop');
-  await expect(askWorker(dir, 'stop')).rejects.toThrow(/no worker runs in/);
+  await expect(askWorker(dir, 'stop')).rejects.toThrow(/no worker runs in .*: start it with "trunkline worker start /);
+});
+
+test('what is to be typed is told as the program is called that was asked', async () => {
+  const called = 'node worker.mjs';
+  await expect(loadWorkerDir(dir, called)).rejects.toThrow(`make one with "node worker.mjs init ${dir} …"`);
+  await init();
+  await expect(askWorker(dir, 'stop', { called })).rejects.toThrow(`start it with "node worker.mjs start ${dir}"`);
+  await start();
+  await expect(start({ called })).rejects.toThrow(`stop it first with "node worker.mjs stop ${dir}"`);
 });
 
 test('a folder with a long path can be asked too', async () => {
