@@ -2,10 +2,13 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { Breach } from './breach.ts';
+import { errorText } from '../../src/base/errors.ts';
 
 /** Of what the program says the end is kept, for the line of a case that fails. */
 const KEPT_WORDS = 2_000;
+
+/** There is no such program, or it may not be run: no case can tell anything of it. */
+export class NoProgram extends Error {}
 
 /** The worker program under test. */
 export class Program {
@@ -34,6 +37,7 @@ export class Program {
     return exitCode === null && signalCode === null ? undefined : `the program ended (${exitCode ?? signalCode})`;
   }
 
+  /** Rejects with NoProgram when there is none. */
   async start(): Promise<void> {
     const [file = '', ...args] = this.#words;
     const child = spawn(file, args, { env: this.#env, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -44,7 +48,7 @@ export class Program {
     try {
       await once(child, 'spawn');
     } catch (error) {
-      throw new Breach(`the program cannot be started: ${String(error)}`);
+      throw new NoProgram(`the program cannot be started: ${errorText(error)}`, { cause: error });
     }
   }
 

@@ -1,6 +1,7 @@
 import { errorText } from '../../src/base/errors.ts';
 import { Breach } from './breach.ts';
 import type { Case } from './case.ts';
+import { NoProgram } from './program.ts';
 import { Site } from './site.ts';
 import type { SiteOptions } from './site.ts';
 import { Stage } from './stage.ts';
@@ -19,7 +20,7 @@ export interface RunOptions extends SiteOptions {
   readonly onResult?: (result: Result) => void;
 }
 
-/** Plays the cases, some side by side, each of these at a site of its own. A case that fails leaves its site to nobody. */
+/** Plays the cases, some side by side, each of these at a site of its own. A case that fails leaves its site to nobody. Rejects with NoProgram when there is nothing to test. */
 export async function runCases(cases: readonly Case[], options: RunOptions): Promise<readonly Result[]> {
   const results: Result[] = [];
   let next = 0;
@@ -65,6 +66,7 @@ async function playCase({ id, rule, section, run }: Case, options: SiteOptions, 
     return { result: { id, isOk: true, line: `ok   ${named}` }, site };
   } catch (error) {
     await site?.close();
+    if (error instanceof NoProgram) throw error;
     const why = error instanceof Breach ? error.message : `the suite failed: ${errorText(error)}`;
     return { result: { id, isOk: false, line: `FAIL ${named}: ${why.replaceAll('\n', ' ')}` }, site: undefined };
   }
