@@ -42,6 +42,8 @@ export interface Launch {
   readonly program?: string;
   /** Words before it: a command that becomes it. */
   readonly within?: readonly string[];
+  /** Words behind `worker start DIR`. */
+  readonly words?: readonly string[];
 }
 
 /** Starts `trunkline ARGS` and waits for its ready line; fails with its own words when it ends before. */
@@ -206,7 +208,7 @@ export class Farm {
     const foreign = this.#foreign.get(name);
     const daemon = foreign
       ? await startProgram(foreign, env)
-      : await startDaemon(['worker', 'start', this.workerDir(name)], env, launch);
+      : await startDaemon(['worker', 'start', this.workerDir(name), ...(launch?.words ?? [])], env, launch);
     this.#daemons.set(name, daemon);
     return daemon;
   }
