@@ -1,5 +1,16 @@
 /** What a configuration file imports. */
-export { builder, defineMaster, force, git, onChange, project, tryBuilds, worker } from './config/define.ts';
+export {
+  builder,
+  defineMaster,
+  force,
+  git,
+  mail,
+  onChange,
+  project,
+  tryBuilds,
+  webhook,
+  worker,
+} from './config/define.ts';
 export { checkout } from './config/steps/checkout.ts';
 export { reboot } from './config/steps/reboot.ts';
 export { sh } from './config/steps/sh.ts';

@@ -10,7 +10,8 @@ import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { placeInWords } from './place.ts';
-import type { BuilderShape, ConfigShape, ProjectShape, StepShape } from './shape.ts';
+import type { CheckedReporter } from './reporter-schema.ts';
+import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
 import { CONFIG_FORMAT } from './values.ts';
 
 export type Check =
@@ -49,6 +50,9 @@ function relationMistakes(config: CheckedConfig): string[] {
   const workers = new Set(config.workers.map(({ name }) => name));
   for (const name of doubles(config.workers)) mistakes.push(`worker "${name}" is there twice; remove or rename one`);
   for (const name of doubles(config.projects)) mistakes.push(`project "${name}" is there twice; remove or rename one`);
+  for (const name of doubles(config.reporters ?? [])) {
+    mistakes.push(`reporter "${name}" is there twice; give one of them another name`);
+  }
   for (const project of config.projects) {
     const inProject = `project "${project.name}"`;
     for (const name of doubles(project.builders)) {
@@ -98,12 +102,13 @@ function doubles(items: readonly { readonly name: string }[]): string[] {
 }
 
 function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
-  const { title, workers, projects } = config;
+  const { title, reporters = [], workers, projects } = config;
   return {
     hash,
     title,
     heartbeatMs: heartbeatOf(config),
     troubles: troubleRules(config),
+    reporters: reporters.map(reporterShape),
     workers: workers.map(({ name, maxBuilds = 1, host, owner, missingAfter }) => ({
       name,
       maxBuilds,
@@ -112,6 +117,23 @@ function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
       ...(missingAfter !== undefined && { missingAfterMs: parseDuration(missingAfter) }),
     })),
     projects: projects.map(projectShape),
+  };
+}
+
+function reporterShape(reporter: CheckedReporter): ReporterShape {
+  const { kind, name } = reporter;
+  if (kind === 'webhook') {
+    const { url, secretFile } = reporter;
+    return { kind, name, url, ...(secretFile !== undefined && { secretFile }) };
+  }
+  const { host, port, secure = false, user, passwordFile } = reporter.smtp;
+  const login = user !== undefined && passwordFile !== undefined ? { user, passwordFile } : undefined;
+  return {
+    kind,
+    name,
+    from: reporter.from,
+    to: [...new Set(reporter.to)],
+    smtp: { host, port, secure, ...(login && { login }) },
   };
 }
 

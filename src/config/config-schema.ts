@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { isName, NAME_RULE } from '../model/names.ts';
 import { LONGEST_HEARTBEAT_MS, SHORTEST_HEARTBEAT_MS } from '../model/lost-worker.ts';
 import { CONNECTIONS_KEPT } from '../model/trouble.ts';
 import { DURATION_RULE, parseDuration, showDuration } from './duration.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
+import { nameSchema as name } from './name-schema.ts';
+import { reporterSchema } from './reporter-schema.ts';
 import type { StepFunction } from './step-context.ts';
 
 const LONGEST_LIST = 10_000;
@@ -42,9 +43,6 @@ const NO = {
   scheduler: 'this is no scheduler: use force(), onChange() or tryBuilds()',
 } as const;
 
-const name = z
-  .string({ error: 'give it a name' })
-  .refine(isName, { error: ({ input }) => `the name ${JSON.stringify(input)} is not allowed: use ${NAME_RULE}` });
 const stepName = z.string({ error: 'give it a name' }).refine((text) => /^\S(.{0,98}\S)?$/u.test(text), {
   error: 'a name of a step is one line of 1 to 100 characters, without blanks around it',
 });
@@ -190,6 +188,7 @@ export const configSchema = z.strictObject(
       .refine(isHeartbeat, { error: ({ input }) => `${JSON.stringify(input)} is out of range: ${HEARTBEAT_RULE}` })
       .optional(),
     troubles: troubles.optional(),
+    reporters: list(reporterSchema, 'reporters').optional(),
     workers: list(worker, 'workers').min(1, { error: 'name at least one worker' }),
     projects: list(project, 'projects').min(1, { error: 'give at least one project' }),
   },

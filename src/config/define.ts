@@ -4,9 +4,11 @@ import type {
   ChangeScheduler,
   ForceScheduler,
   GitSource,
+  MailReporter,
   MasterConfig,
   ProjectConfig,
   TryScheduler,
+  WebhookReporter,
   WorkerConfig,
 } from './values.ts';
 
@@ -20,6 +22,18 @@ export function defineMaster(config: Options<MasterConfig>): MasterConfig {
 /** A machine that builds: `maxBuilds` at a time (1), its `host` and `owner` for people. Its key is admitted by `worker add`. */
 export function worker(name: string, options: Options<WorkerConfig> = {}): WorkerConfig {
   return { ...options, kind: 'worker', name };
+}
+
+type Unnamed<T extends { readonly name: string }> = Omit<T, 'kind' | 'name'> & { readonly name?: string };
+
+/** Tells the owners of workers by mail, and whoever is in `to`. Two of them need a `name` each. */
+export function mail(options: Unnamed<MailReporter>): MailReporter {
+  return { name: 'mail', ...options, kind: 'mail' };
+}
+
+/** Posts what there is to tell to a URL, as JSON. Two of them need a `name` each. */
+export function webhook(options: Unnamed<WebhookReporter>): WebhookReporter {
+  return { name: 'webhook', ...options, kind: 'webhook' };
 }
 
 /** A repository with the builders that build it. */

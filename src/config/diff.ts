@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import { showDuration } from './duration.ts';
-import type { BuilderShape, ConfigShape, ProjectShape, StepShape, WorkerShape } from './shape.ts';
+import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape, StepShape, WorkerShape } from './shape.ts';
 
 /** What a reload changes, a line each, for people; empty when it is the same configuration. */
 export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
@@ -12,6 +12,7 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
       ? []
       : [`heartbeat changed from ${showDuration(before.heartbeatMs)} to ${showDuration(after.heartbeatMs)}`]),
     ...changed(before, after, ['troubles']),
+    ...diffLists(before.reporters, after.reporters, 'reporter', diffReporters),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
     ...diffLists(before.projects, after.projects, 'project', diffProjects),
   ];
@@ -39,6 +40,12 @@ function diffLists<T extends Named>(
     else lines.push(...diff(was, item).map((line) => `${noun} ${item.name}: ${line}`));
   }
   return lines;
+}
+
+function diffReporters(before: ReporterShape, after: ReporterShape): string[] {
+  const was: Readonly<Record<string, unknown>> = { ...before };
+  const is: Readonly<Record<string, unknown>> = { ...after };
+  return changed(was, is, Object.keys({ ...was, ...is }));
 }
 
 function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
@@ -86,8 +93,10 @@ function changed<T>(before: T, after: T, keys: readonly (keyof T & string)[]): s
   return keys
     .filter((key) => !isDeepStrictEqual(before[key], after[key]))
     .map((key) =>
-      // Values of an environment may be nobody's business.
-      key === 'env' ? 'env changed' : `${WORDS[key] ?? key} changed from ${show(before[key])} to ${show(after[key])}`,
+      // Values of an environment may be nobody's business, and some URLs are as good as a password.
+      key === 'env' || key === 'url'
+        ? `${key} changed`
+        : `${WORDS[key] ?? key} changed from ${show(before[key])} to ${show(after[key])}`,
     );
 }
 

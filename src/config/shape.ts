@@ -9,8 +9,33 @@ export interface ConfigShape {
   readonly title: string;
   readonly heartbeatMs: number;
   readonly troubles: TroubleRules;
+  readonly reporters: readonly ReporterShape[];
   readonly workers: readonly WorkerShape[];
   readonly projects: readonly ProjectShape[];
+}
+
+export type ReporterShape = MailShape | WebhookShape;
+
+export interface MailShape {
+  readonly kind: 'mail';
+  /** Unique among the reporters. */
+  readonly name: string;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly smtp: {
+    readonly host: string;
+    readonly port: number;
+    readonly secure: boolean;
+    /** The file is relative to the master's folder, or absolute. */
+    readonly login?: { readonly user: string; readonly passwordFile: string };
+  };
+}
+
+export interface WebhookShape {
+  readonly kind: 'webhook';
+  readonly name: string;
+  readonly url: string;
+  readonly secretFile?: string;
 }
 
 export interface WorkerShape {

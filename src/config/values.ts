@@ -17,6 +17,8 @@ export interface MasterConfig {
   readonly heartbeat?: Duration;
   /** When workers count as missing, flapping or full. */
   readonly troubles?: TroublesConfig;
+  /** Who is told of them outside of the farm. */
+  readonly reporters?: readonly ReporterConfig[];
   readonly workers: readonly WorkerConfig[];
   readonly projects: readonly ProjectConfig[];
 }
@@ -26,6 +28,33 @@ export interface TroublesConfig {
   /** More connections than this within the window. */
   readonly flapping?: { readonly connections: number; readonly within: Duration };
   readonly fullAfter?: Duration;
+}
+
+export type ReporterConfig = MailReporter | WebhookReporter;
+
+export interface MailReporter {
+  readonly kind: 'mail';
+  readonly name: string;
+  readonly from: string;
+  /** Besides the owners of workers. */
+  readonly to?: readonly string[];
+  readonly smtp: {
+    readonly host: string;
+    readonly port: number;
+    /** TLS from the first byte; otherwise the line is encrypted when the server offers it. */
+    readonly secure?: boolean;
+    readonly user?: string;
+    /** Relative to the master's folder, or absolute; read when something is sent. */
+    readonly passwordFile?: string;
+  };
+}
+
+export interface WebhookReporter {
+  readonly kind: 'webhook';
+  readonly name: string;
+  readonly url: string;
+  /** What posts are signed with; as `passwordFile`. */
+  readonly secretFile?: string;
 }
 
 export interface WorkerConfig {

@@ -119,10 +119,14 @@ export async function readHostKey(paths: MasterPaths): Promise<SshPrivateKey> {
       { cause: error },
     );
   }
-  if ((mode & 0o077) !== 0) {
-    throw new UserMistake(
-      `the host key ${hostKey} may be opened by others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${hostKey}`,
-    );
-  }
+  refuseOpen('the host key', hostKey, mode);
   return await loadPrivateKey(hostKey);
+}
+
+/** Throws when others on the machine may open a file with a secret in it. */
+export function refuseOpen(what: string, path: string, mode: number): void {
+  if ((mode & 0o077) === 0) return;
+  throw new UserMistake(
+    `${what} ${path} may be opened by others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${shellWord(path)}`,
+  );
 }

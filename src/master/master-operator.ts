@@ -15,6 +15,7 @@ import type { HostKeys } from './host-keys.ts';
 import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker, Operator } from './operator.ts';
+import type { OutboxView } from './views/outbox.ts';
 import type { BuildView, BuildsWish } from './views/build.ts';
 import type { ChangesWish, ChangeView, ChangeWish, SentChange } from './views/change.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
@@ -39,6 +40,7 @@ import { approveWorker, listKnocks } from './operator-knocks.ts';
 import { readLog } from './operator-log.ts';
 import { findBuild, shown } from './operator-names.ts';
 import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
+import { dropMessage, listOutbox, retryMessage } from './operator-outbox.ts';
 import { queueViews } from './operator-queue.ts';
 import { tryPatch } from './operator-try.ts';
 import { BEING_STARTED, buildView, requestView, troubleView } from './operator-views.ts';
@@ -55,6 +57,7 @@ import { stopBuild } from './operator-stop.ts';
 import { holdWorker, untilDrained } from './operator-workers.ts';
 import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
+import type { OutboxSender } from './reporters/outbox-sender.ts';
 import type { TroubleWatch } from './troubles/trouble-watch.ts';
 import type { WebSettings } from './web-door.ts';
 
@@ -74,6 +77,7 @@ export interface MasterOperatorOptions {
   readonly distributor: Distributor;
   readonly patches: PatchFolder;
   readonly troubles: Pick<TroubleWatch, 'look'>;
+  readonly sender: Pick<OutboxSender, 'look'>;
 }
 
 const LIST_MAX = 1_000;
@@ -144,6 +148,18 @@ export class MasterOperator implements Operator {
 
   audit(asker: Asker, limit: number): Promise<readonly AuditEntry[]> {
     return listAudit(this.#parts, asker, limit);
+  }
+
+  outbox(asker: Asker): Promise<readonly OutboxView[]> {
+    return listOutbox(this.#parts, asker);
+  }
+
+  retryMessage(asker: Asker, id: number): Promise<void> {
+    return retryMessage(this.#parts, asker, id);
+  }
+
+  dropMessage(asker: Asker, id: number): Promise<void> {
+    return dropMessage(this.#parts, asker, id);
   }
 
   async *log(
@@ -292,7 +308,7 @@ export class MasterOperator implements Operator {
   }
 
   async reload(asker: Asker): Promise<ReloadView> {
-    const { configs, desk, distributor, people, troubles } = this.#parts;
+    const { configs, desk, distributor, people, troubles, sender } = this.#parts;
     const reloaded = await audited(
       this.#parts,
       asker,
@@ -309,6 +325,7 @@ export class MasterOperator implements Operator {
     desk.hasten(configs.active.heartbeatMs);
     distributor.wake();
     troubles.look();
+    sender.look();
     const known = new Set(people.list().map(({ name }) => name));
     return { ...reloaded, warnings: unknownInAccess(configs.active.projects, known) };
   }

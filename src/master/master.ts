@@ -8,6 +8,7 @@ import { UserMistake, errorText } from '../base/errors.ts';
 import { lockFolder } from '../base/folder-lock.ts';
 import type { Logger } from '../base/logger.ts';
 import { LocalBus } from '../bus/local-bus.ts';
+import type { ConfigShape } from '../config/shape.ts';
 import { openCodeHost } from '../config/open-code-host.ts';
 import { unknownInAccess } from '../model/access.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -38,6 +39,7 @@ import { Knocks } from './people/knocks.ts';
 import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { Distributor } from './queue/distributor.ts';
+import { OutboxSender } from './reporters/outbox-sender.ts';
 import { TroubleWatch } from './troubles/trouble-watch.ts';
 import { refusedForward } from './web-door.ts';
 import type { WebDoor, WebParts } from './web-door.ts';
@@ -202,7 +204,9 @@ async function openParts(
   });
   const patches = await PatchFolder.open({ dir: paths.patchesDir, clock, inUse: () => store.requests.patchesInUse() });
   const farewell = new Farewell({ store, bus, clock, logger, desk, builds, people });
-  const troubles = new TroubleWatch({ store, bus, clock, logger, desk, config: () => configs.active });
+  const config = (): ConfigShape => configs.active;
+  const sender = new OutboxSender({ store, clock, logger, dir: options.dir, config });
+  const troubles = new TroubleWatch({ store, bus, clock, logger, desk, config, onTold: () => sender.look() });
   const masterOperator = withinScope(
     new MasterOperator({
       store,
@@ -220,6 +224,7 @@ async function openParts(
       distributor,
       patches,
       troubles,
+      sender,
     }),
     { store, clock, access: () => configs.access },
   );
@@ -266,6 +271,7 @@ async function openParts(
   undo.add(() => builds.close());
   undo.add(() => distributor.close());
   undo.add(() => farewell.close());
+  undo.add(() => sender.close());
   undo.add(() => troubles.close());
   undo.add(
     people.onRemoved((name) => {
@@ -290,6 +296,7 @@ async function openParts(
   distributor.open();
   farewell.open();
   troubles.open();
+  sender.open();
   operator.resolve(masterOperator);
   isReady = true;
   return {

@@ -4,6 +4,7 @@ import type { AuditEntry } from '../store/store.ts';
 import type { BuildView, BuildsWish } from './views/build.ts';
 import type { ChangeView, ChangeWish, ChangesWish, SentChange } from './views/change.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
+import type { OutboxView } from './views/outbox.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
 import type { ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
 import type {
@@ -133,6 +134,11 @@ export interface Operator {
   ): Promise<{ readonly fingerprint: string; readonly without: readonly string[] }>;
   /** Operator. The newest control actions first, at most `limit`. */
   audit(asker: Asker, limit: number): Promise<readonly AuditEntry[]>;
+  /** What reporters are to send and have sent, newest first, at most 1,000. */
+  outbox(asker: Asker): Promise<readonly OutboxView[]>;
+  /** Has a message tried again that waits or was given up. */
+  retryMessage(asker: Asker, id: number): Promise<void>;
+  dropMessage(asker: Asker, id: number): Promise<void>;
   /** Gives a worker no more builds, or some again; again the same does nothing. */
   holdWorker(asker: Asker, name: string, wish: HoldWish): Promise<void>;
   /** Reader. Resolves true when a worker that is being drained is so, false when it is not being drained (any more). */

@@ -19,6 +19,7 @@ import { invitationStore } from './sqlite/invitations.ts';
 import { hostKeyStore } from './sqlite/host-keys.ts';
 import { logStore } from './sqlite/logs.ts';
 import { migrate } from './sqlite/migrate.ts';
+import { outboxStore } from './sqlite/outbox.ts';
 import { passStore } from './sqlite/passes.ts';
 import { principalStore } from './sqlite/principals.ts';
 import { masterId } from './sqlite/settings.ts';
@@ -112,6 +113,7 @@ function assemble(
     audit: auditStore(context),
     hostKeys: hostKeyStore(context),
     troubles: troubleStore(context),
+    outbox: outboxStore(context),
     masterId: () => masterId(context, () => ulid(clock.now())),
     close: () => (closing ??= close()),
   };

@@ -5,6 +5,7 @@ import type { Change } from '../model/change.ts';
 import type { CommandRecord } from '../model/command.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import type { Log, LogChunk } from '../model/log.ts';
+import type { NewMessage, OutboxMessage } from '../model/outbox.ts';
 import type { Invitation } from '../model/invitation.ts';
 import type { Pass } from '../model/pass.ts';
 import type { Principal, PublicKey } from '../model/principal.ts';
@@ -32,6 +33,7 @@ export interface Store {
   readonly audit: AuditStore;
   readonly hostKeys: HostKeyStore;
   readonly troubles: TroubleStore;
+  readonly outbox: OutboxStore;
   /** A name made once for this database: the master's id in `welcome`. */
   masterId(): Promise<string>;
   close(): Promise<void>;
@@ -302,10 +304,37 @@ export interface TroubleStore {
   open(): Promise<readonly Trouble[]>;
   /** Newest first, also those that are over. */
   ofWorker(worker: string, limit: number): Promise<readonly Trouble[]>;
-  /** Resolves to its id; undefined when the worker has an open one of this kind. */
-  begin(trouble: Omit<Trouble, 'id' | 'untilMs' | 'endText'>): Promise<number | undefined>;
+  /**
+   * Resolves to its id; undefined when the worker has an open one of this kind. What is to be told of it goes into the outbox in
+   * the same transaction, so that it is told when it began, and only then; the same with its end.
+   */
+  begin(
+    trouble: Omit<Trouble, 'id' | 'untilMs' | 'endText'>,
+    atMs: number,
+    messages: (id: number) => readonly NewMessage[],
+  ): Promise<number | undefined>;
   /** Resolves to false when it is over already. */
-  end(id: number, untilMs: number, endText: string): Promise<boolean>;
+  end(id: number, untilMs: number, endText: string, messages: readonly NewMessage[]): Promise<boolean>;
+}
+
+/** What reporters are to send: each message until it is sent or given up. Both are kept for a while. */
+export interface OutboxStore {
+  /** Newest first, at most 1,000. */
+  list(limit: number): Promise<readonly OutboxMessage[]>;
+  find(id: number): Promise<OutboxMessage | undefined>;
+  /** The one of this reporter that is to be tried first, be it due or not. */
+  next(reporter: string): Promise<OutboxMessage | undefined>;
+  /** Names of those that have messages waiting. */
+  reporters(): Promise<readonly string[]>;
+  /** It was tried once more: these three do nothing when it was dropped meanwhile. */
+  sent(id: number, atMs: number): Promise<void>;
+  putOff(id: number, error: string, nextTryMs: number): Promise<void>;
+  giveUp(id: number, error: string, atMs: number): Promise<void>;
+  /** All of a reporter that wait. */
+  giveUpOf(reporter: string, error: string, atMs: number): Promise<void>;
+  /** It waits (again), due at once. Rejects with `not-found` when it is not there or was sent. */
+  retry(id: number, atMs: number): Promise<void>;
+  drop(id: number): Promise<void>;
 }
 
 export interface AuditEntry {

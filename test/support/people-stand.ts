@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import type { ConnectConfig } from 'ssh2';
 import { makeKeyPair } from '../../src/transport/keys.ts';
 import { auditStore } from '../../src/store/sqlite/audit-log.ts';
+import { BatchWriter } from '../../src/store/sqlite/batch-writer.ts';
 import { Connection } from '../../src/store/sqlite/connection.ts';
 import type { Context } from '../../src/store/sqlite/context.ts';
+import { addMessages, outboxStore } from '../../src/store/sqlite/outbox.ts';
 import type { AuditEntry } from '../../src/store/store.ts';
 import { TryFarm } from '../unit/master/try-farm.ts';
 import { exec } from './ssh-exec.ts';
@@ -74,6 +77,21 @@ export class PeopleStand {
     // Reads alone: nothing is written by it.
     const entries = await auditStore({ reader } as Context).list(1_000);
     return entries.filter((entry) => entry.who === who);
+  }
+
+  /** Puts a message for nobody into the master's outbox, by a connection of its own; resolves to its id. */
+  async addMessage(): Promise<number> {
+    const file = join(this.farm.masterDir, 'state', 'trunkline.sqlite');
+    const connection = await Connection.open(file, 'readwrite', 5_000);
+    const writer = new BatchWriter(connection, undefined);
+    const key = randomUUID();
+    const message = { key, reporter: 'nobody', to: 'nobody', subject: 'tried', body: { text: 'tried' } };
+    await writer.write((transaction) => addMessages(transaction, [message], Date.now()));
+    const added = (await outboxStore({ reader: connection, writer }).list(10)).find((one) => one.key === key);
+    await writer.close();
+    await connection.close();
+    if (!added) throw new Error('the message was not added');
+    return added.id;
   }
 
   async close(): Promise<void> {

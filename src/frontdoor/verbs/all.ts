@@ -7,6 +7,7 @@ import { changes } from './changes.ts';
 import { force } from './force.ts';
 import { log } from './log.ts';
 import { login } from './login.ts';
+import { outbox, outboxDrop, outboxRetry } from './outbox.ts';
 import { queue } from './queue.ts';
 import { sendchange } from './sendchange.ts';
 import { status } from './status.ts';
@@ -52,6 +53,10 @@ export const VERBS: readonly Verb[] = [
   tokenAdd,
   tokenList,
   tokenRevoke,
+  // The first that fits is taken: what begins with another's name stands before it.
+  outboxRetry,
+  outboxDrop,
+  outbox,
   audit,
   complete,
 ];

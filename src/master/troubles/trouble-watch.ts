@@ -8,6 +8,7 @@ import type { WorkerRecord } from '../../model/worker.ts';
 import type { Store } from '../../store/store.ts';
 import type { WorkerDesk } from '../link/desk.ts';
 import { heldText } from '../queue/held-text.ts';
+import { troubleMessages } from '../reporters/trouble-messages.ts';
 import { Rounds } from '../rounds.ts';
 import { beginText, endText, fullText } from './trouble-text.ts';
 import { WorkerSights } from './worker-sights.ts';
@@ -18,7 +19,9 @@ export interface TroubleWatchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly desk: Pick<WorkerDesk, 'connected' | 'vitals'>;
-  readonly config: () => Pick<ConfigShape, 'workers' | 'troubles'>;
+  readonly config: () => Pick<ConfigShape, 'title' | 'reporters' | 'workers' | 'troubles'>;
+  /** There is something in the outbox. */
+  readonly onTold: () => void;
 }
 
 /** Workers that come together are looked at together. */
@@ -26,7 +29,7 @@ const GATHER_MS = 200;
 
 /**
  * Notices workers that are missing, flapping or full, and when they no longer are. What is open is in the rows, and a row begins and ends
- * once, so a restart neither forgets nor repeats any.
+ * once, so a restart neither forgets nor repeats any. What is told of it outside is stored with it.
  */
 export class TroubleWatch {
   readonly #options: TroubleWatchOptions;
@@ -112,11 +115,15 @@ export class TroubleWatch {
     full: string | undefined,
     owner: string | undefined,
   ): Promise<void> {
-    const { store, clock, logger } = this.#options;
+    const { store, clock, logger, config, onTold } = this.#options;
     const text = beginText(kind, rules, full);
-    const sinceMs = Math.round(clock.now() - agoMs);
-    const id = await store.troubles.begin({ worker, kind, sinceMs, text, ...(owner !== undefined && { owner }) });
-    if (id !== undefined) logger.warn(`a worker is ${kind}`, { worker, trouble: id, why: text });
+    const nowMs = clock.now();
+    const sinceMs = Math.round(nowMs - agoMs);
+    const trouble = { worker, kind, sinceMs, text, ...(owner !== undefined && { owner }) };
+    const id = await store.troubles.begin(trouble, nowMs, (id) => troubleMessages(config(), { id, ...trouble }, nowMs));
+    if (id === undefined) return;
+    logger.warn(`a worker is ${kind}`, { worker, trouble: id, why: text });
+    onTold();
   }
 
   async #end(
@@ -126,12 +133,13 @@ export class TroubleWatch {
     record: WorkerRecord | undefined,
   ): Promise<void> {
     if (!trouble) return;
-    const { store, clock, logger } = this.#options;
+    const { store, clock, logger, config, onTold } = this.#options;
     const nowMs = clock.now();
     const text = endText(end, rules, record && heldText(record, nowMs));
     const { id, worker, kind } = trouble;
-    if (await store.troubles.end(id, nowMs, text)) {
-      logger.info(`a worker is no longer ${kind}`, { worker, trouble: id, why: text });
-    }
+    const messages = troubleMessages(config(), { ...trouble, untilMs: nowMs, endText: text }, nowMs);
+    if (!(await store.troubles.end(id, nowMs, text, messages))) return;
+    logger.info(`a worker is no longer ${kind}`, { worker, trouble: id, why: text });
+    onTold();
   }
 }

@@ -3,6 +3,7 @@ import { changes } from './migrations/changes.ts';
 import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
 import type { Migration } from './migrations/migration.ts';
+import { outbox } from './migrations/outbox.ts';
 import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
 import { troubles } from './migrations/troubles.ts';
@@ -202,4 +203,5 @@ export const MIGRATIONS: readonly Migration[] = [
   changes,
   buildsByWorker,
   troubles,
+  outbox,
 ];

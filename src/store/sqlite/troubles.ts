@@ -1,6 +1,7 @@
 import type { Trouble } from '../../model/trouble.ts';
 import type { TroubleStore } from '../store.ts';
 import type { Context } from './context.ts';
+import { addMessages } from './outbox.ts';
 import { orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 
@@ -26,16 +27,22 @@ export function troubleStore({ reader, writer }: Context): TroubleStore {
     async ofWorker(worker, limit) {
       return (await reader.all<Row>(OF_WORKER, worker, Math.min(limit, LIST_MOST))).map(present);
     },
-    begin({ worker, kind, sinceMs, text, owner }) {
+    begin({ worker, kind, sinceMs, text, owner }, atMs, messages) {
       return writer.write(async (transaction) => {
         const values = [worker, kind, sinceMs, text, orNull(owner), worker, kind] as const;
         const row = await transaction.returning<{ id: number }>(BEGIN, ...values);
-        if (row) await transaction.run(FORGET_OLD, KEPT);
-        return row?.id;
+        if (!row) return undefined;
+        await transaction.run(FORGET_OLD, KEPT);
+        await addMessages(transaction, messages(row.id), atMs);
+        return row.id;
       });
     },
-    end(id, untilMs, endText) {
-      return writer.write(async (transaction) => (await transaction.run(END, untilMs, endText, id)) > 0);
+    end(id, untilMs, endText, messages) {
+      return writer.write(async (transaction) => {
+        if ((await transaction.run(END, untilMs, endText, id)) === 0) return false;
+        await addMessages(transaction, messages, untilMs);
+        return true;
+      });
     },
   };
 }

@@ -6,11 +6,13 @@ import {
   defineMaster,
   force,
   git,
+  mail,
   onChange,
   project,
   sh,
   step,
   tryBuilds,
+  webhook,
   worker,
 } from '../../../src/index.ts';
 
@@ -222,4 +224,26 @@ test.each<[unknown, RegExp]>([
     projects: [{ ...kate, schedulers: [scheduler] }],
   };
   expect(mistakes(exported)).toEqual([expect.stringMatching(told)]);
+});
+
+test('reporters have what is left out, a name each, and nothing in them that is more than it seems', () => {
+  const smtp = { host: 'localhost', port: 25 };
+  const reporters = [mail({ from: 'ci@example.org', smtp }), webhook({ url: 'https://example.org/hook' })];
+  const config = defineMaster({ title: 'T', workers: [sid], projects: [kate], reporters });
+  const check = checkConfig('hash', config);
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  expect(check.shape.reporters).toEqual([
+    { kind: 'mail', name: 'mail', from: 'ci@example.org', to: [], smtp: { ...smtp, secure: false } },
+    { kind: 'webhook', name: 'webhook', url: 'https://example.org/hook' },
+  ]);
+  const of = (...wrong: readonly unknown[]): readonly string[] => mistakes({ ...config, reporters: wrong });
+  expect(of(reporters[0], reporters[0])).toEqual(['reporter "mail" is there twice; give one of them another name']);
+  expect(of(mail({ from: 'Ann <ann@example.org>', smtp }))).toEqual([expect.stringMatching(/from: write an address/)]);
+  expect(of(mail({ from: 'a@example.org', to: ['b@example.org\r\nBcc: eve@example.org'], smtp }))).toHaveLength(1);
+  expect(of(mail({ from: 'a@example.org', smtp: { ...smtp, user: 'ci' } }))).toEqual([
+    expect.stringMatching(/both user and passwordFile/),
+  ]);
+  for (const url of ['file:///etc/passwd', 'https://ann:secret@example.org/', 'example.org'])
+    expect(of(webhook({ url }))).toEqual([expect.stringMatching(/url: write a URL/)]);
+  expect(of({ kind: 'pigeon', name: 'p' })).toEqual([expect.stringMatching(/this is no reporter/)]);
 });

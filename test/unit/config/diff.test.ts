@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { checkConfig } from '../../../src/config/check-config.ts';
 import { diffShapes } from '../../../src/config/diff.ts';
 import type { ConfigShape } from '../../../src/config/shape.ts';
-import { builder, defineMaster, force, git, project, sh, step, worker } from '../../../src/index.ts';
+import { builder, defineMaster, force, git, mail, project, sh, step, webhook, worker } from '../../../src/index.ts';
 
 function shape(hash: string, exported: unknown): ConfigShape {
   const check = checkConfig(hash, exported);
@@ -74,5 +74,23 @@ test('a reload tells the heartbeat, and what becomes of the builds of a lost wor
   expect(diffShapes(shape('1', before), shape('2', { ...before, heartbeat: '5s', projects }))).toEqual([
     'heartbeat changed from 15s to 5s',
     'project kate: builder debian: whenWorkerLost changed from retry after 30m to wait',
+  ]);
+});
+
+test('what changes of a reporter is told, but of no URL what it is', () => {
+  const smtp = { host: 'localhost', port: 25 };
+  const told = (...reporters: NonNullable<Parameters<typeof defineMaster>[0]['reporters']>): unknown =>
+    defineMaster({ ...before, reporters });
+  const one = told(mail({ from: 'ci@example.org', smtp }), webhook({ url: 'https://example.org/secret-1' }));
+  const two = told(
+    mail({ from: 'ci@example.org', smtp, to: ['ops@example.org'] }),
+    webhook({ url: 'https://example.org/secret-2', secretFile: 's' }),
+    webhook({ name: 'chat', url: 'https://example.org/secret-3' }),
+  );
+  expect(diffShapes(shape('1', one), shape('2', two))).toEqual([
+    'reporter mail: to changed from [] to ["ops@example.org"]',
+    'reporter webhook: url changed',
+    'reporter webhook: secretFile changed from nothing to "s"',
+    'reporter chat added',
   ]);
 });

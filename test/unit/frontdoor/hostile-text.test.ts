@@ -60,6 +60,9 @@ const TOLD: Readonly<Record<string, string>> = {
   'changes.sent_by': EVIL,
   'invitations.invited_by': EVIL,
   'logs.name': EVIL,
+  'outbox.last_error': EVIL,
+  'outbox.receiver': EVIL,
+  'outbox.subject': EVIL,
   'passes.label': EVIL,
   'properties.name': EVIL,
   'properties.source': EVIL,
@@ -91,6 +94,7 @@ const OURS = {
   log_chunks: ['codec'],
   log_extents: ['codec'],
   logs: ['command'],
+  outbox: ['body', 'key', 'reporter', 'state'],
   passes: ['id', 'keys', 'kind', 'role', 'secret_sha256', 'who'],
   principals: ['keys', 'name', 'role', 'source'],
   seats: ['builder', 'directory', 'project', 'session', 'worker'],
@@ -153,6 +157,9 @@ const CALLS: Readonly<Record<string, () => readonly string[] | Promise<readonly 
   ],
   'token list': () => ['token list'],
   'token revoke': () => [`token revoke ${SAID}`],
+  'outbox retry': async () => [`outbox retry ${await stand.addMessage()}`, `outbox retry ${SAID}`],
+  'outbox drop': async () => [`outbox drop ${await stand.addMessage()}`, `outbox drop ${SAID}`],
+  outbox: () => ['outbox'],
   audit: () => ['audit -n 1000'],
   complete: () => ['complete builders', 'complete builds', 'complete workers', `complete ${SAID}`],
 };
@@ -205,6 +212,7 @@ beforeAll(async () => {
     await farm.operator.addWorker(ADMIN, name, [key]);
   }
   await farm.operator.holdWorker(ADMIN, 'held', { to: 'pause', reason: EVIL });
+  await stand.addMessage();
   for (const username of ['knocked', EVIL]) {
     const refused = stand.connect({ username, privateKey: makeKeyPair('knocked').privateKey });
     await expect(refused).rejects.toThrow();

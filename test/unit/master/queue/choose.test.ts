@@ -23,6 +23,7 @@ function config(workers: Readonly<Record<string, number>>, builders: Readonly<Re
     title: 't',
     heartbeatMs: 15_000,
     troubles: TROUBLE_RULES,
+    reporters: [],
     workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
     projects: [{ name: 'p', builders: shapes, isForceable: true, builtBranches: [], isTryable: false }],
   };

@@ -26,8 +26,9 @@ afterEach(async () => {
 
 function open(): void {
   const { store, clock, desk } = bench;
-  const config = () => ({ workers, troubles: TROUBLE_RULES });
-  watch = new TroubleWatch({ store, bus: new LocalBus(silentLogger), clock, logger: silentLogger, desk, config });
+  const config = () => ({ title: 'T', reporters: [], workers, troubles: TROUBLE_RULES });
+  const bus = new LocalBus(silentLogger);
+  watch = new TroubleWatch({ store, bus, clock, logger: silentLogger, desk, config, onTold: () => undefined });
 }
 
 /** One round of a watch that is then closed, as before a restart. */
