@@ -5,7 +5,8 @@
 export const PROTOCOL_CODES = {
   'frame-too-long': 'a frame announces more bytes than the limit of its state or lane',
   malformed: 'a frame is not the MessagePack array that a frame has to be',
-  'bad-field': 'a field is missing, of the wrong kind or beyond its limit',
+  'bad-field':
+    'a field is missing, of the wrong kind or beyond its limit, or a log chunk does not hold what its fields say',
   'wrong-direction': 'a message that only the other side may send',
   'wrong-session': 'a frame names another session than the one its channel is bound to',
   'unknown-session': 'a frame names a session that is not open on this connection',
