@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { plain } from '../../../../src/base/plain.ts';
 import { until } from '../../../support/until.ts';
 import { ReportersBench } from './reporters-bench.ts';
 
@@ -66,7 +67,11 @@ test('hostile names, titles, reasons and owners add no line to the head, no rece
     text: `${evil}\n.\r\nQUIT`,
     owner: `${OWNER},"eve"@example.org,eve@example.org\r\nBcc: eve@example.org,<eve@example.org>,a b@example.org`,
   });
-  await bench.message('mail', { state: 'sent' });
+  const { subject, body } = await bench.message('mail', { state: 'sent' });
+  // As they are stored, before the mail's own encoding: for webhooks and terminals, too.
+  expect(subject).toBe(plain(subject));
+  expect(body.text.split('\n').map(plain).join('\n')).toBe(body.text);
+  expect(body.text.split('\n')).toHaveLength(3);
   expect(bench.smtp.mails).toHaveLength(1);
   const [mail] = bench.smtp.mails;
   expect(mail?.to).toEqual(['ann@example.org']);
