@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { UserMistake, errorCode } from '../../base/errors.ts';
 import { sshArguments } from './remote-call.ts';
 import type { RemoteCall } from './remote-call.ts';
@@ -36,6 +37,8 @@ async function runSsh(call: RemoteCall, input?: Uint8Array): Promise<number> {
   child.stdin?.end(input);
   try {
     const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    // Of two signals that wait, the kernel runs the handler of the later one first: ^C is heard in this turn, if behind ssh's end.
+    await setImmediate();
     if (isInterrupted) return EX_INTERRUPTED;
     return status ?? 128 + (signal ? constants.signals[signal] : 0);
   } catch (error) {
