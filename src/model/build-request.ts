@@ -1,6 +1,13 @@
 import type { JsonObject } from './json.ts';
 import type { SourceStamp } from './source-stamp.ts';
 
+/** The build whose step asked for a build set. */
+export interface Parent {
+  readonly buildId: number;
+  /** It waits for the end of them; when it ends before, so do they. */
+  readonly waits: boolean;
+}
+
 /** One builder asked to build one source stamp. */
 export interface BuildRequest {
   readonly id: number;
@@ -13,7 +20,14 @@ export interface BuildRequest {
   readonly owner: string;
   readonly source: SourceStamp;
   readonly properties: JsonObject;
+  /** Where a property came from, when that is not `request`. */
+  readonly propertySources?: Readonly<Record<string, string>>;
   readonly submittedAtMs: number;
+  /** Its place in the queue: when it was submitted; of one that its parent waits for: the parent's place. */
+  readonly rankAtMs: number;
+  readonly parent?: Parent;
+  /** Of the builder's workers only this one is to build it. */
+  readonly worker?: string;
 }
 
 /** A request with more builds than this is not retried any more: whatever is lost each time, it is not by chance. */

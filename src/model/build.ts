@@ -1,3 +1,4 @@
+import type { Parent } from './build-request.ts';
 import type { Json } from './json.ts';
 import type { Result } from './result.ts';
 import type { SourceStamp } from './source-stamp.ts';
@@ -23,6 +24,7 @@ export interface Build {
   readonly reason: string;
   readonly owner: string;
   readonly source: SourceStamp;
+  readonly parent?: Parent;
   readonly startedAtMs: number;
   readonly finishedAtMs?: number;
 }

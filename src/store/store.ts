@@ -1,6 +1,6 @@
 import type { AccessByProject } from '../model/access.ts';
 import type { Build, Property, Step } from '../model/build.ts';
-import type { BuildRequest } from '../model/build-request.ts';
+import type { BuildRequest, Parent } from '../model/build-request.ts';
 import type { Change } from '../model/change.ts';
 import type { CommandRecord } from '../model/command.ts';
 import type { Json, JsonObject } from '../model/json.ts';
@@ -151,9 +151,16 @@ export interface NewBuildSet {
   readonly owner: string;
   readonly source: SourceStamp;
   readonly properties: JsonObject;
+  /** Of those whose source is not `request`. */
+  readonly propertySources?: Readonly<Record<string, string>>;
+  /** Of one that its parent waits for the parent's counts instead. */
   readonly priority: number;
   readonly builders: readonly { readonly project: string; readonly builder: string }[];
   readonly atMs: number;
+  /** `key` names the call: the parent has one build set a key. */
+  readonly parent?: Parent & { readonly key: string };
+  /** Only this one of the builders' workers. */
+  readonly worker?: string;
 }
 
 export interface Claim {

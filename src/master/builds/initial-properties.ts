@@ -6,7 +6,7 @@ import type { StepAnswer } from '../../config/code-host.ts';
 
 /** The properties that a build begins with, and where each came from. */
 export function initialProperties(request: BuildRequest, worker: string): readonly Property[] {
-  const { project, builder, source, owner, properties } = request;
+  const { project, builder, source, owner, properties, propertySources = {} } = request;
   const known: Record<string, Json | undefined> = {
     project,
     builder,
@@ -20,7 +20,9 @@ export function initialProperties(request: BuildRequest, worker: string): readon
   for (const [name, value] of Object.entries(known)) {
     if (value !== undefined) joined.set(name, { name, value, source: 'build' });
   }
-  for (const [name, value] of Object.entries(properties)) joined.set(name, { name, value, source: 'request' });
+  for (const [name, value] of Object.entries(properties)) {
+    joined.set(name, { name, value, source: propertySources[name] ?? 'request' });
+  }
   return [...joined.values()];
 }
 

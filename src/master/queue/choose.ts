@@ -40,7 +40,7 @@ export interface Choice {
 
 /** One order for the whole farm: higher priority first, then the older one. */
 export function queueOrder(a: BuildRequest, b: BuildRequest): number {
-  return b.priority - a.priority || a.submittedAtMs - b.submittedAtMs || a.id - b.id;
+  return b.priority - a.priority || a.rankAtMs - b.rankAtMs || a.id - b.id;
 }
 
 /**

@@ -3,10 +3,25 @@ import type { NewBuildSet } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { SqlValue } from './connection.ts';
 import type { Transaction } from './batch-writer.ts';
+import { placeOf } from './parents.ts';
+import { orNull } from './row.ts';
 import { addSource } from './source-stamps.ts';
 
-const ADD_SET = `INSERT INTO build_sets (source_stamp_id, reason, owner, properties, priority, submitted_at_ms)
-  VALUES (?, ?, ?, ?, ?, ?) RETURNING id`;
+const COLUMNS = [
+  'source_stamp_id',
+  'reason',
+  'owner',
+  'properties',
+  'property_sources',
+  'priority',
+  'submitted_at_ms',
+  'rank_at_ms',
+  'parent_build_id',
+  'parent_key',
+  'parent_waits',
+  'only_worker',
+] as const;
+const ADD_SET = `INSERT INTO build_sets (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) RETURNING id`;
 const ADD = `INSERT INTO build_requests (build_set_id, project, builder, state) VALUES (?, ?, ?, 'pending') RETURNING id`;
 
 /** A build set with a request per builder, as a part of a transaction. */
@@ -14,9 +29,23 @@ export async function addBuildSet(
   transaction: Transaction,
   set: NewBuildSet,
 ): Promise<{ readonly id: number; readonly requests: readonly BuildRequest[] }> {
-  const { source, reason, owner, priority, properties, atMs } = set;
-  const stamp = await addSource(transaction, source);
-  const id = await idOf(transaction, ADD_SET, stamp, reason, owner, JSON.stringify(properties), priority, atMs);
+  const { source, reason, owner, properties, propertySources, atMs, parent, worker } = set;
+  const { priority, rankAtMs } = await placeOf(transaction, set);
+  const values: Readonly<Record<(typeof COLUMNS)[number], SqlValue>> = {
+    source_stamp_id: await addSource(transaction, source),
+    reason,
+    owner,
+    properties: JSON.stringify(properties),
+    property_sources: propertySources ? JSON.stringify(propertySources) : null,
+    priority,
+    submitted_at_ms: atMs,
+    rank_at_ms: rankAtMs,
+    parent_build_id: orNull(parent?.buildId),
+    parent_key: orNull(parent?.key),
+    parent_waits: parent ? Number(parent.waits) : null,
+    only_worker: orNull(worker),
+  };
+  const id = await idOf(transaction, ADD_SET, ...COLUMNS.map((column) => values[column]));
   const requests: BuildRequest[] = [];
   for (const { project, builder } of set.builders) {
     requests.push({
@@ -30,6 +59,10 @@ export async function addBuildSet(
       source,
       properties,
       submittedAtMs: atMs,
+      rankAtMs,
+      ...(propertySources && { propertySources }),
+      ...(parent && { parent: { buildId: parent.buildId, waits: parent.waits } }),
+      ...(worker !== undefined && { worker }),
     });
   }
   return { id, requests };

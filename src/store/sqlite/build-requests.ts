@@ -5,12 +5,15 @@ import type { KnownRequest, RequestStore } from '../store.ts';
 import { addBuildSet } from './add-build-set.ts';
 import { claimRequest, noLongerPending } from './claim-request.ts';
 import type { Context } from './context.ts';
+import { PARENT_COLUMNS, splitParent } from './parents.ts';
+import type { ParentRow } from './parents.ts';
 import { fromJson, present } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder, s.priority, s.reason, s.owner, s.properties,
-    s.submitted_at_ms AS submittedAtMs, ${SOURCE_COLUMNS}, r.state, r.result,
+    s.property_sources AS propertySources, s.submitted_at_ms AS submittedAtMs,
+    coalesce(s.rank_at_ms, s.submitted_at_ms) AS rankAtMs, s.only_worker AS worker, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, r.state, r.result,
     (SELECT max(b.id) FROM builds b WHERE b.request_id = r.id) AS buildId
   FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id`;
 const PENDING = `${SELECT} WHERE r.state = 'pending' ORDER BY r.id`;
@@ -21,7 +24,7 @@ const PATCHES_IN_USE = `SELECT DISTINCT p.patch_id AS id FROM build_requests r J
 const CANCEL = `UPDATE build_requests SET state = 'finished', result = 'cancelled', summary = ?, finished_at_ms = ?
   WHERE id = ? AND state = 'pending'`;
 
-interface Row extends SourceRow {
+interface Row extends SourceRow, ParentRow {
   readonly id: number;
   readonly buildSetId: number;
   readonly project: string;
@@ -30,7 +33,10 @@ interface Row extends SourceRow {
   readonly reason: string;
   readonly owner: string;
   readonly properties: string;
+  readonly propertySources: string | null;
   readonly submittedAtMs: number;
+  readonly rankAtMs: number;
+  readonly worker: string | null;
   readonly state: KnownRequest['state'];
   readonly result: Result | null;
   readonly buildId: number | null;
@@ -64,6 +70,15 @@ export function requestStore({ reader, writer }: Context): RequestStore {
 }
 
 function toRequest(row: Row): BuildRequest {
-  const [source, { properties, state: _state, result: _result, buildId: _buildId, ...rest }] = splitSource(row);
-  return { ...rest, source, properties: fromJson(properties) as JsonObject };
+  const [source, ownRow] = splitSource(row);
+  const [parent, { properties, propertySources, worker, state: _state, result: _result, buildId: _buildId, ...rest }] =
+    splitParent(ownRow);
+  return {
+    ...rest,
+    source,
+    ...parent,
+    properties: fromJson(properties) as JsonObject,
+    ...(propertySources !== null && { propertySources: fromJson(propertySources) as Record<string, string> }),
+    ...(worker !== null && { worker }),
+  };
 }

@@ -5,6 +5,8 @@ import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
 import type { Context } from './context.ts';
 import type { SqlValue } from './connection.ts';
+import { PARENT_COLUMNS, splitParent } from './parents.ts';
+import type { ParentRow } from './parents.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
@@ -12,7 +14,7 @@ import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT b.id, b.uid, b.number, b.request_id AS requestId, b.project, b.builder, b.worker, b.session, b.fence,
     b.config_hash AS configHash, b.state, b.result, b.summary, b.stop_reason AS stopReason, s.reason, s.owner,
-    ${SOURCE_COLUMNS}, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
+    ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
   FROM builds b JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id`;
 const FIND = `${SELECT} WHERE b.id = ?`;
@@ -44,7 +46,7 @@ interface RunningRow {
   readonly stopReason: string | null;
   readonly requestId: number;
 }
-type Row = Nullable<Omit<Build, 'source'>> & SourceRow;
+type Row = Nullable<Omit<Build, 'source' | 'parent'>> & SourceRow & ParentRow;
 
 export function buildStore({ reader, writer }: Context): BuildStore {
   return {
@@ -162,6 +164,7 @@ export function listQuery({ project, builder, worker, state, without, before, li
 }
 
 function toBuild(row: Row): Build {
-  const [source, rest] = splitSource(row);
-  return { ...present(rest), source };
+  const [source, ownRow] = splitSource(row);
+  const [parent, rest] = splitParent(ownRow);
+  return { ...present(rest), source, ...parent };
 }

@@ -5,6 +5,8 @@ import type { Seat } from '../../model/worker.ts';
 import type { Claim } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
+import { PARENT_COLUMNS, splitParent } from './parents.ts';
+import type { ParentRow } from './parents.ts';
 import { fromJson } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
@@ -16,7 +18,7 @@ const HELD = `SELECT 1 FROM workers WHERE name = ?
   AND (hold IS NOT NULL OR leaving_reason IS NOT NULL OR term_given >= term_builds)`;
 const COUNT = 'UPDATE workers SET term_given = term_given + 1 WHERE name = ? AND term_builds IS NOT NULL';
 const STATE = 'SELECT state FROM build_requests WHERE id = ?';
-const BUILD_SET = `SELECT s.reason, s.owner, s.properties, ${SOURCE_COLUMNS}
+const BUILD_SET = `SELECT s.reason, s.owner, s.properties, s.property_sources AS propertySources, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}
   FROM build_sets s JOIN source_stamps p ON p.id = s.source_stamp_id WHERE s.id = ?`;
 const SEATS = `SELECT session, project, builder, seat, directory, fence, build_id AS buildId FROM seats WHERE worker = ?`;
 const TAKE_SEAT = 'UPDATE seats SET fence = fence + 1 WHERE session = ?';
@@ -30,10 +32,11 @@ const ADD_STEPS = `INSERT INTO steps (build_id, step, name, state) SELECT ?, key
 const ADD_PROPERTIES = `INSERT INTO properties (build_id, name, value, source)
   SELECT ?, value ->> 'name', value -> 'value', value ->> 'source' FROM json_each(?)`;
 
-interface SetRow extends SourceRow {
+interface SetRow extends SourceRow, ParentRow {
   readonly reason: string;
   readonly owner: string;
   readonly properties: string;
+  readonly propertySources: string | null;
 }
 type SeatRow = Omit<Seat, 'worker' | 'buildId'> & { readonly buildId: number | null };
 type Place = Pick<Seat, 'session' | 'fence'>;
@@ -76,7 +79,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
   await transaction.run(COUNT, worker);
   await transaction.run(ADD_STEPS, id, JSON.stringify(claim.stepNames));
   await transaction.run(ADD_PROPERTIES, id, JSON.stringify(joined(set, claim.properties)));
-  const [source, { reason, owner }] = splitSource(set);
+  const [source, { reason, owner, ...row }] = splitSource(set);
   return {
     id,
     uid,
@@ -92,6 +95,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
     reason,
     owner,
     source,
+    ...splitParent(row)[0],
     startedAtMs: atMs,
   };
 }
@@ -132,8 +136,11 @@ async function takeSeat(
 
 function joined(set: SetRow, properties: readonly Property[]): readonly Property[] {
   const all = new Map<string, Property>();
+  const sources = (set.propertySources === null ? {} : fromJson(set.propertySources)) as Readonly<
+    Record<string, string>
+  >;
   for (const [name, value] of Object.entries(fromJson(set.properties) as JsonObject)) {
-    all.set(name, { name, value, source: 'request' });
+    all.set(name, { name, value, source: sources[name] ?? 'request' });
   }
   for (const property of properties) all.set(property.name, property);
   return Array.from(all.values());

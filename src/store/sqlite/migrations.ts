@@ -4,6 +4,7 @@ import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
 import type { Migration } from './migrations/migration.ts';
 import { outbox } from './migrations/outbox.ts';
+import { parents } from './migrations/parents.ts';
 import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
 import { troubles } from './migrations/troubles.ts';
@@ -204,4 +205,5 @@ export const MIGRATIONS: readonly Migration[] = [
   buildsByWorker,
   troubles,
   outbox,
+  parents,
 ];

@@ -43,6 +43,7 @@ const TOLD: Readonly<Record<string, string>> = {
   'build_sets.reason': EVIL,
   'build_sets.owner': EVIL,
   'build_sets.properties': EVIL_JSON,
+  'build_sets.property_sources': EVIL_JSON,
   'builds.builder': EVIL,
   'builds.project': EVIL,
   'builds.stop_reason': EVIL,
@@ -86,6 +87,7 @@ const TOLD: Readonly<Record<string, string>> = {
 /** The other columns of text hold the master's own words (states, kinds, ids, hashes), keys, and names that were checked. */
 const OURS = {
   build_requests: ['result', 'state'],
+  build_sets: ['only_worker', 'parent_key'],
   builds: ['config_hash', 'result', 'session', 'state', 'uid'],
   changes: ['key'],
   commands: ['answer', 'call', 'id', 'key', 'kind', 'seen_by', 'state'],

@@ -41,6 +41,7 @@ function request(id: number, builder: string, priority = 0, submittedAtMs = NOW 
     source: {},
     properties: {},
     submittedAtMs,
+    rankAtMs: submittedAtMs,
   };
 }
 
