@@ -4,12 +4,15 @@ export {
   defineMaster,
   force,
   git,
+  hostLock,
   mail,
+  masterLock,
   onChange,
   project,
   tryBuilds,
   webhook,
   worker,
+  workerLock,
 } from './config/define.ts';
 export { checkout } from './config/steps/checkout.ts';
 export { reboot } from './config/steps/reboot.ts';

@@ -9,6 +9,8 @@ import type { TroubleRules } from '../model/trouble.ts';
 import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
+import { lockMistakes } from './lock-mistakes.ts';
+import { accessShapes, lockShapes } from './lock-shapes.ts';
 import { placeInWords } from './place.ts';
 import type { CheckedReporter } from './reporter-schema.ts';
 import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
@@ -82,7 +84,7 @@ function relationMistakes(config: CheckedConfig): string[] {
       }
     }
   }
-  return mistakes;
+  return [...mistakes, ...lockMistakes(config)];
 }
 
 function needsSource({ made }: CheckedBuilder['steps'][number]): boolean {
@@ -116,6 +118,7 @@ function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
       ...(owner !== undefined && { owner }),
       ...(missingAfter !== undefined && { missingAfterMs: parseDuration(missingAfter) }),
     })),
+    locks: lockShapes(config),
     projects: projects.map(projectShape),
   };
 }
@@ -171,13 +174,14 @@ function troubleRules({ troubles = {} }: CheckedConfig): TroubleRules {
 }
 
 function builderShape(builder: CheckedBuilder, url: string | undefined): BuilderShape {
-  const { name, workers, env = {}, logLimit, whenWorkerLost, steps } = builder;
+  const { name, workers, env = {}, logLimit, whenWorkerLost, locks, steps } = builder;
   return {
     name,
     workers: [...new Set(workers)],
     env,
     ...(logLimit !== undefined && { logLimit }),
     whenWorkerLost: lostRule(whenWorkerLost),
+    locks: accessShapes(locks),
     steps: stepShapes(steps),
     takesPatches: steps.some(({ made }) => made?.of === 'checkout' && takesPatches(made, url)),
   };
@@ -196,7 +200,7 @@ function lostRule(given: CheckedBuilder['whenWorkerLost']): WhenWorkerLost {
 /** A name that is there already gets `-2`, `-3`, …: steps are asked for by name. */
 function stepShapes(steps: CheckedBuilder['steps']): StepShape[] {
   const taken = new Set<string>();
-  return steps.map(({ name, rules, made, run }) => {
+  return steps.map(({ name, rules, locks, made, run }) => {
     let unique = name;
     for (let n = 2; taken.has(unique); n++) unique = `${name}-${n}`;
     taken.add(unique);
@@ -204,6 +208,7 @@ function stepShapes(steps: CheckedBuilder['steps']): StepShape[] {
     return {
       name: unique,
       rules: completeRules(rules),
+      locks: accessShapes(locks),
       fingerprint: createHash('sha256').update(code).digest('hex').slice(0, 16),
     };
   });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { LONGEST_HEARTBEAT_MS, SHORTEST_HEARTBEAT_MS } from '../model/lost-worker.ts';
 import { CONNECTIONS_KEPT } from '../model/trouble.ts';
 import { DURATION_RULE, parseDuration, showDuration } from './duration.ts';
+import { lockSchema } from './lock-schema.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import { nameSchema as name } from './name-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
@@ -80,6 +81,7 @@ const step = z.strictObject(
     kind: z.literal('step', { error: NO.step }),
     name: stepName,
     rules,
+    locks: list(lockSchema, 'locks').optional(),
     run: z.custom<StepFunction>((value) => typeof value === 'function', { error: 'give it a function' }),
     made: z
       .looseObject({
@@ -107,6 +109,7 @@ const builder = z.strictObject(
     whenWorkerLost: z
       .union([z.literal('wait'), z.strictObject({ retryAfter: duration })], { error: LOST_RULE })
       .optional(),
+    locks: list(lockSchema, 'locks').optional(),
     steps: list(step, 'steps').min(1, { error: 'give it at least one step' }),
   },
   { error: NO.builder },

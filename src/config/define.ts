@@ -4,6 +4,7 @@ import type {
   ChangeScheduler,
   ForceScheduler,
   GitSource,
+  LockConfig,
   MailReporter,
   MasterConfig,
   ProjectConfig,
@@ -49,6 +50,39 @@ export function git(url: string, options: Options<GitSource> = {}): GitSource {
 /** One way to build a project: its steps, one after the other, on one of the named workers. */
 export function builder(name: string, options: Options<BuilderConfig>): BuilderConfig {
   return { ...options, kind: 'builder', name };
+}
+
+/** A lock of the whole farm. Whoever asks for it waits until as many of its `slots` (1) are free. */
+export function masterLock(name: string, options: LockSlots = {}): LockConfig {
+  return lock('farm', name, options);
+}
+
+/** A lock that each worker has for itself, with `slots` (1), or those in `slotsFor` of that worker. */
+export function workerLock(name: string, options: PlacedLockSlots = {}): LockConfig {
+  return lock('worker', name, options);
+}
+
+/** A lock that the workers of one `host` share, with `slots` (1), or those in `slotsFor` of that host. */
+export function hostLock(name: string, options: PlacedLockSlots = {}): LockConfig {
+  return lock('host', name, options);
+}
+
+interface LockSlots {
+  readonly slots?: number;
+}
+
+interface PlacedLockSlots extends LockSlots {
+  readonly slotsFor?: Readonly<Record<string, number>>;
+}
+
+function lock(scope: LockConfig['scope'], name: string, options: PlacedLockSlots): LockConfig {
+  const facts = { slots: 1, ...options, name, scope };
+  return {
+    ...facts,
+    kind: 'lock',
+    exclusive: () => ({ ...facts, kind: 'lockAccess', mode: 'exclusive', units: 1 }),
+    counting: (units = 1) => ({ ...facts, kind: 'lockAccess', mode: 'counting', units }),
+  };
 }
 
 /** People may ask for builds of the project. */

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { LockShape } from '../model/lock.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import { showDuration } from './duration.ts';
 import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape, StepShape, WorkerShape } from './shape.ts';
@@ -14,6 +15,7 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
     ...changed(before, after, ['troubles']),
     ...diffLists(before.reporters, after.reporters, 'reporter', diffReporters),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
+    ...diffLists(before.locks, after.locks, 'lock', diffLocks),
     ...diffLists(before.projects, after.projects, 'project', diffProjects),
   ];
   // What code of its own does is not seen in a shape; nor is a helper function that a step calls.
@@ -52,6 +54,10 @@ function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
   return changed(before, after, ['maxBuilds', 'host', 'owner', 'missingAfterMs']);
 }
 
+function diffLocks(before: LockShape, after: LockShape): string[] {
+  return changed(before, after, ['scope', 'slots', 'slotsFor']);
+}
+
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
     ...changed(before, after, ['source', 'isForceable', 'builtBranches', 'isTryable', 'access']),
@@ -61,7 +67,7 @@ function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
 
 function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
   const lines = [
-    ...changed(before, after, ['workers', 'env', 'logLimit']),
+    ...changed(before, after, ['workers', 'env', 'logLimit', 'locks']),
     ...(isDeepStrictEqual(before.whenWorkerLost, after.whenWorkerLost)
       ? []
       : [`whenWorkerLost changed from ${showRule(before.whenWorkerLost)} to ${showRule(after.whenWorkerLost)}`]),
@@ -78,7 +84,7 @@ function showRule(rule: WhenWorkerLost): string {
 }
 
 function diffSteps(before: StepShape, after: StepShape): string[] {
-  const lines = changed(before, after, ['rules']);
+  const lines = changed(before, after, ['rules', 'locks']);
   return before.fingerprint === after.fingerprint ? lines : [...lines, 'changed'];
 }
 

@@ -4,6 +4,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   builders: 'builder',
   steps: 'step',
   schedulers: 'scheduler',
+  locks: 'lock',
 };
 
 /** Keys that the writer of a configuration never wrote. */

@@ -1,4 +1,5 @@
 import type { Access } from '../model/access.ts';
+import type { LockAccess, LockShape } from '../model/lock.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
 import type { TroubleRules } from '../model/trouble.ts';
@@ -11,6 +12,8 @@ export interface ConfigShape {
   readonly troubles: TroubleRules;
   readonly reporters: readonly ReporterShape[];
   readonly workers: readonly WorkerShape[];
+  /** All that its builders and steps ask for, by name. */
+  readonly locks: readonly LockShape[];
   readonly projects: readonly ProjectShape[];
 }
 
@@ -70,6 +73,8 @@ export interface BuilderShape {
   readonly env: Readonly<Record<string, string>>;
   readonly logLimit?: string;
   readonly whenWorkerLost: WhenWorkerLost;
+  /** Held by the whole build. */
+  readonly locks: readonly LockAccess[];
   readonly steps: readonly StepShape[];
   /** One of its steps checks the project's source out as the build wants it, with a patch on top if there is one. */
   readonly takesPatches: boolean;
@@ -79,6 +84,8 @@ export interface StepShape {
   /** Unique in its builder. */
   readonly name: string;
   readonly rules: StepRules;
+  /** Held while it runs. */
+  readonly locks: readonly LockAccess[];
   /** Changes when the step is made from something else; code of its own is seen by its text only. */
   readonly fingerprint?: string;
 }

@@ -1,4 +1,5 @@
 import type { Access } from '../model/access.ts';
+import type { LockMode, LockScope } from '../model/lock.ts';
 import type { StepRules } from '../model/result.ts';
 import type { Duration, Size, StepFunction } from './step-context.ts';
 
@@ -92,13 +93,42 @@ export interface BuilderConfig {
   readonly logLimit?: Size;
   /** Its builds are done again, elsewhere if need be, after so long without a word of their worker; or wait for it. */
   readonly whenWorkerLost?: 'wait' | { readonly retryAfter: Duration };
+  /** Held from the first step to the end of the build. */
+  readonly locks?: readonly LockWish[];
   readonly steps: readonly StepConfig[];
 }
+
+interface LockFacts {
+  readonly name: string;
+  readonly scope: LockScope;
+  readonly slots: number;
+  readonly slotsFor?: Readonly<Record<string, number>>;
+}
+
+export interface LockConfig extends LockFacts {
+  readonly kind: 'lock';
+  /** All of it, beside nobody. */
+  readonly exclusive: () => LockAccessConfig;
+  /** So many of its slots; 1 by default, and none of 0. */
+  readonly counting: (units?: number) => LockAccessConfig;
+}
+
+/** What somebody asks of a lock. */
+export interface LockAccessConfig extends LockFacts {
+  readonly kind: 'lockAccess';
+  readonly mode: LockMode;
+  readonly units: number;
+}
+
+/** A lock by itself: one of its slots. */
+export type LockWish = LockConfig | LockAccessConfig;
 
 export interface StepConfig {
   readonly kind: 'step';
   readonly name: string;
   readonly rules: Partial<StepRules>;
+  /** Held while the step runs. */
+  readonly locks?: readonly LockWish[];
   readonly run: StepFunction;
   /** What a built-in step was made from, so that times are checked at load and a reload can tell what changed. */
   readonly made?: {

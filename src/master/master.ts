@@ -199,6 +199,7 @@ async function openParts(
     logger,
     connected: () => desk.connected(),
     config: () => configs.active,
+    holds: [],
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),
   });

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Store } from '../store/store.ts';
 import type { QueuedView } from './views/request.ts';
 import { BEING_STARTED, requestView } from './operator-views.ts';
-import { queueOrder } from './queue/choose.ts';
+import { queueOrder } from './queue/queue-order.ts';
 
 export interface QueueViewSources {
   readonly store: Store;

@@ -2,7 +2,7 @@ import type { Duration } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
 import { applyPatch } from './apply-patch.ts';
 import { CHECKOUT_SCRIPT, NO_SUCH_REVISION, TRY_AGAIN } from './checkout-script.ts';
-import { splitRules } from './step.ts';
+import { splitOptions } from './step.ts';
 import type { StepOptions } from './step.ts';
 
 export interface CheckoutOptions extends StepOptions {
@@ -25,12 +25,12 @@ const TAIL_BYTES = 512;
 
 /** Brings the build's folder to the build's revision with git, sets the property `got_revision`, and applies the build's patch. */
 export function checkout(options: CheckoutOptions = {}): StepConfig {
-  const [rules, own] = splitRules(options);
+  const [common, own] = splitOptions(options);
   const { name = 'checkout', url, branch, path, mode = 'clean', timeout } = own;
   return {
     kind: 'step',
     name,
-    rules,
+    ...common,
     made: { of: 'checkout', ...own },
     run: async (ctx) => {
       const { source } = ctx.build;

@@ -1,6 +1,6 @@
 import type { RebootOptions } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
-import { splitRules } from './step.ts';
+import { splitOptions } from './step.ts';
 import type { StepOptions } from './step.ts';
 
 /** A service's user needs the right to it: a line for sudo, as docs/operating.md shows. */
@@ -12,11 +12,11 @@ export function reboot(
   command: string | readonly string[] = REBOOT,
   options: RebootOptions & StepOptions = {},
 ): StepConfig {
-  const [rules, rebootOptions] = splitRules(options);
+  const [common, rebootOptions] = splitOptions(options);
   return {
     kind: 'step',
     name,
-    rules,
+    ...common,
     made: { of: 'reboot', command, ...rebootOptions },
     run: (ctx) => ctx.reboot(command, rebootOptions),
   };

@@ -1,6 +1,6 @@
 import type { RunOptions } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
-import { splitRules } from './step.ts';
+import { splitOptions } from './step.ts';
 import type { StepOptions } from './step.ts';
 
 /** One command: exit status 0 is success, all else a failure. */
@@ -9,11 +9,11 @@ export function sh(
   command: string | readonly string[],
   options: Omit<RunOptions, 'capture'> & StepOptions = {},
 ): StepConfig {
-  const [rules, runOptions] = splitRules(options);
+  const [common, runOptions] = splitOptions(options);
   return {
     kind: 'step',
     name,
-    rules,
+    ...common,
     made: { of: 'sh', command, ...runOptions },
     run: async (ctx) => {
       const { ok, summary } = await ctx.run(command, runOptions);

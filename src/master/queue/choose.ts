@@ -1,145 +1,159 @@
+import type { BuilderShape } from '../../config/shape.ts';
 import type { BuildRequest } from '../../model/build-request.ts';
-import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
-import { clockTime } from './clock-time.ts';
+import type { LockTake, LockWait } from '../../model/lock.ts';
+import { Farm } from './farm.ts';
+import type { Ask } from './locks/key-units.ts';
+import { lockReason } from './locks/lock-reason.ts';
+import type { Blocked } from './locks/lock-reason.ts';
+import { LockTable } from './locks/lock-table.ts';
+import { fitAll, reserveAll, takeAll } from './locks/take-or-reserve.ts';
+import { queueOrder, rankOf } from './queue-order.ts';
+import type { Choice, Grant, Pair, QueueState } from './queue-state.ts';
 
-/** A worker as the queue sees it. */
-export interface QueueWorker {
-  readonly isConnected: boolean;
-  /** Since when it is connected, or not; absent = never seen. */
-  readonly sinceMs?: number;
-  /** Builds that sit there now, also while it is away. */
-  readonly running: number;
-  /** Why it is given no builds, for people; absent: it is given some. */
-  readonly held?: string;
-  /** So many may still be given; absent: any number. */
-  readonly buildsLeft?: number;
+/**
+ * Walks the queue in its order. First the steps of running builds that wait for locks, then the requests: each gets all its
+ * locks and the least loaded of its workers that has room (of equals the one its builder used last, then the first by name).
+ * What locks alone hold up keeps its place: what it asks for is reserved against those behind it. What cannot start for any
+ * other cause holds up nobody.
+ */
+export function choose(state: QueueState): Choice {
+  const table = new LockTable(state);
+  const { grants, blocked } = grantSteps(state, table);
+  const { pairs, waiting } = new RequestWalk(state, table).walk();
+  return {
+    pairs,
+    grants,
+    cycles: [],
+    get reasons() {
+      return new Map(Array.from(waiting, ([id, why]) => [id, why()]));
+    },
+    get stepReasons() {
+      return new Map(Array.from(blocked, ([build, why]) => [build, lockReason(why, state)]));
+    },
+  };
 }
 
-/** All that the choice depends on. */
-export interface QueueState {
-  /** In any order. */
-  readonly requests: readonly BuildRequest[];
-  readonly workers: ReadonlyMap<string, QueueWorker>;
-  /** `project/builder` → the worker of its newest build. */
-  readonly lastUsed: ReadonlyMap<string, string>;
-  readonly config: ConfigShape;
-  readonly nowMs: number;
+function grantSteps(
+  state: QueueState,
+  table: LockTable,
+): { grants: Grant[]; blocked: Map<number, readonly Blocked[]> } {
+  const grants: Grant[] = [];
+  const blocked = new Map<number, readonly Blocked[]>();
+  for (const { owner, accesses, worker } of state.waits.toSorted(waitOrder)) {
+    const asks = table.asks(accesses, worker);
+    const line = table.line(owner.buildId);
+    if (fitAll(asks, line)) grants.push({ owner, locks: takeAll(asks, line) });
+    else blocked.set(owner.buildId, reserveAll(asks, line));
+  }
+  return { grants, blocked };
 }
 
-export interface Pair {
-  readonly request: BuildRequest;
-  readonly worker: string;
+/** By the place that the build had in the queue, then by who waits for longer. */
+export function waitOrder(a: LockWait, b: LockWait): number {
+  return rankOf(a) - rankOf(b) || a.sinceMs - b.sinceMs || a.owner.buildId - b.owner.buildId;
+}
+
+/** A builder during one walk. */
+interface Place {
   readonly builder: BuilderShape;
+  readonly lastUsed: string | undefined;
+  /** What it asks for on any of its workers, and on one more than that. */
+  readonly ofFarm: readonly Ask[];
+  readonly byWorker: ReadonlyMap<string, readonly Ask[]> | undefined;
+  /** None of its workers takes one more build. */
+  isFull: boolean;
 }
 
-export interface Choice {
-  readonly pairs: readonly Pair[];
-  /** Why each of the other requests waits, for a person; by request id. */
-  readonly reasons: ReadonlyMap<number, string>;
-}
+class RequestWalk {
+  readonly #state: QueueState;
+  readonly #table: LockTable;
+  readonly #farm: Farm;
+  readonly #builders = new Map<string, BuilderShape>();
+  readonly #places = new Map<string, Place>();
+  readonly #pairs: Pair[] = [];
+  /** Reasons are put into words for whoever asks. */
+  readonly #waiting = new Map<number, () => string>();
 
-/** One order for the whole farm: higher priority first, then the older one. */
-export function queueOrder(a: BuildRequest, b: BuildRequest): number {
-  return b.priority - a.priority || a.rankAtMs - b.rankAtMs || a.id - b.id;
+  constructor(state: QueueState, table: LockTable) {
+    this.#state = state;
+    this.#table = table;
+    this.#farm = new Farm(state);
+    for (const project of state.config.projects) {
+      for (const builder of project.builders) this.#builders.set(`${project.name}/${builder.name}`, builder);
+    }
+  }
+
+  walk(): { pairs: readonly Pair[]; waiting: ReadonlyMap<number, () => string> } {
+    for (const request of this.#state.requests.toSorted(queueOrder)) {
+      const hold = this.#state.holds.get(request.id);
+      if (hold) this.#waiting.set(request.id, () => hold.text);
+      else this.#visit(request);
+    }
+    return { pairs: this.#pairs, waiting: this.#waiting };
+  }
+
+  #visit(request: BuildRequest): void {
+    const { id } = request;
+    const place = this.#placeOf(request);
+    if (!place) {
+      const target = `${request.project}/${request.builder}`;
+      this.#waiting.set(id, () => `builder ${target} is gone from the configuration`);
+      return;
+    }
+    const { builder, lastUsed, ofFarm, byWorker } = place;
+    const names = place.isFull ? [] : builder.workers.filter((name) => this.#farm.hasRoom(name));
+    place.isFull = names.length === 0;
+    const open = names.filter((name) => this.#farm.veto(id, name) === undefined);
+    if (open.length === 0) {
+      this.#waiting.set(id, () => this.#farm.whyNone(builder, id));
+      return;
+    }
+    const line = this.#lineOf(request);
+    const fitting = fitAll(ofFarm, line) ? open.filter((name) => fitAll(byWorker?.get(name) ?? [], line)) : [];
+    const worker = this.#farm.best(fitting, lastUsed);
+    if (worker === undefined) {
+      const blocked = reserveAll([...ofFarm, ...(byWorker?.get(keptPlace(open)) ?? [])], line);
+      this.#waiting.set(id, () => lockReason(blocked, this.#state));
+      return;
+    }
+    this.#farm.give(worker);
+    const locks: LockTake[] = [...takeAll(ofFarm, line), ...takeAll(byWorker?.get(worker) ?? [], line)];
+    this.#pairs.push({ request, worker, builder, locks });
+  }
+
+  #placeOf({ project, builder: name }: BuildRequest): Place | undefined {
+    const target = `${project}/${name}`;
+    const known = this.#places.get(target);
+    if (known) return known;
+    const builder = this.#builders.get(target);
+    if (!builder) return undefined;
+    const ofFarm = builder.locks.filter(({ scope }) => scope === 'farm');
+    const others = builder.locks.filter(({ scope }) => scope !== 'farm');
+    const place: Place = {
+      builder,
+      lastUsed: this.#state.lastUsed.get(target),
+      ofFarm: this.#table.asks(ofFarm, ''),
+      byWorker:
+        others.length === 0
+          ? undefined
+          : new Map(builder.workers.map((worker) => [worker, this.#table.asks(others, worker)])),
+      isFull: false,
+    };
+    this.#places.set(target, place);
+    return place;
+  }
+
+  /** Whoever waits for it, and for that one; a request has no build yet, so its own place in the line is a number of its own. */
+  #lineOf({ id, parent }: BuildRequest): readonly number[] {
+    if (!parent?.waits || !this.#state.builds.has(parent.buildId)) return [];
+    return [-id, ...this.#table.line(parent.buildId)];
+  }
 }
 
 /**
- * Walks the queue in its order and gives each request the least loaded of its workers that has room (of equals the one its
- * builder used last, then the first by name). A request that cannot start holds up nobody behind it.
+ * Where a request that may go to several workers keeps its place, so that a lock of theirs is in the end free for it on one of
+ * them; on the others it holds up nobody.
  */
-export function choose(state: QueueState): Choice {
-  const builders = new Map<string, BuilderShape>();
-  for (const project of state.config.projects) {
-    for (const builder of project.builders) builders.set(`${project.name}/${builder.name}`, builder);
-  }
-  const farm = new Farm(state);
-  const pairs: Pair[] = [];
-  const reasons = new Map<number, string>();
-  for (const request of state.requests.toSorted(queueOrder)) {
-    const target = `${request.project}/${request.builder}`;
-    const builder = builders.get(target);
-    if (!builder) {
-      reasons.set(request.id, `builder ${target} is gone from the configuration`);
-      continue;
-    }
-    const worker = farm.take(builder, state.lastUsed.get(target));
-    if (worker === undefined) reasons.set(request.id, farm.whyNone(builder));
-    else pairs.push({ request, worker, builder });
-  }
-  return { pairs, reasons };
-}
-
-/** The workers during one walk, with what the walk has given them so far. */
-class Farm {
-  readonly #state: QueueState;
-  readonly #maxBuilds: ReadonlyMap<string, number>;
-  readonly #load = new Map<string, number>();
-
-  constructor(state: QueueState) {
-    this.#state = state;
-    this.#maxBuilds = new Map(state.config.workers.map((worker) => [worker.name, worker.maxBuilds]));
-    for (const [name, worker] of state.workers) this.#load.set(name, worker.running);
-  }
-
-  take(builder: BuilderShape, lastUsed: string | undefined): string | undefined {
-    let best: string | undefined;
-    for (const name of builder.workers) {
-      if (!this.#mayHave(name) || this.#fill(name) >= 1) continue;
-      if (best === undefined || this.#isBetter(name, best, lastUsed)) best = name;
-    }
-    if (best !== undefined) this.#load.set(best, this.#running(best) + 1);
-    return best;
-  }
-
-  #mayHave(name: string): boolean {
-    const worker = this.#state.workers.get(name);
-    if (!worker?.isConnected || worker.held !== undefined) return false;
-    return this.#running(name) - worker.running < (worker.buildsLeft ?? Infinity);
-  }
-
-  whyNone(builder: BuilderShape): string {
-    if (builder.workers.length === 0) return `builder ${builder.name} has no worker in the configuration`;
-    const away: string[] = [];
-    const held: string[] = [];
-    const full: string[] = [];
-    for (const name of builder.workers) {
-      const worker = this.#state.workers.get(name);
-      const max = this.#maxBuilds.get(name);
-      if (max === undefined) away.push(`${name} is gone from the configuration`);
-      else if (worker?.held !== undefined) held.push(`${name} ${worker.held}`);
-      else if (worker?.isConnected) full.push(`${name} runs ${this.#running(name)} of ${max}`);
-      else if (worker?.sinceMs === undefined) away.push(`${name} has never connected`);
-      else away.push(`${name} is away since ${clockTime(worker.sinceMs, this.#state.nowMs)}`);
-    }
-    const others = held.length + away.length > 0 ? `; ${join([...held, ...away])}` : '';
-    if (full.length === 0 && held.length > 0)
-      return `no worker of ${builder.name} takes builds${others.replace(';', ':')}`;
-    if (full.length === 0) return `no worker of ${builder.name} is connected: ${join(away)}`;
-    return `all connected workers of ${builder.name} are at their maximum: ${join(full)}${others}`;
-  }
-
-  #running(name: string): number {
-    return this.#load.get(name) ?? 0;
-  }
-
-  /** From 0 (idle) to 1 (full): a machine for eight builds with four is less loaded than one for two with two. */
-  #fill(name: string): number {
-    const max = this.#maxBuilds.get(name) ?? 0;
-    return max > 0 ? this.#running(name) / max : 1;
-  }
-
-  #isBetter(name: string, best: string, lastUsed: string | undefined): boolean {
-    const difference = this.#fill(name) - this.#fill(best);
-    if (difference !== 0) return difference < 0;
-    if (name === lastUsed || best === lastUsed) return name === lastUsed && best !== lastUsed;
-    return name < best;
-  }
-}
-
-/** A reason stays a line, also for a builder of a hundred workers. */
-const NAMED_AT_MOST = 5;
-
-function join(parts: readonly string[]): string {
-  const named = parts.slice(0, NAMED_AT_MOST).join(', ');
-  return parts.length > NAMED_AT_MOST ? `${named} and ${parts.length - NAMED_AT_MOST} more` : named;
+function keptPlace(workers: readonly string[]): string {
+  return workers.reduce((first, name) => (name < first ? name : first));
 }

@@ -7,7 +7,7 @@ import { StoreError } from '../../store/store.ts';
 import { Rounds } from '../rounds.ts';
 import { initialProperties } from '../builds/initial-properties.ts';
 import { choose } from './choose.ts';
-import type { Pair } from './choose.ts';
+import type { Pair, QueueState } from './queue-state.ts';
 import { readQueue } from './read-queue.ts';
 import type { QueueSources } from './read-queue.ts';
 
@@ -25,6 +25,7 @@ export class Distributor {
   readonly #options: DistributorOptions;
   readonly #subscriptions: Cancel[] = [];
   readonly #rounds: Rounds;
+  #cancelTimer: Cancel | undefined;
 
   constructor(options: DistributorOptions) {
     this.#options = options;
@@ -53,11 +54,20 @@ export class Distributor {
   async close(): Promise<void> {
     for (const cancel of this.#subscriptions) cancel();
     await this.#rounds.close();
+    this.#cancelTimer?.();
   }
 
   async #round(): Promise<void> {
     const state = await readQueue(this.#options);
+    this.#wakeWhenAHoldEnds(state);
     await Promise.all(choose(state).pairs.map((pair) => this.#claim(pair, state.config.hash)));
+  }
+
+  #wakeWhenAHoldEnds({ holds, vetoes, nowMs }: QueueState): void {
+    this.#cancelTimer?.();
+    let firstMs = Infinity;
+    for (const { untilMs = Infinity } of [...holds.values(), ...vetoes.values()]) firstMs = Math.min(firstMs, untilMs);
+    if (firstMs < Infinity) this.#cancelTimer = this.#options.clock.after(firstMs - nowMs, () => this.wake());
   }
 
   async #claim({ request, worker, builder }: Pair, configHash: string): Promise<void> {

@@ -1,13 +1,20 @@
 import type { ConfigShape } from '../../config/shape.ts';
+import type { BuildRequest } from '../../model/build-request.ts';
+import type { Build } from '../../model/build.ts';
 import { buildsLeft } from '../../model/worker.ts';
 import type { Store } from '../../store/store.ts';
 import { heldText } from './held-text.ts';
-import type { QueueState, QueueWorker } from './choose.ts';
+import type { Hold, QueueBuild, QueueState, QueueWorker } from './queue-state.ts';
+
+/** Which of the requests wait for something of its own, and what to say of it. */
+export type HoldSource = (requests: readonly BuildRequest[], nowMs: number) => Promise<ReadonlyMap<number, Hold>>;
 
 export interface QueueSources {
   readonly store: Store;
   readonly connected: () => ReadonlySet<string>;
   readonly config: () => ConfigShape;
+  /** Of several that hold one request the first counts. */
+  readonly holds: readonly HoldSource[];
   readonly nowMs: () => number;
 }
 
@@ -16,21 +23,35 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
   const { store } = sources;
   const requests = await store.requests.pending();
   const config = sources.config();
-  if (requests.length === 0)
-    return { requests, workers: new Map(), lastUsed: new Map(), config, nowMs: sources.nowMs() };
-  const [running, records, lastUsed] = await Promise.all([
+  const nowMs = sources.nowMs();
+  const none = { claims: [], waits: [], formerLocks: new Map(), vetoes: new Map() };
+  if (requests.length === 0) {
+    return {
+      ...none,
+      requests,
+      workers: new Map(),
+      lastUsed: new Map(),
+      holds: new Map(),
+      builds: new Map(),
+      config,
+      nowMs,
+    };
+  }
+  const [running, records, lastUsed, holds] = await Promise.all([
     store.builds.running(),
     store.workers.list(),
     readLastUsed(store, requests),
+    readHolds(sources.holds, requests, nowMs),
   ]);
   const connected = sources.connected();
   const load = new Map<string, number>();
   for (const { worker } of running) load.set(worker, (load.get(worker) ?? 0) + 1);
+  const known = new Map(records.map((record) => [record.name, record]));
   const workers = new Map<string, QueueWorker>();
-  for (const name of [...records.map((record) => record.name), ...connected]) {
-    const record = records.find((one) => one.name === name);
+  for (const name of [...known.keys(), ...connected]) {
+    const record = known.get(name);
     const sinceMs = record?.sinceMs;
-    const held = record && heldText(record, sources.nowMs());
+    const held = record && heldText(record, nowMs);
     const left = record && buildsLeft(record);
     workers.set(name, {
       isConnected: connected.has(name),
@@ -40,7 +61,21 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
       ...(left !== undefined && { buildsLeft: left }),
     });
   }
-  return { requests, workers, lastUsed, config, nowMs: sources.nowMs() };
+  const builds = new Map(running.map((build) => [build.id, queueBuild(build)]));
+  return { ...none, requests, workers, lastUsed, holds, builds, config, nowMs };
+}
+
+function queueBuild({ id, number, project, builder, parent }: Build): QueueBuild {
+  return { id, number, project, builder, ...(parent?.waits && { parent: parent.buildId }) };
+}
+
+async function readHolds(
+  sources: readonly HoldSource[],
+  requests: readonly BuildRequest[],
+  nowMs: number,
+): Promise<ReadonlyMap<number, Hold>> {
+  const found = await Promise.all(sources.map((source) => source(requests, nowMs)));
+  return new Map(found.toReversed().flatMap((holds) => [...holds]));
 }
 
 async function readLastUsed(store: Store, requests: QueueState['requests']): Promise<ReadonlyMap<string, string>> {

@@ -2,7 +2,20 @@ import { expect, test } from 'vitest';
 import { checkConfig } from '../../../src/config/check-config.ts';
 import { diffShapes } from '../../../src/config/diff.ts';
 import type { ConfigShape } from '../../../src/config/shape.ts';
-import { builder, defineMaster, force, git, mail, project, sh, step, webhook, worker } from '../../../src/index.ts';
+import {
+  builder,
+  defineMaster,
+  force,
+  git,
+  mail,
+  masterLock,
+  project,
+  sh,
+  step,
+  webhook,
+  worker,
+  workerLock,
+} from '../../../src/index.ts';
 
 function shape(hash: string, exported: unknown): ConfigShape {
   const check = checkConfig(hash, exported);
@@ -92,5 +105,33 @@ test('what changes of a reporter is told, but of no URL what it is', () => {
     'reporter webhook: url changed',
     'reporter webhook: secretFile changed from nothing to "s"',
     'reporter chat added',
+  ]);
+});
+
+test('a reload tells what changes of locks, and of what asks for them', () => {
+  const farm = (
+    slots: number,
+    ...locks: Parameters<typeof defineMaster>[0]['projects'][number]['builders'][number]['locks'] & object
+  ): unknown =>
+    defineMaster({
+      title: 'T',
+      workers: [worker('sid')],
+      projects: [
+        project('kate', {
+          builders: [
+            builder('debian', {
+              workers: ['sid'],
+              locks,
+              steps: [sh('check', 'make check', { locks: [masterLock('vpn', { slots })] })],
+            }),
+          ],
+        }),
+      ],
+    });
+  const one = shape('1', farm(1));
+  expect(diffShapes(one, shape('2', farm(2, workerLock('cpu').exclusive())))).toEqual([
+    'lock cpu added',
+    'lock vpn: slots changed from 1 to 2',
+    expect.stringMatching(/^project kate: builder debian: locks changed from \[\] to .*"cpu".*"exclusive"/),
   ]);
 });

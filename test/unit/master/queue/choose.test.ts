@@ -1,9 +1,10 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BuilderShape, ConfigShape } from '../../../../src/config/shape.ts';
-import { choose, queueOrder } from '../../../../src/master/queue/choose.ts';
+import { choose } from '../../../../src/master/queue/choose.ts';
 import { heldText } from '../../../../src/master/queue/held-text.ts';
-import type { QueueState, QueueWorker } from '../../../../src/master/queue/choose.ts';
+import { queueOrder } from '../../../../src/master/queue/queue-order.ts';
+import type { Pair, QueueState, QueueWorker } from '../../../../src/master/queue/queue-state.ts';
 import { TROUBLE_RULES } from '../../../../src/model/trouble.ts';
 import type { BuildRequest } from '../../../../src/model/build-request.ts';
 
@@ -15,6 +16,7 @@ function config(workers: Readonly<Record<string, number>>, builders: Readonly<Re
     workers: names,
     env: {},
     whenWorkerLost: 'wait',
+    locks: [],
     steps: [],
     takesPatches: false,
   }));
@@ -24,6 +26,7 @@ function config(workers: Readonly<Record<string, number>>, builders: Readonly<Re
     heartbeatMs: 15_000,
     troubles: TROUBLE_RULES,
     reporters: [],
+    locks: [],
     workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
     projects: [{ name: 'p', builders: shapes, isForceable: true, builtBranches: [], isTryable: false }],
   };
@@ -46,7 +49,18 @@ function request(id: number, builder: string, priority = 0, submittedAtMs = NOW 
 }
 
 function state(over: Partial<QueueState> & Pick<QueueState, 'config' | 'requests'>): QueueState {
-  return { workers: new Map(), lastUsed: new Map(), nowMs: NOW, ...over };
+  return {
+    workers: new Map(),
+    lastUsed: new Map(),
+    holds: new Map(),
+    vetoes: new Map(),
+    builds: new Map(),
+    claims: [],
+    waits: [],
+    formerLocks: new Map(),
+    nowMs: NOW,
+    ...over,
+  };
 }
 
 function here(running = 0): QueueWorker {
@@ -93,7 +107,7 @@ const anyState = fc
   );
 
 /** How many of the builds now running and of those just given a worker has. */
-function loadOf(current: QueueState, pairs: ReturnType<typeof choose>['pairs'], worker: string): number {
+function loadOf(current: QueueState, pairs: readonly Pair[], worker: string): number {
   return (current.workers.get(worker)?.running ?? 0) + pairs.filter((pair) => pair.worker === worker).length;
 }
 
@@ -212,4 +226,39 @@ test('why a worker is held, in words', () => {
   expect(heldText({ hold: { kind: 'retiring-now', by: 'ann', sinceMs: NOW } }, NOW)).toBe(
     'is being retired by ann since 12:30 UTC',
   );
+});
+
+test('an hour of waiting weighs as much as a point of priority, and the order of two requests never changes', () => {
+  const HOUR = 3_600_000;
+  const [old, urgent, later] = [
+    request(1, 'x', 0, NOW),
+    request(2, 'x', 1, NOW + HOUR - 1),
+    request(3, 'x', 1, NOW + HOUR + 1),
+  ];
+  expect([later, old, urgent].toSorted(queueOrder).map(({ id }) => id)).toEqual([2, 1, 3]);
+  expect([request(5, 'x', 1, NOW + HOUR), request(4, 'x', 0, NOW)].toSorted(queueOrder).map(({ id }) => id)).toEqual([
+    4, 5,
+  ]);
+});
+
+test('what waits for something of its own is not looked at, with its own reason; a veto is of one worker alone', () => {
+  const current = state({
+    config: config({ a: 1, b: 1 }, { x: ['a', 'b'], y: ['a'] }),
+    requests: [request(1, 'x'), request(2, 'x'), request(3, 'y')],
+    workers: new Map([
+      ['a', here()],
+      ['b', here()],
+    ]),
+    holds: new Map([[1, { text: 'waits for approval' }]]),
+    vetoes: new Map([
+      ['2 a', { text: 'a is too hot' }],
+      ['3 a', { text: 'a is too hot' }],
+    ]),
+  });
+  const { pairs, reasons } = choose(current);
+  expect(pairs.map(({ request, worker }) => [request.id, worker])).toEqual([[2, 'b']]);
+  expect(Object.fromEntries(reasons)).toEqual({
+    1: 'waits for approval',
+    3: 'no worker of y takes builds: a: a is too hot',
+  });
 });

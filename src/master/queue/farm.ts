@@ -1,0 +1,85 @@
+import type { BuilderShape } from '../../config/shape.ts';
+import { clockTime } from './clock-time.ts';
+import { joinNamed } from './join-named.ts';
+import type { QueueState } from './queue-state.ts';
+
+/** The workers during one walk along the queue, with what the walk has given them so far. */
+export class Farm {
+  readonly #state: QueueState;
+  readonly #maxBuilds: ReadonlyMap<string, number>;
+  readonly #load = new Map<string, number>();
+
+  constructor(state: QueueState) {
+    this.#state = state;
+    this.#maxBuilds = new Map(state.config.workers.map((worker) => [worker.name, worker.maxBuilds]));
+    for (const [name, worker] of state.workers) this.#load.set(name, worker.running);
+  }
+
+  /** Whether a worker takes one more build; once it does not, it never does in this walk. */
+  hasRoom(name: string): boolean {
+    return this.#mayHave(name) && this.#fill(name) < 1;
+  }
+
+  /** Why that request is not for that worker now. */
+  veto(requestId: number, name: string): string | undefined {
+    return this.#state.vetoes.size === 0 ? undefined : this.#state.vetoes.get(`${requestId} ${name}`)?.text;
+  }
+
+  /** The least loaded of the names; of equals the one used last, then the first by name. */
+  best(names: readonly string[], lastUsed: string | undefined): string | undefined {
+    let best: string | undefined;
+    for (const name of names) if (best === undefined || this.#isBetter(name, best, lastUsed)) best = name;
+    return best;
+  }
+
+  give(name: string): void {
+    this.#load.set(name, this.#running(name) + 1);
+  }
+
+  /** Why none of the builder's workers takes that request. */
+  whyNone(builder: BuilderShape, requestId: number): string {
+    if (builder.workers.length === 0) return `builder ${builder.name} has no worker in the configuration`;
+    const away: string[] = [];
+    const held: string[] = [];
+    const full: string[] = [];
+    for (const name of builder.workers) {
+      const worker = this.#state.workers.get(name);
+      const max = this.#maxBuilds.get(name);
+      const veto = this.veto(requestId, name);
+      if (max === undefined) away.push(`${name} is gone from the configuration`);
+      else if (worker?.held !== undefined) held.push(`${name} ${worker.held}`);
+      else if (worker?.isConnected && veto !== undefined) held.push(`${name}: ${veto}`);
+      else if (worker?.isConnected) full.push(`${name} runs ${this.#running(name)} of ${max}`);
+      else if (worker?.sinceMs === undefined) away.push(`${name} has never connected`);
+      else away.push(`${name} is away since ${clockTime(worker.sinceMs, this.#state.nowMs)}`);
+    }
+    const others = held.length + away.length > 0 ? `; ${joinNamed([...held, ...away])}` : '';
+    if (full.length === 0 && held.length > 0)
+      return `no worker of ${builder.name} takes builds${others.replace(';', ':')}`;
+    if (full.length === 0) return `no worker of ${builder.name} is connected: ${joinNamed(away)}`;
+    return `all connected workers of ${builder.name} are at their maximum: ${joinNamed(full)}${others}`;
+  }
+
+  #mayHave(name: string): boolean {
+    const worker = this.#state.workers.get(name);
+    if (!worker?.isConnected || worker.held !== undefined) return false;
+    return this.#running(name) - worker.running < (worker.buildsLeft ?? Infinity);
+  }
+
+  #running(name: string): number {
+    return this.#load.get(name) ?? 0;
+  }
+
+  /** From 0 (idle) to 1 (full): a machine for eight builds with four is less loaded than one for two with two. */
+  #fill(name: string): number {
+    const max = this.#maxBuilds.get(name) ?? 0;
+    return max > 0 ? this.#running(name) / max : 1;
+  }
+
+  #isBetter(name: string, best: string, lastUsed: string | undefined): boolean {
+    const difference = this.#fill(name) - this.#fill(best);
+    if (difference !== 0) return difference < 0;
+    if (name === lastUsed || best === lastUsed) return name === lastUsed && best !== lastUsed;
+    return name < best;
+  }
+}
