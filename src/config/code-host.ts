@@ -29,7 +29,14 @@ export type StepCall = KnownCall & {
 export type StepAnswer =
   | { readonly ok: Json }
   | { readonly error: string }
-  | { readonly end: { readonly result: Result; readonly summary: string } };
+  | {
+      readonly end: {
+        readonly result: Result;
+        readonly summary: string;
+        /** The worker could not do it, by no fault of the command's. */
+        readonly isWorkersFault?: true;
+      };
+    };
 
 export interface StepRun {
   readonly configHash: string;
@@ -46,6 +53,20 @@ export interface StepReport {
   readonly detail?: string;
 }
 
+/** A function of the configuration that is no step's, and what it is asked. */
+export interface Question {
+  readonly configHash: string;
+  /** Names joined, then the key: `project kate/builder debian/nextWorker`. An item without a name is called by its kind. */
+  readonly place: string;
+  /** What it is called with, at most 1 MiB as JSON. */
+  readonly args: readonly Json[];
+  /** From the question to the answer, what it takes to load the configuration included. */
+  readonly limitMs: number;
+}
+
+/** A function that returns nothing answers null. An error is one line for people, without the place, which the asker knows. */
+export type Answered = { readonly ok: Json } | { readonly error: string };
+
 export type AnswerCall = (call: StepCall, attempt: number) => Promise<StepAnswer>;
 
 /** Runs the functions of configurations in a thread of their own; transport, store and timers never wait for it. */
@@ -61,5 +82,11 @@ export interface CodeHost {
    * the step ends as an exception.
    */
   runStep(run: StepRun, answer: AnswerCall, signal?: AbortSignal): Promise<StepReport>;
+  /**
+   * Asks a function of the configuration. Never rejects: what it throws, that it does not answer in time, a guilty spin or a
+   * thread that died too often is an `error`. After the thread was started anew for another's fault it is simply asked again,
+   * so it must not mind. When `signal` is aborted its reason is the error, at once.
+   */
+  ask(question: Question, signal?: AbortSignal): Promise<Answered>;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { errorText } from '../base/errors.ts';
-import type { AnswerCall, CodeHost, StepReport, StepRun } from './code-host.ts';
+import type { AnswerCall, Answered, CodeHost, Question, StepReport, StepRun } from './code-host.ts';
 import type { ConfigShape } from './shape.ts';
 import { ThreadCodeHost } from './thread-code-host.ts';
 import type { ThreadCodeHostOptions } from './thread-code-host.ts';
@@ -18,7 +18,7 @@ export function openCodeHost(options: CodeHostOptions): CodeHost {
 
 interface Turn {
   readonly host: ThreadCodeHost;
-  /** Loads and runs that have not ended. */
+  /** Loads, runs and questions that have not ended. */
   uses: number;
 }
 
@@ -44,6 +44,10 @@ class ThreadsInTurn implements CodeHost {
 
   runStep(run: StepRun, answer: AnswerCall, signal?: AbortSignal): Promise<StepReport> {
     return this.#use((host) => host.runStep(run, answer, signal));
+  }
+
+  ask(question: Question, signal?: AbortSignal): Promise<Answered> {
+    return this.#use((host) => host.ask(question, signal));
   }
 
   async close(): Promise<void> {

@@ -3,9 +3,21 @@ import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { errorText, UserMistake } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { AnswerCall, CodeHost, StepAnswer, StepCall, StepReport, StepRun } from './code-host.ts';
+import type {
+  AnswerCall,
+  Answered,
+  CodeHost,
+  Question,
+  StepAnswer,
+  StepCall,
+  StepReport,
+  StepRun,
+} from './code-host.ts';
 import { CodeThread } from './code-thread.ts';
 import type { ThreadEnd, ThreadMessage } from './code-thread.ts';
+import { showDuration } from './duration.ts';
+import { askTask, stepTask } from './thread-task.ts';
+import type { Task, TaskEnd } from './thread-task.ts';
 import type { ConfigShape } from './shape.ts';
 import { MARK } from './thread/thread-messages.ts';
 
@@ -24,14 +36,13 @@ export interface ThreadCodeHostOptions {
 const SPIN_LIMIT_MS = 20_000;
 const LOAD_LIMIT_MS = 60_000;
 const MEMORY_MB = 512;
-/** So often a run is begun anew after deaths of the thread that nobody could be blamed for. */
+const QUESTION_CHARACTERS = 1024 * 1024;
+/** So often a task is begun anew after deaths of the thread that nobody could be blamed for. */
 const UNEXPLAINED_DEATHS = 3;
 
-interface Run {
+interface Entry {
   readonly id: number;
-  readonly run: StepRun;
-  readonly answer: AnswerCall;
-  readonly report: (report: StepReport) => void;
+  readonly task: Task;
   attempt: number;
   deaths: number;
 }
@@ -40,7 +51,9 @@ interface Run {
 export class ThreadCodeHost implements CodeHost {
   readonly #options: ThreadCodeHostOptions;
   readonly #bundles = new Map<string, Uint8Array>();
-  readonly #runs = new Map<number, Run>();
+  readonly #tasks = new Map<number, Entry>();
+  /** Names of tasks that nobody waits for any more, and whose code may be at work until the thread has heard of it. */
+  readonly #left = new Map<number, string>();
   #thread: CodeThread | undefined;
   /** By hash, in this life of the thread. */
   #loaded = new Map<string, Promise<ConfigShape>>();
@@ -73,17 +86,28 @@ export class ThreadCodeHost implements CodeHost {
 
   runStep(run: StepRun, answer: AnswerCall, signal?: AbortSignal): Promise<StepReport> {
     return new Promise((resolve) => {
+      this.#add(
+        ++this.#lastId,
+        stepTask(run, () => this.#stepName(run), answer, resolve),
+        signal,
+      );
+    });
+  }
+
+  ask(question: Question, signal?: AbortSignal): Promise<Answered> {
+    if (JSON.stringify(question.args).length > QUESTION_CHARACTERS) {
+      return Promise.resolve({ error: `it would be asked with more than ${QUESTION_CHARACTERS} characters of JSON` });
+    }
+    const { limitMs } = question;
+    return new Promise((resolve) => {
       const id = ++this.#lastId;
-      const cancel = (): void =>
-        this.#finish(id, { result: 'cancelled', summary: errorText(signal?.reason ?? 'the master stops') });
-      const report = (report: StepReport): void => {
-        signal?.removeEventListener('abort', cancel);
-        resolve(report);
-      };
-      this.#runs.set(id, { id, run, answer, report, attempt: 0, deaths: 0 });
-      if (signal?.aborted || this.#isClosed) return cancel();
-      signal?.addEventListener('abort', cancel);
-      void this.#begin(id);
+      const late = { dropped: `it has not answered after ${showDuration(limitMs)}` };
+      const cancelLimit = systemClock.after(limitMs, () => this.#finish(id, late));
+      const task = askTask(question, (answered) => {
+        cancelLimit();
+        resolve(answered);
+      });
+      this.#add(id, task, signal);
     });
   }
 
@@ -91,10 +115,22 @@ export class ThreadCodeHost implements CodeHost {
     this.#isClosed = true;
     const thread = this.#thread;
     this.#thread = undefined;
-    for (const id of Array.from(this.#runs.keys()))
-      this.#finish(id, { result: 'cancelled', summary: 'the master stops' });
+    for (const id of Array.from(this.#tasks.keys())) this.#finish(id, { dropped: 'the master stops' });
     this.#loading?.shape.reject(new UserMistake('the master stops'));
     await thread?.end();
+  }
+
+  /** Begins a task, or ends it when it is not to begin any more. */
+  #add(id: number, task: Task, signal: AbortSignal | undefined): void {
+    const drop = (): void => this.#finish(id, { dropped: errorText(signal?.reason ?? 'the master stops') });
+    const end = (end: TaskEnd): void => {
+      signal?.removeEventListener('abort', drop);
+      task.end(end);
+    };
+    this.#tasks.set(id, { id, task: { ...task, end }, attempt: 0, deaths: 0 });
+    if (signal?.aborted || this.#isClosed) return drop();
+    signal?.addEventListener('abort', drop);
+    void this.#begin(id);
   }
 
   /** Loads into this life of the thread, one at a time, so that it is known whose code is at work. */
@@ -134,21 +170,18 @@ export class ThreadCodeHost implements CodeHost {
   }
 
   async #begin(id: number): Promise<void> {
-    const entry = this.#runs.get(id);
+    const entry = this.#tasks.get(id);
     if (!entry) return;
     const attempt = ++entry.attempt;
     try {
-      await this.#load(entry.run.configHash);
+      await this.#load(entry.task.configHash);
     } catch (error) {
       if (entry.attempt !== attempt) return;
-      return this.#finish(id, {
-        result: 'exception',
-        summary: `the configuration could not be loaded: ${errorText(error)}`,
-      });
+      return this.#finish(id, { broken: `the configuration could not be loaded: ${errorText(error)}` });
     }
     // Over, or begun anew because the thread died meanwhile.
-    if (!this.#runs.has(id) || entry.attempt !== attempt) return;
-    this.#start().send({ type: 'run', id, run: entry.run });
+    if (!this.#tasks.has(id) || entry.attempt !== attempt) return;
+    this.#start().send(entry.task.order(id));
     this.#watch();
   }
 
@@ -174,7 +207,7 @@ export class ThreadCodeHost implements CodeHost {
   }
 
   #watch(): void {
-    this.#thread?.watch(this.#runs.size > 0 || this.#loading !== undefined);
+    this.#thread?.watch(this.#tasks.size > 0 || this.#left.size > 0 || this.#loading !== undefined);
   }
 
   #receive(message: ThreadMessage): void {
@@ -188,7 +221,12 @@ export class ThreadCodeHost implements CodeHost {
       case 'call':
         return void this.#answer(message.id, message.call);
       case 'report':
-        return this.#finish(message.id, message.report);
+        return this.#finish(message.id, message);
+      case 'answered':
+        return this.#finish(message.id, message);
+      case 'dropped':
+        this.#left.delete(message.id);
+        return this.#watch();
       case 'stray':
         return this.#options.logger.warn('an error in the code of a configuration, of no step that runs', {
           error: message.text,
@@ -197,32 +235,35 @@ export class ThreadCodeHost implements CodeHost {
   }
 
   async #answer(id: number, call: StepCall): Promise<void> {
-    const entry = this.#runs.get(id);
-    if (!entry) return;
+    const entry = this.#tasks.get(id);
+    if (!entry?.task.answer) return;
     const { attempt } = entry;
     let answer: StepAnswer;
     try {
-      answer = await entry.answer(call, attempt);
+      answer = await entry.task.answer(call, attempt);
     } catch (error) {
       const summary = `${call.kind} (call ${call.key}) could not be answered: ${errorText(error)}`;
       answer = { end: { result: 'exception', summary } };
     }
     // The run is over, or begun anew in another thread that asks again.
-    if (!this.#runs.has(id) || entry.attempt !== attempt) return;
-    if ('end' in answer) this.#finish(id, answer.end);
+    if (!this.#tasks.has(id) || entry.attempt !== attempt) return;
+    if ('end' in answer) this.#finish(id, { report: answer.end });
     else this.#thread?.send({ type: 'answer', id, key: call.key, answer });
   }
 
-  #finish(id: number, report: StepReport): void {
-    const entry = this.#runs.get(id);
+  #finish(id: number, end: TaskEnd): void {
+    const entry = this.#tasks.get(id);
     if (!entry) return;
-    this.#runs.delete(id);
-    this.#thread?.send({ type: 'drop', id });
+    this.#tasks.delete(id);
+    if (this.#thread) {
+      this.#left.set(id, entry.task.name());
+      this.#thread.send({ type: 'drop', id });
+    }
     this.#watch();
-    entry.report(report);
+    entry.task.end(end);
   }
 
-  /** The thread is gone: its guilty step ends, all others are run again in a new one. */
+  /** The thread is gone: its guilty task ends, all others are begun again in a new one. */
   #startAnew({ mark, reason }: ThreadEnd): void {
     const { logger } = this.#options;
     logger.error(`${this.#nameOf(mark)} ${reason}; the thread is started anew`);
@@ -231,11 +272,10 @@ export class ThreadCodeHost implements CodeHost {
     const stillLoading = loading && mark !== MARK.loading && this.#loaded.get(loading.hash);
     this.#loaded = new Map();
     this.#loadCount = 0;
-    const guilty = this.#runs.get(mark);
-    const isExplained = guilty !== undefined || mark === MARK.loading;
-    if (guilty) {
-      this.#finish(mark, { result: 'exception', summary: `the step's code ${reason}` });
-    }
+    const guilty = this.#tasks.get(mark);
+    const isExplained = guilty !== undefined || this.#left.has(mark) || mark === MARK.loading;
+    this.#left.clear();
+    if (guilty) this.#finish(mark, { broken: `${guilty.task.noun}'s code ${reason}` });
     const bundle = loading && this.#bundles.get(loading.hash);
     if (stillLoading && bundle) {
       this.#loaded.set(loading.hash, stillLoading);
@@ -243,21 +283,20 @@ export class ThreadCodeHost implements CodeHost {
     } else {
       loading?.shape.reject(new UserMistake(`the configuration ${reason} while it was loaded; correct it`));
     }
-    for (const entry of Array.from(this.#runs.values())) {
+    for (const entry of Array.from(this.#tasks.values())) {
       if (!isExplained) entry.deaths += 1;
       if (entry.deaths < UNEXPLAINED_DEATHS) void this.#begin(entry.id);
       else {
         this.#finish(entry.id, {
-          result: 'exception',
-          summary: `the thread of user code died ${UNEXPLAINED_DEATHS} times while the step was in it; the last: it ${reason}`,
+          broken: `the thread of user code died ${UNEXPLAINED_DEATHS} times while ${entry.task.noun} was in it; the last: it ${reason}`,
         });
       }
     }
   }
 
   #nameOf(mark: number): string {
-    const run = this.#runs.get(mark)?.run;
-    if (run) return `project ${run.project}, builder ${run.builder}, step ${this.#stepName(run)}`;
+    const name = this.#tasks.get(mark)?.task.name() ?? this.#left.get(mark);
+    if (name !== undefined) return name;
     return mark === MARK.loading ? 'the configuration that is loaded' : 'the code of a configuration';
   }
 

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StepRun } from '../code-host.ts';
+import { answerQuestion, errorAnswer } from './answer-question.ts';
 import { CodeMarks } from './code-marks.ts';
 import { LoadedConfigs } from './loaded-configs.ts';
 import { OpenRun } from './open-run.ts';
@@ -8,7 +9,7 @@ import { detailOf, reportOf } from './step-error.ts';
 import { MARK } from './thread-messages.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 
-/** The thread of user code: loads bundles and runs the functions of steps, which ask the master by messages. */
+/** The thread of user code: loads bundles and runs the functions of steps, which ask the master by messages, and others that are asked. */
 if (!parentPort) throw new Error('code-host-main is the entry of a worker thread');
 const port = parentPort;
 const send = (message: FromThread): void => port.postMessage(message);
@@ -17,6 +18,8 @@ process.setSourceMapsEnabled(true);
 const marks = new CodeMarks(new Int32Array((workerData as ThreadData).shared));
 const configs = new LoadedConfigs();
 const runs = new Map<number, OpenRun>();
+/** Questions that have no answer yet. */
+const questions = new Set<number>();
 
 port.on('message', (message: ToThread) => {
   switch (message.type) {
@@ -26,10 +29,13 @@ port.on('message', (message: ToThread) => {
       return void load(message.hash, message.bundle);
     case 'run':
       return void start(message.id, message.run);
+    case 'ask':
+      return void answer(message);
     case 'answer':
       return runs.get(message.id)?.answer(message.key, message.answer);
     case 'drop':
-      return end(message.id);
+      end(message.id);
+      return send({ type: 'dropped', id: message.id });
   }
 });
 process.on('uncaughtException', (error) => blame(error, ''));
@@ -60,6 +66,16 @@ async function start(id: number, { build, ...what }: StepRun): Promise<void> {
   send({ type: 'report', id, report });
 }
 
+async function answer({ id, configHash, place, args }: Extract<ToThread, { readonly type: 'ask' }>): Promise<void> {
+  const fn = configs.findFunction(configHash, place);
+  if (!fn) {
+    return send({ type: 'answered', id, answered: { error: `configuration ${configHash} has no function ${place}` } });
+  }
+  questions.add(id);
+  const answered = await marks.enter(id, () => answerQuestion(fn, args));
+  if (questions.delete(id)) send({ type: 'answered', id, answered });
+}
+
 /** Where a build's code is, unless its request said otherwise. */
 function sourceOf(source: { readonly url: string; readonly branch?: string | undefined } | undefined): {
   readonly repository?: string;
@@ -72,14 +88,17 @@ function sourceOf(source: { readonly url: string; readonly branch?: string | und
 function end(id: number): void {
   runs.get(id)?.end();
   runs.delete(id);
+  questions.delete(id);
 }
 
-/** An error that no function caught ends the step it comes from; one of no step is only told. */
+/** An error that no function caught ends the step or question it comes from; one of neither is only told. */
 function blame(error: unknown, prefix: string): void {
   const id = marks.current();
   if (runs.has(id)) {
     end(id);
     send({ type: 'report', id, report: reportOf(error, prefix || 'not caught: ') });
+  } else if (questions.delete(id)) {
+    send({ type: 'answered', id, answered: errorAnswer(error, prefix || 'not caught: ') });
   } else {
     send({ type: 'stray', text: `${prefix}${error instanceof Error ? detailOf(error) : String(error)}` });
   }

@@ -6,7 +6,8 @@ import { checkConfig } from '../check-config.ts';
 import type { StepRun } from '../code-host.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from '../config-schema.ts';
 import type { ConfigShape } from '../shape.ts';
-import { detailOf } from './step-error.ts';
+import { findFunction } from './find-function.ts';
+import { inOneLine } from './step-error.ts';
 
 type Loaded = { readonly shape: ConfigShape } | { readonly mistakes: readonly string[] };
 
@@ -39,14 +40,12 @@ export class LoadedConfigs {
     const step = builder?.steps[run.step];
     return project && builder && step && { project, builder, step };
   }
-}
 
-/** What was thrown, and where in the user's files. */
-function inOneLine(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const [first = error.message, ...rest] = detailOf(error).split('\n');
-  const place = rest.map((line) => /^\s+at .*?([^\s()]+:\d+:\d+)\)?$/.exec(line)?.[1]).find((found) => found);
-  return place === undefined ? first : `${first} (at ${place})`;
+  /** Another function than a step's; see `findFunction`. */
+  findFunction(hash: string, place: string): ((...args: unknown[]) => unknown) | undefined {
+    const config = this.#configs.get(hash);
+    return config && findFunction(config, place);
+  }
 }
 
 /** From a file, because the stack of a `data:` module shows all of it; the file is needed for this moment only. */

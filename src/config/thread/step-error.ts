@@ -40,6 +40,14 @@ export function detailOf(error: Error, depth = 0): string {
   return `${stack}\ncaused by: ${cause instanceof Error ? detailOf(cause, depth + 1) : textOf(cause)}`;
 }
 
+/** What was thrown, and where in the user's files. */
+export function inOneLine(error: unknown): string {
+  if (!(error instanceof Error)) return textOf(error);
+  const [first = error.message, ...rest] = detailOf(error).split('\n');
+  const place = rest.map((line) => /^\s+at .*?([^\s()]+:\d+:\d+)\)?$/.exec(line)?.[1]).find((found) => found);
+  return place === undefined ? first : `${first} (at ${place})`;
+}
+
 function textOf(value: unknown): string {
   try {
     return String(value);

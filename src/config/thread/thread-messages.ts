@@ -1,13 +1,21 @@
-import type { StepAnswer, StepCall, StepReport, StepRun } from '../code-host.ts';
+import type { Json } from '../../model/json.ts';
+import type { Answered, StepAnswer, StepCall, StepReport, StepRun } from '../code-host.ts';
 import type { ConfigShape } from '../shape.ts';
 
-/** What the master's thread and the thread of user code say to each other. `id` names one run of a step's function. */
+/** What the master's thread and the thread of user code say to each other. `id` names one run of a step's function, or one question. */
 export type ToThread =
   | { readonly type: 'ping' }
   | { readonly type: 'load'; readonly hash: string; readonly bundle: Uint8Array }
   | { readonly type: 'run'; readonly id: number; readonly run: StepRun }
+  | {
+      readonly type: 'ask';
+      readonly id: number;
+      readonly configHash: string;
+      readonly place: string;
+      readonly args: readonly Json[];
+    }
   | { readonly type: 'answer'; readonly id: number; readonly key: string; readonly answer: StepAnswer }
-  /** Nobody waits for it any more: its calls get no answer. */
+  /** Nobody waits for it any more: its calls get no answer. Answered with `dropped`. */
   | { readonly type: 'drop'; readonly id: number };
 
 export type FromThread =
@@ -17,6 +25,8 @@ export type FromThread =
   | { readonly type: 'refused'; readonly hash: string; readonly mistakes: readonly string[] }
   | { readonly type: 'call'; readonly id: number; readonly call: StepCall }
   | { readonly type: 'report'; readonly id: number; readonly report: StepReport }
+  | { readonly type: 'answered'; readonly id: number; readonly answered: Answered }
+  | { readonly type: 'dropped'; readonly id: number }
   /** An error of user code that belongs to no step. */
   | { readonly type: 'stray'; readonly text: string };
 
@@ -28,5 +38,5 @@ export interface ThreadData {
 /** Places in the shared memory, an `Int32Array`. */
 export const SHARED = { pongs: 0, mark: 1, length: 2 } as const;
 
-/** What the thread is at: the id of a run (from 1), or one of these. */
+/** What the thread is at: the id of a run or question (from 1), or one of these. */
 export const MARK = { none: 0, loading: -1 } as const;

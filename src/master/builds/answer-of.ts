@@ -33,7 +33,8 @@ export function runAnswer(outcome: Outcome, captured: string | undefined, worker
 /** The worker could not even begin, by no fault of the command's: the build is not told that it failed. */
 export function workersFault({ status, fault, message }: Outcome, worker: string): StepAnswer | undefined {
   if (status !== 'refused' || fault === undefined) return undefined;
-  return exception(`worker ${worker} could not run the command: ${message ?? 'it does not say why'}`);
+  const summary = `worker ${worker} could not run the command: ${message ?? 'it does not say why'}`;
+  return { end: { result: 'exception', summary, isWorkersFault: true } };
 }
 
 /** The step asked for output whose end may be missing: how the command ended is known, but not what it said. */
