@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { serviceUnit } from '../../../src/cli/single-file/service-unit.ts';
 import { run } from '../../support/run.ts';
+import { isMissing } from '../../support/tools.ts';
 
 const ODD = '/srv/a folder/50%/$HOME/"quoted"/back\\slash';
 
@@ -17,14 +18,7 @@ test('The unit of an invited worker lets its commands outlive it, and quotes wha
   expect(serviceUnit({ name: 'w', command: ['x'], isRoot: false })).toContain('\nWantedBy=default.target\n');
 });
 
-const whyNot = await run('systemd-analyze', ['--version']).then(
-  ({ status }) => (status === 0 ? undefined : `exit status ${status}`),
-  (error: unknown) => String(error),
-);
-if (whyNot !== undefined)
-  process.stderr.write(`skipped: the check of an invited worker's unit by systemd: ${whyNot}\n`);
-
-test.skipIf(whyNot !== undefined)(
+test.skipIf(isMissing('systemd-analyze'))(
   'systemd finds nothing wrong with it, as a unit of the system and of a user',
   async () => {
     const dir = await mkdtemp(join(tmpdir(), 'trunkline-unit-'));

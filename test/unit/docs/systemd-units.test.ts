@@ -3,14 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { run } from '../../support/run.ts';
+import { isMissing } from '../../support/tools.ts';
 
-const whyNot = await run('systemd-analyze', ['--version']).then(
-  ({ status }) => (status === 0 ? undefined : `exit status ${status}`),
-  (error: unknown) => String(error),
-);
-if (whyNot !== undefined) process.stderr.write(`skipped: the check of the units by systemd: ${whyNot}\n`);
-
-test.skipIf(whyNot !== undefined)('systemd finds nothing wrong with the units', async () => {
+test.skipIf(isMissing('systemd-analyze'))('systemd finds nothing wrong with the units', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'trunkline-units-'));
   onTestFinished(() => rm(dir, { recursive: true }));
   const units: string[] = [];
