@@ -10,7 +10,10 @@ const STORY_MS = 300_000;
  */
 const retry = process.env['CI'] ? 1 : 0;
 
-const common = { environment: 'node', pool: 'forks', retry } as const;
+/** Most of a test is waiting, so that also a machine of two cores has room for two files at a time. */
+const FILES_AT_A_TIME = 2;
+
+const common = { environment: 'node', pool: 'forks', retry, maxWorkers: FILES_AT_A_TIME } as const;
 
 /** Three kinds of tests; `unit` mirrors `src`, `contract` runs one suite over every implementation, `system` tells stories. */
 export default defineConfig({
@@ -42,8 +45,8 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts'],
           testTimeout: STORY_MS,
           hookTimeout: STORY_MS,
-          // Each story starts daemons of its own; one at a time keeps a small machine honest.
-          fileParallelism: false,
+          // Behind the others, which need a quieter machine than stories leave them.
+          sequence: { groupOrder: 1 },
         },
       },
     ],
