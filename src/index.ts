@@ -5,6 +5,7 @@ export {
   force,
   git,
   hostLock,
+  host,
   mail,
   masterLock,
   onChange,

@@ -13,6 +13,7 @@ import { lockMistakes } from './lock-mistakes.ts';
 import { accessShapes, lockShapes } from './lock-shapes.ts';
 import { placeInWords } from './place.ts';
 import type { CheckedReporter } from './reporter-schema.ts';
+import { labelsOf, selectWorkers, showSelector, writtenNames } from './select-workers.ts';
 import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
 import { CONFIG_FORMAT } from './values.ts';
 
@@ -51,6 +52,7 @@ function relationMistakes(config: CheckedConfig): string[] {
   const mistakes: string[] = [];
   const workers = new Set(config.workers.map(({ name }) => name));
   for (const name of doubles(config.workers)) mistakes.push(`worker "${name}" is there twice; remove or rename one`);
+  mistakes.push(...hostMistakes(config));
   for (const name of doubles(config.projects)) mistakes.push(`project "${name}" is there twice; remove or rename one`);
   for (const name of doubles(config.reporters ?? [])) {
     mistakes.push(`reporter "${name}" is there twice; give one of them another name`);
@@ -65,11 +67,16 @@ function relationMistakes(config: CheckedConfig): string[] {
     }
     for (const builder of project.builders) {
       const place = `${inProject}, builder "${builder.name}"`;
-      for (const worker of builder.workers) {
+      for (const worker of writtenNames(builder.workers)) {
         if (workers.has(worker)) continue;
         mistakes.push(
           `${place}: worker "${worker}" is not among the workers; add worker('${worker}') or correct the name`,
         );
+      }
+      if (selectWorkers(builder.workers, config.workers).length === 0) {
+        const selector = showSelector(builder.workers);
+        const text = selector === '' ? 'name at least one worker' : `no worker has ${selector}; correct the labels`;
+        mistakes.push(`${place}, workers: ${text}`);
       }
       const rule = lostRule(builder.whenWorkerLost);
       const leastMs = GRACE_HEARTBEATS * heartbeatOf(config);
@@ -85,6 +92,18 @@ function relationMistakes(config: CheckedConfig): string[] {
     }
   }
   return [...mistakes, ...lockMistakes(config)];
+}
+
+function hostMistakes({ hosts = [], workers }: CheckedConfig): string[] {
+  const used = new Set(workers.map(({ host }) => host));
+  return [
+    ...doubles(hosts).map((name) => `host "${name}" is there twice; remove or rename one`),
+    ...hosts
+      .filter(({ name }) => !used.has(name))
+      .map(
+        ({ name }) => `host "${name}": no worker is there; write worker('…', { host: '${name}' }) or correct the name`,
+      ),
+  ];
 }
 
 function needsSource({ made }: CheckedBuilder['steps'][number]): boolean {
@@ -104,22 +123,29 @@ function doubles(items: readonly { readonly name: string }[]): string[] {
 }
 
 function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
-  const { title, reporters = [], workers, projects } = config;
+  const { title, reporters = [], hosts = [], workers, projects } = config;
   return {
     hash,
     title,
     heartbeatMs: heartbeatOf(config),
     troubles: troubleRules(config),
     reporters: reporters.map(reporterShape),
-    workers: workers.map(({ name, maxBuilds = 1, host, owner, missingAfter }) => ({
+    hosts: hosts.map(({ name, maxBuilds, startSpacing }) => ({
+      name,
+      ...(maxBuilds !== undefined && { maxBuilds }),
+      ...(startSpacing !== undefined && { startSpacingMs: parseDuration(startSpacing) }),
+    })),
+    workers: workers.map(({ name, maxBuilds = 1, labels, startSpacing, host, owner, missingAfter }) => ({
       name,
       maxBuilds,
+      ...(labels !== undefined && { labels: labelsOf(labels) }),
+      ...(startSpacing !== undefined && { startSpacingMs: parseDuration(startSpacing) }),
       ...(host !== undefined && { host }),
       ...(owner !== undefined && { owner }),
       ...(missingAfter !== undefined && { missingAfterMs: parseDuration(missingAfter) }),
     })),
     locks: lockShapes(config),
-    projects: projects.map(projectShape),
+    projects: projects.map((project) => projectShape(project, workers)),
   };
 }
 
@@ -140,13 +166,16 @@ function reporterShape(reporter: CheckedReporter): ReporterShape {
   };
 }
 
-function projectShape({ name, source, builders, schedulers = [], access }: CheckedProject): ProjectShape {
+function projectShape(
+  { name, source, builders, schedulers = [], access }: CheckedProject,
+  workers: CheckedConfig['workers'],
+): ProjectShape {
   return {
     name,
     ...(source && {
       source: { kind: 'git', url: source.url, ...(source.branch !== undefined && { branch: source.branch }) },
     }),
-    builders: builders.map((builder) => builderShape(builder, source?.url)),
+    builders: builders.map((builder) => builderShape(builder, source?.url, workers)),
     ...(access && { access: accessShape(access) }),
     isForceable: schedulers.some(({ kind }) => kind === 'force'),
     builtBranches: [...new Set(schedulers.flatMap((one) => (one.kind === 'onChange' ? [one.branch] : [])))],
@@ -173,11 +202,11 @@ function troubleRules({ troubles = {} }: CheckedConfig): TroubleRules {
   };
 }
 
-function builderShape(builder: CheckedBuilder, url: string | undefined): BuilderShape {
+function builderShape(builder: CheckedBuilder, url: string | undefined, all: CheckedConfig['workers']): BuilderShape {
   const { name, workers, env = {}, logLimit, whenWorkerLost, locks, steps } = builder;
   return {
     name,
-    workers: [...new Set(workers)],
+    workers: selectWorkers(workers, all),
     env,
     ...(logLimit !== undefined && { logLimit }),
     whenWorkerLost: lostRule(whenWorkerLost),

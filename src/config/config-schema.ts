@@ -7,6 +7,7 @@ import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import { nameSchema as name } from './name-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
 import type { StepFunction } from './step-context.ts';
+import { hostSchema, workerSchema, workersSchema } from './worker-schema.ts';
 
 const LONGEST_LIST = 10_000;
 
@@ -36,7 +37,6 @@ function isHeartbeat(text: string): boolean {
 /** What is said of a value of the wrong kind. */
 const NO = {
   master: 'the default export is no configuration: end the file with `export default defineMaster({ … })`',
-  worker: 'this is no worker: use worker()',
   project: 'this is no project: use project()',
   git: 'this is no source: use git()',
   builder: 'this is no builder: use builder()',
@@ -101,7 +101,7 @@ const builder = z.strictObject(
   {
     kind: z.literal('builder', { error: NO.builder }),
     name,
-    workers: list(z.string(), 'names of workers').min(1, { error: 'name at least one worker' }),
+    workers: workersSchema,
     env: z
       .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'no name of an environment variable' }), z.string())
       .optional(),
@@ -165,22 +165,6 @@ const troubles = z.strictObject(
   },
 );
 
-const worker = z.strictObject(
-  {
-    kind: z.literal('worker', { error: NO.worker }),
-    name,
-    maxBuilds: z
-      .int({ error: 'write a whole number of 1 or more' })
-      .min(1, { error: 'write a whole number of 1 or more' })
-      .max(1_000, { error: 'at most 1000' })
-      .optional(),
-    host: word.optional(),
-    owner: word.optional(),
-    missingAfter: duration.optional(),
-  },
-  { error: NO.worker },
-);
-
 /** The value a configuration file exports. What it says of other parts of it is checked by `check-config.ts`. */
 export const configSchema = z.strictObject(
   {
@@ -192,7 +176,8 @@ export const configSchema = z.strictObject(
       .optional(),
     troubles: troubles.optional(),
     reporters: list(reporterSchema, 'reporters').optional(),
-    workers: list(worker, 'workers').min(1, { error: 'name at least one worker' }),
+    hosts: list(hostSchema(duration), 'hosts').optional(),
+    workers: list(workerSchema(duration), 'workers').min(1, { error: 'name at least one worker' }),
     projects: list(project, 'projects').min(1, { error: 'give at least one project' }),
   },
   { error: NO.master },

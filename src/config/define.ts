@@ -5,6 +5,7 @@ import type {
   ForceScheduler,
   GitSource,
   LockConfig,
+  HostConfig,
   MailReporter,
   MasterConfig,
   ProjectConfig,
@@ -23,6 +24,11 @@ export function defineMaster(config: Options<MasterConfig>): MasterConfig {
 /** A machine that builds: `maxBuilds` at a time (1), its `host` and `owner` for people. Its key is admitted by `worker add`. */
 export function worker(name: string, options: Options<WorkerConfig> = {}): WorkerConfig {
   return { ...options, kind: 'worker', name };
+}
+
+/** A machine on which several workers live: `maxBuilds` of them all together, `startSpacing` from one start there to the next. */
+export function host(name: string, options: Options<HostConfig> = {}): HostConfig {
+  return { ...options, kind: 'host', name };
 }
 
 type Unnamed<T extends { readonly name: string }> = Omit<T, 'kind' | 'name'> & { readonly name?: string };
@@ -47,7 +53,7 @@ export function git(url: string, options: Options<GitSource> = {}): GitSource {
   return { ...options, kind: 'git', url };
 }
 
-/** One way to build a project: its steps, one after the other, on one of the named workers. */
+/** One way to build a project: its steps, one after the other, on one of the workers that it names or asks for by labels. */
 export function builder(name: string, options: Options<BuilderConfig>): BuilderConfig {
   return { ...options, kind: 'builder', name };
 }

@@ -2,7 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LockShape } from '../model/lock.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import { showDuration } from './duration.ts';
-import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape, StepShape, WorkerShape } from './shape.ts';
+import type {
+  BuilderShape,
+  ConfigShape,
+  HostShape,
+  ProjectShape,
+  ReporterShape,
+  StepShape,
+  WorkerShape,
+} from './shape.ts';
 
 /** What a reload changes, a line each, for people; empty when it is the same configuration. */
 export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
@@ -14,6 +22,7 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
       : [`heartbeat changed from ${showDuration(before.heartbeatMs)} to ${showDuration(after.heartbeatMs)}`]),
     ...changed(before, after, ['troubles']),
     ...diffLists(before.reporters, after.reporters, 'reporter', diffReporters),
+    ...diffLists(before.hosts, after.hosts, 'host', diffHosts),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
     ...diffLists(before.locks, after.locks, 'lock', diffLocks),
     ...diffLists(before.projects, after.projects, 'project', diffProjects),
@@ -51,7 +60,11 @@ function diffReporters(before: ReporterShape, after: ReporterShape): string[] {
 }
 
 function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
-  return changed(before, after, ['maxBuilds', 'host', 'owner', 'missingAfterMs']);
+  return changed(before, after, ['maxBuilds', 'labels', 'startSpacingMs', 'host', 'owner', 'missingAfterMs']);
+}
+
+function diffHosts(before: HostShape, after: HostShape): string[] {
+  return changed(before, after, ['maxBuilds', 'startSpacingMs']);
 }
 
 function diffLocks(before: LockShape, after: LockShape): string[] {
@@ -90,6 +103,7 @@ function diffSteps(before: StepShape, after: StepShape): string[] {
 
 const WORDS: Readonly<Record<string, string>> = {
   missingAfterMs: 'missingAfter (ms)',
+  startSpacingMs: 'startSpacing (ms)',
   isForceable: 'force',
   builtBranches: 'onChange',
   isTryable: 'tryBuilds',

@@ -1,4 +1,5 @@
 const NOUNS: Readonly<Record<string, string>> = {
+  hosts: 'host',
   workers: 'worker',
   projects: 'project',
   builders: 'builder',

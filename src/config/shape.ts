@@ -11,6 +11,7 @@ export interface ConfigShape {
   readonly heartbeatMs: number;
   readonly troubles: TroubleRules;
   readonly reporters: readonly ReporterShape[];
+  readonly hosts: readonly HostShape[];
   readonly workers: readonly WorkerShape[];
   /** All that its builders and steps ask for, by name. */
   readonly locks: readonly LockShape[];
@@ -45,10 +46,21 @@ export interface WorkerShape {
   readonly name: string;
   /** Builds at a time. */
   readonly maxBuilds: number;
+  /** A label that was given without a value has `true`; absent: none. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** From the start of a build there to the next one's. */
+  readonly startSpacingMs?: number;
   readonly host?: string;
   readonly owner?: string;
   /** Instead of the farm's. */
   readonly missingAfterMs?: number;
+}
+
+/** Limits of all workers of a host together. */
+export interface HostShape {
+  readonly name: string;
+  readonly maxBuilds?: number;
+  readonly startSpacingMs?: number;
 }
 
 export interface ProjectShape {
@@ -68,7 +80,7 @@ export interface ProjectShape {
 
 export interface BuilderShape {
   readonly name: string;
-  /** Names of workers that may build it. */
+  /** Names of workers that may build it, at least one: those it names, and those whose labels it asks for. */
   readonly workers: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly logLimit?: string;

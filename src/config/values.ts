@@ -20,6 +20,8 @@ export interface MasterConfig {
   readonly troubles?: TroublesConfig;
   /** Who is told of them outside of the farm. */
   readonly reporters?: readonly ReporterConfig[];
+  /** Machines on which several workers live, when these share limits. */
+  readonly hosts?: readonly HostConfig[];
   readonly workers: readonly WorkerConfig[];
   readonly projects: readonly ProjectConfig[];
 }
@@ -62,11 +64,32 @@ export interface WorkerConfig {
   readonly kind: 'worker';
   readonly name: string;
   readonly maxBuilds?: number;
+  /** By what builders may ask for it; a list: labels without a value. */
+  readonly labels?: Labels;
+  /** At least so long from the start of a build there to the next one's. */
+  readonly startSpacing?: Duration;
   readonly host?: string;
   readonly owner?: string;
   /** Instead of the farm's. */
   readonly missingAfter?: Duration;
 }
+
+type Labels = readonly string[] | Readonly<Record<string, string>>;
+/** Of several values a worker needs one. */
+type WantedLabels = readonly string[] | Readonly<Record<string, string | readonly string[]>>;
+
+/** For all workers that name it as their `host`, together. */
+export interface HostConfig {
+  readonly kind: 'host';
+  readonly name: string;
+  readonly maxBuilds?: number;
+  readonly startSpacing?: Duration;
+}
+
+/** All that are named, and all that have each of `labels` and none of `not`. */
+export type WorkerChoice =
+  | readonly string[]
+  | { readonly names?: readonly string[]; readonly labels?: WantedLabels; readonly not?: WantedLabels };
 
 export interface ProjectConfig {
   readonly kind: 'project';
@@ -87,7 +110,7 @@ export interface GitSource {
 export interface BuilderConfig {
   readonly kind: 'builder';
   readonly name: string;
-  readonly workers: readonly string[];
+  readonly workers: WorkerChoice;
   readonly env?: Readonly<Record<string, string>>;
   /** Of each log of its steps that does not say otherwise. */
   readonly logLimit?: Size;

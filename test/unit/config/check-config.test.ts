@@ -6,6 +6,7 @@ import {
   defineMaster,
   force,
   git,
+  host,
   mail,
   onChange,
   project,
@@ -246,4 +247,71 @@ test('reporters have what is left out, a name each, and nothing in them that is 
   for (const url of ['file:///etc/passwd', 'https://ann:secret@example.org/', 'example.org'])
     expect(of(webhook({ url }))).toEqual([expect.stringMatching(/url: write a URL/)]);
   expect(of({ kind: 'pigeon', name: 'p' })).toEqual([expect.stringMatching(/this is no reporter/)]);
+});
+
+const labelled = [
+  worker('sid', { labels: { os: 'debian', arch: 'amd64' }, host: 'vm1' }),
+  worker('arm', { labels: { os: 'debian', arch: 'arm64' }, startSpacing: '5s' }),
+  worker('gpu', { labels: ['gpu', 'fast'] }),
+  worker('plain'),
+];
+
+test.each<[Parameters<typeof builder>[1]['workers'], readonly string[]]>([
+  [{ labels: { os: 'debian' } }, ['sid', 'arm']],
+  [{ labels: { os: 'debian' }, not: { arch: 'arm64' } }, ['sid']],
+  [{ labels: { arch: ['arm64', 'riscv64'] } }, ['arm']],
+  [{ labels: ['gpu'] }, ['gpu']],
+  [{ not: ['gpu'] }, ['sid', 'arm', 'plain']],
+  [{ names: ['plain', 'arm'], labels: { os: 'debian' } }, ['plain', 'arm', 'sid']],
+  [{ names: ['plain'] }, ['plain']],
+  [{ labels: { os: 'debian', arch: 'amd64' } }, ['sid']],
+])('workers: %j are those with the labels', (workers, names) => {
+  const projects = [project('kate', { builders: [builder('debian', { workers, steps })] })];
+  const check = checkConfig('hash', defineMaster({ title: 'T', workers: labelled, projects }));
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  expect(check.shape.projects[0]?.builders[0]?.workers).toEqual(names);
+});
+
+test.each<[unknown, string]>([
+  [{ labels: { os: 'debain' } }, 'no worker has os=debain; correct the labels'],
+  [{ labels: ['constructor'] }, 'no worker has constructor=true; correct the labels'],
+  [{ labels: { os: ['a', 'b'] }, not: ['x'] }, 'no worker has os=a|b, not x=true; correct the labels'],
+  [[], 'name at least one worker'],
+  [{ names: [] }, 'name at least one worker'],
+])('workers: %j, which nobody is, is told with its place', (workers, text) => {
+  const projects = [{ ...kate, builders: [{ ...kate.builders[0]!, workers }] }];
+  const exported = { ...defineMaster({ title: 'T', workers: labelled, projects: [] }), projects };
+  expect(mistakes(exported)).toEqual([`project "kate", builder "debian", workers: ${text}`]);
+});
+
+test.each([{}, 'sid', { label: ['x'] }, { labels: { os: 5 } }, { labels: { 'no blanks': 'x' } }, { labels: 'gpu' }])(
+  'workers: %j is no choice of workers, and the right ways are told',
+  (workers) => {
+    const projects = [{ ...kate, builders: [{ ...kate.builders[0]!, workers }] }];
+    const told = mistakes({ ...defineMaster({ title: 'T', workers: labelled, projects: [] }), projects });
+    expect(told.at(-1)).toMatch(
+      /^project "kate", builder "debian", workers(, labels)?: write workers: \['sid'\], or \{ labels/,
+    );
+  },
+);
+
+test('hosts become their shape, and one that no worker names is a mistake', () => {
+  const farm = (...hosts: ReturnType<typeof host>[]): unknown =>
+    defineMaster({ title: 'T', hosts, workers: labelled, projects: [kate] });
+  const check = checkConfig('hash', farm(host('vm1', { maxBuilds: 3, startSpacing: '30s' })));
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  expect(check.shape.hosts).toEqual([{ name: 'vm1', maxBuilds: 3, startSpacingMs: 30_000 }]);
+  expect(check.shape.workers[1]).toEqual({
+    name: 'arm',
+    maxBuilds: 1,
+    labels: { os: 'debian', arch: 'arm64' },
+    startSpacingMs: 5_000,
+  });
+  expect(mistakes(farm(host('vm1'), host('vm1'), host('vm2', { maxBuilds: 1 })))).toEqual([
+    'host "vm1" is there twice; remove or rename one',
+    "host \"vm2\": no worker is there; write worker('…', { host: 'vm2' }) or correct the name",
+  ]);
+  expect(mistakes(farm(host('vm1', { startSpacing: 'soon' as '1s' })))).toEqual([
+    expect.stringMatching(/^host "vm1", startSpacing: "soon" is no duration/),
+  ]);
 });

@@ -27,6 +27,7 @@ function config(workers: Readonly<Record<string, number>>, builders: Readonly<Re
     troubles: TROUBLE_RULES,
     reporters: [],
     locks: [],
+    hosts: [],
     workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
     projects: [{ name: 'p', builders: shapes, isForceable: true, builtBranches: [], isTryable: false }],
   };
