@@ -70,6 +70,7 @@ export async function holdWorker(sources: WorkerSources, asker: Asker, name: str
     const sinceMs = clock.now();
     const hold = kind && { kind, by: asker.name, sinceMs, ...(reason !== undefined && { reason }) };
     const before = await store.workers.setHold(name, hold, from);
+    if (wish.to === 'resume') await store.workers.noteNoFault(name);
     if (isDone.includes(before?.kind)) return;
     if (!from.includes(before?.kind)) {
       const how =

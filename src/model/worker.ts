@@ -19,6 +19,16 @@ export interface WorkerRecord {
   readonly leaving?: { readonly reason: string; readonly sinceMs: number };
   /** It leaves after so many builds; `given` counts those of its term. */
   readonly term?: { readonly builds: number; readonly given: number };
+  /** So many builds in a row could not be done there by its own fault: until then it is given no more. */
+  readonly aside?: { readonly faults: number; readonly untilMs: number; readonly reason: string };
+}
+
+const SHORTEST_ASIDE_MS = 10_000;
+const LONGEST_ASIDE_MS = 3_600_000;
+
+/** For how long a worker is set aside after so many faults in a row. */
+export function asideMs(faults: number): number {
+  return Math.min(LONGEST_ASIDE_MS, SHORTEST_ASIDE_MS * 2 ** (faults - 1));
 }
 
 /**

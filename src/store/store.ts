@@ -137,6 +137,10 @@ export interface WorkerStore {
   retire(name: string, from: HoldKind, atMs: number): Promise<boolean>;
   /** The daemon's start wishes to leave; nothing when another one is connected by now. The first reason stays. */
   setLeaving(name: string, processId: string, reason: string, atMs: number): Promise<void>;
+  /** A build could not be done there by the worker's own fault: it is set aside for `asideMs` of those in a row. */
+  noteFault(name: string, reason: string, atMs: number): Promise<void>;
+  /** One could; or an operator says that it may have builds again. */
+  noteNoFault(name: string): Promise<void>;
   /** At start of a master nobody is connected. */
   detachAll(atMs: number): Promise<void>;
   seats(worker?: string): Promise<readonly Seat[]>;
@@ -198,7 +202,7 @@ export interface RequestStore {
    * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties
    * (those of the build set with source `request`, then the claim's), and its seat (lowest free one of that builder on that
    * worker, fence + 1), all in one transaction, and counts it in the worker's term. Rejects with code `lost-claim` when the
-   * request is no longer pending, or the worker is given no builds any more.
+   * request is no longer pending, or the worker is given no builds any more (it is held, leaves, or is set aside).
    */
   claim(claim: Claim): Promise<Build>;
   /** Ends a pending request without a build. */

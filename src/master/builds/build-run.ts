@@ -14,6 +14,7 @@ import type { Away } from './lost-watch.ts';
 import type { BuildTools } from './build-tools.ts';
 import { StepRun } from './step-run.ts';
 import { isUnfinishedOnWorker } from './worker-command.ts';
+import { faultIn } from './workers-fault.ts';
 
 /** After a stop, steps that always run may clean up for so long. */
 const CLEANUP_LIMIT_MS = 5 * 60_000;
@@ -88,7 +89,7 @@ export class BuildRun {
       await this.#written;
       if (this.#isDetached) return false;
       await this.#completeLogs();
-      await tools.store.builds.finish(build.id, result, summary, tools.clock.now());
+      await this.#finish(result, summary);
       return true;
     } finally {
       offChange();
@@ -96,6 +97,22 @@ export class BuildRun {
       this.#cancelLimit?.();
       this.#cancelReturn?.();
     }
+  }
+
+  /** With the end of the build, in one commit, goes what it says of its worker. */
+  async #finish(result: Result, summary: string | undefined): Promise<void> {
+    const { tools, build } = this.#options;
+    const { store, clock } = tools;
+    const { id, worker } = build;
+    const isExceptional = result === 'exception' || result === 'retry' || result === 'cancelled';
+    const fault = result === 'exception' ? faultIn(await store.commands.list(id)) : undefined;
+    const atMs = clock.now();
+    await Promise.all([
+      store.builds.finish(id, result, summary, atMs),
+      fault === undefined
+        ? !isExceptional && store.workers.noteNoFault(worker)
+        : store.workers.noteFault(worker, fault, atMs),
+    ]);
   }
 
   /** The reason is in the store already. */

@@ -15,7 +15,7 @@ const TAKE = `UPDATE build_requests SET state = 'claimed' WHERE id = ? AND state
   RETURNING build_set_id AS buildSetId, project, builder`;
 /** A worker that was never stored is held by nothing. */
 const HELD = `SELECT 1 FROM workers WHERE name = ?
-  AND (hold IS NOT NULL OR leaving_reason IS NOT NULL OR term_given >= term_builds)`;
+  AND (hold IS NOT NULL OR leaving_reason IS NOT NULL OR term_given >= term_builds OR aside_until_ms > ?)`;
 const COUNT = 'UPDATE workers SET term_given = term_given + 1 WHERE name = ? AND term_builds IS NOT NULL';
 const STATE = 'SELECT state FROM build_requests WHERE id = ?';
 const BUILD_SET = `SELECT s.reason, s.owner, s.properties, s.property_sources AS propertySources, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}
@@ -45,7 +45,7 @@ type Place = Pick<Seat, 'session' | 'fence'>;
 export async function claimRequest(transaction: Transaction, claim: Claim): Promise<Build> {
   const { requestId, worker, configHash, atMs } = claim;
   // Before anything is changed, so that there is nothing to undo.
-  if (await transaction.get(HELD, worker)) {
+  if (await transaction.get(HELD, worker, atMs)) {
     throw new StoreError('lost-claim', `worker ${worker} is given no builds any more`);
   }
   const request = await transaction.returning<{ buildSetId: number; project: string; builder: string }>(

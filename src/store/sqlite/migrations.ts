@@ -7,6 +7,7 @@ import { outbox } from './migrations/outbox.ts';
 import { parents } from './migrations/parents.ts';
 import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
+import { setAside } from './migrations/set-aside.ts';
 import { troubles } from './migrations/troubles.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
@@ -206,4 +207,5 @@ export const MIGRATIONS: readonly Migration[] = [
   troubles,
   outbox,
   parents,
+  setAside,
 ];

@@ -1,4 +1,5 @@
 import { CONNECTIONS_KEPT } from '../../model/trouble.ts';
+import { asideMs } from '../../model/worker.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../../model/worker.ts';
 import type { WorkerStore } from '../store.ts';
 import { StoreError } from '../store.ts';
@@ -10,7 +11,7 @@ import type { Nullable } from './row.ts';
 const COLUMNS = `name, install_id AS installId, boot_id AS bootId, process_id AS processId, host, version, facts, epoch,
   is_connected AS isConnected, since_ms AS sinceMs, lease_ms AS leaseMs, hold, hold_by AS holdBy, hold_reason AS holdReason,
   hold_since_ms AS holdSinceMs, leaving_reason AS leavingReason, leaving_since_ms AS leavingSinceMs,
-  term_builds AS termBuilds, term_given AS termGiven`;
+  term_builds AS termBuilds, term_given AS termGiven, faults, aside_until_ms AS asideUntilMs, aside_reason AS asideReason`;
 const LIST = `SELECT ${COLUMNS} FROM workers ORDER BY name`;
 const FIND = `SELECT ${COLUMNS} FROM workers WHERE name = ?`;
 const ATTACH = `INSERT INTO workers
@@ -44,6 +45,10 @@ const SET_HOLD = `INSERT INTO workers (name, facts, epoch, is_connected, hold, h
 const RETIRE = `UPDATE workers SET hold = 'retired', hold_since_ms = ? WHERE name = ? AND hold = ?`;
 const SET_LEAVING = `UPDATE workers SET leaving_process = process_id, leaving_reason = ?, leaving_since_ms = ?
   WHERE name = ? AND process_id = ? AND leaving_reason IS NULL`;
+const COUNT_FAULT = 'UPDATE workers SET faults = faults + 1 WHERE name = ? RETURNING faults';
+const SET_ASIDE = 'UPDATE workers SET aside_until_ms = ?, aside_reason = ? WHERE name = ?';
+const CLEAR_ASIDE = `UPDATE workers SET faults = 0, aside_until_ms = NULL, aside_reason = NULL
+  WHERE name = ? AND faults > 0`;
 const DETACH_ALL = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE is_connected = 1';
 const SEAT_COLUMNS = 'session, worker, project, builder, seat, directory, fence, build_id AS buildId';
 const SEATS = `SELECT ${SEAT_COLUMNS} FROM seats ORDER BY worker, project, builder, seat`;
@@ -58,13 +63,16 @@ type HoldRow = {
   holdReason: string | null;
   holdSinceMs: number | null;
 };
-type WorkerRow = Nullable<Omit<WorkerRecord, 'facts' | 'isConnected' | 'hold' | 'leaving' | 'term'>> & {
+type WorkerRow = Nullable<Omit<WorkerRecord, 'facts' | 'isConnected' | 'hold' | 'leaving' | 'term' | 'aside'>> & {
   facts: string;
   isConnected: number;
   leavingReason: string | null;
   leavingSinceMs: number | null;
   termBuilds: number | null;
   termGiven: number | null;
+  faults: number;
+  asideUntilMs: number | null;
+  asideReason: string | null;
 } & HoldRow;
 type SeatRow = Nullable<Seat>;
 
@@ -136,6 +144,15 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
     async setLeaving(name, processId, reason, atMs) {
       await writer.write((transaction) => transaction.run(SET_LEAVING, reason, atMs, name, processId));
     },
+    async noteFault(name, reason, atMs) {
+      await writer.write(async (transaction) => {
+        const row = await transaction.returning<{ faults: number }>(COUNT_FAULT, name);
+        if (row) await transaction.run(SET_ASIDE, atMs + asideMs(row.faults), reason, name);
+      });
+    },
+    async noteNoFault(name) {
+      await writer.write((transaction) => transaction.run(CLEAR_ASIDE, name));
+    },
     async detachAll(atMs) {
       await writer.write((transaction) => transaction.run(DETACH_ALL, atMs));
     },
@@ -160,7 +177,8 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
 }
 
 function toWorker(all: WorkerRow): WorkerRecord {
-  const { facts, isConnected, leavingReason, leavingSinceMs, termBuilds, termGiven, ...more } = all;
+  const { facts, isConnected, leavingReason, leavingSinceMs, termBuilds, termGiven, ...others } = all;
+  const { faults, asideUntilMs, asideReason, ...more } = others;
   const { hold: _hold, holdBy: _holdBy, holdReason: _holdReason, holdSinceMs: _holdSinceMs, ...row } = more;
   const hold = toHold(all);
   return {
@@ -170,6 +188,7 @@ function toWorker(all: WorkerRow): WorkerRecord {
     ...(hold && { hold }),
     ...(leavingReason !== null && { leaving: { reason: leavingReason, sinceMs: leavingSinceMs ?? 0 } }),
     ...(termBuilds !== null && { term: { builds: termBuilds, given: termGiven ?? 0 } }),
+    ...(asideUntilMs !== null && { aside: { faults, untilMs: asideUntilMs, reason: asideReason ?? '' } }),
   };
 }
 

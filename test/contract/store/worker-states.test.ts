@@ -125,4 +125,33 @@ eachStore('worker states', (current) => {
     expect(await store.workers.find('sid')).not.toHaveProperty('term');
     await Promise.all([claim(), claim()]);
   });
+
+  it('sets a worker aside for longer with each fault in a row, through a restart, until one build can be done', async () => {
+    await store.workers.attach(SID, 1);
+    const until = async (): Promise<number | undefined> => (await store.workers.find('sid'))?.aside?.untilMs;
+    const waits: (number | undefined)[] = [];
+    for (let n = 0; n < 11; n++) {
+      await store.workers.noteFault('sid', 'no space left', 1_000);
+      waits.push(((await until()) ?? 0) - 1_000);
+    }
+    expect(waits.slice(0, 3)).toEqual([10_000, 20_000, 40_000]);
+    expect(waits.slice(8)).toEqual([2_560_000, 3_600_000, 3_600_000]);
+    await store.close();
+    store = await current.temp.open();
+    expect(await store.workers.find('sid')).toMatchObject({ aside: { faults: 11, reason: 'no space left' } });
+    await expect(claim()).rejects.toMatchObject(refused);
+    await store.workers.noteNoFault('sid');
+    expect(await store.workers.find('sid')).not.toHaveProperty('aside');
+    await claim();
+    await store.workers.noteFault('sid', 'no space left', 1_000);
+    expect(await until()).toBe(11_000);
+  });
+
+  it('gives a worker builds again when the time for which it was set aside is over', async () => {
+    await store.workers.attach(SID, 1);
+    await store.workers.noteFault('sid', 'no space left', -9_998);
+    await claim();
+    await store.workers.noteFault('nobody', 'was never here', 1);
+    expect(await store.workers.find('nobody')).toBeUndefined();
+  });
 });

@@ -311,7 +311,7 @@ test('hosts become their shape, and one that no worker names is a mistake', () =
     'host "vm1" is there twice; remove or rename one',
     "host \"vm2\": no worker is there; write worker('…', { host: 'vm2' }) or correct the name",
   ]);
-  expect(mistakes(farm(host('vm1', { startSpacing: 'soon' as '1s' })))).toEqual([
+  expect(mistakes(farm(host('vm1', { startSpacing: 'soon' })))).toEqual([
     expect.stringMatching(/^host "vm1", startSpacing: "soon" is no duration/),
   ]);
 });

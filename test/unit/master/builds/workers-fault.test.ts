@@ -5,7 +5,7 @@ import { MiB } from '../../../../src/protocol/limits.ts';
 import { fileAnswer, runAnswer } from '../../../../src/master/builds/answer-of.ts';
 import { smallDisk } from '../../../support/small-disk.ts';
 import type { SmallDisk } from '../../../support/small-disk.ts';
-import { TryFarm } from '../try-farm.ts';
+import { ADMIN, TryFarm } from '../try-farm.ts';
 
 // Real processes on a machine that may be busy with much else.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -27,6 +27,12 @@ projects: [project('p', { schedulers: [force()], builders: [
   await farm.startMaster();
   await farm.startWorker('w');
 });
+/** For how long it is set aside. */
+async function aside(name: string): Promise<string | null | undefined> {
+  return (await farm.operator.workers(ADMIN)).find((worker) => worker.name === name)?.held;
+}
+const resume = (name: string): Promise<void> => farm.operator.holdWorker(ADMIN, name, { to: 'resume' });
+
 let disk: SmallDisk | undefined;
 afterEach(async () => {
   await disk?.remove();
@@ -42,6 +48,11 @@ test('a build is not told that it failed when its worker could not make its fold
     const { result, summary, id } = await farm.build(builder);
     expect([result, summary]).toEqual(['exception', expect.stringMatching(WHY)]);
     if (builder === 'run') expect(await farm.log(id, 's')).toMatch(/^trunkline: .*session/);
+    expect(await aside('w')).toMatch(
+      /^is set aside until [\d:]{8} UTC: a build ended by its own fault: worker w could not/,
+    );
+    await resume('w');
+    expect(await aside('w')).toBeNull();
   }
   await rm(place);
   expect((await farm.build('run')).result).toBe('success');
@@ -70,6 +81,7 @@ test.for<readonly [place: string, builder: string, why: RegExp]>([
     const { result, summary } = await farm.build(builder);
     expect([result, summary]).toEqual(['exception', expect.stringMatching(why)]);
     disk.relieve();
+    await resume('full');
     expect((await farm.build(builder)).result).toBe('success');
     await farm.stopWorker('full');
   },
@@ -85,6 +97,7 @@ test('a build is not told that it failed when its worker has no keeper', async (
   });
   await farm.stopWorker('lone');
   await farm.startWorker('lone');
+  await resume('lone');
   expect((await farm.build('lone')).result).toBe('success');
 });
 
@@ -100,7 +113,8 @@ test('a refusal of a worker that names no fault is the command’s, as it always
   expect(runAnswer(outcome, undefined, 'w')).toMatchObject({ ok: { status: 'refused' } });
   expect(fileAnswer('mkdir', 'x', outcome, 'w')).toEqual({ error: 'mkdir x: no' });
   const faulty = { ...outcome, fault: 'worker' } as const;
-  const exception = { end: { result: 'exception', summary: 'worker w could not run the command: no' } };
+  const summary = 'worker w could not run the command: no';
+  const exception = { end: { result: 'exception', summary, isWorkersFault: true } };
   expect(runAnswer(faulty, undefined, 'w')).toEqual(exception);
   expect(fileAnswer('mkdir', 'x', faulty, 'w')).toEqual(exception);
 });
