@@ -4,6 +4,7 @@ import type { LockAccess, LockShape } from '../model/lock.ts';
 import type { CheckedBuilder, CheckedConfig } from './config-schema.ts';
 import type { CheckedLock } from './lock-schema.ts';
 import { accessShapes, lockShape, locksOf } from './lock-shapes.ts';
+import { selectWorkers } from './select-workers.ts';
 
 type Hosts = ReadonlyMap<string, string | undefined>;
 
@@ -14,7 +15,8 @@ export function lockMistakes(config: CheckedConfig): string[] {
   for (const project of config.projects) {
     for (const builder of project.builders) {
       const place = `project "${project.name}", builder "${builder.name}"`;
-      mistakes.push(...ofBuilder(builder, hosts).map((text) => `${place}${text}`));
+      const workers = selectWorkers(builder.workers, config.workers);
+      mistakes.push(...ofBuilder(builder, workers, hosts).map((text) => `${place}${text}`));
     }
   }
   return mistakes;
@@ -49,7 +51,7 @@ function describe({ scope, slots, slotsFor }: LockShape): string {
 }
 
 /** Texts that follow the builder's place. */
-function ofBuilder({ workers, locks = [], steps }: CheckedBuilder, hosts: Hosts): string[] {
+function ofBuilder({ locks = [], steps }: CheckedBuilder, workers: readonly string[], hosts: Hosts): string[] {
   const held = new Set(locks.map(({ name }) => name));
   return [
     ...ofAccesses(locks, workers, hosts).map((text) => `: ${text}`),
