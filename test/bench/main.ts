@@ -1,4 +1,6 @@
+import { builds } from './builds.ts';
 import { control } from './control.ts';
+import { dispatch } from './dispatch.ts';
 import type { Figure } from './figure.ts';
 import { line, log, logOfOneFile } from './log.ts';
 import { sessions } from './sessions.ts';
@@ -12,6 +14,8 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   line,
   step,
   control,
+  builds,
+  dispatch,
   sessions,
   workers,
 };
