@@ -2,19 +2,17 @@
 export {
   builder,
   defineMaster,
-  force,
   git,
   hostLock,
   host,
   mail,
   masterLock,
-  onChange,
   project,
-  tryBuilds,
   webhook,
   worker,
   workerLock,
 } from './config/define.ts';
+export { force, onChange, tryBuilds } from './config/define-schedulers.ts';
 export { checkout } from './config/steps/checkout.ts';
 export { reboot } from './config/steps/reboot.ts';
 export { sh } from './config/steps/sh.ts';

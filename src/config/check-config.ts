@@ -6,6 +6,7 @@ import { STEP_RULES } from '../model/result.ts';
 import type { StepRules } from '../model/result.ts';
 import { TROUBLE_RULES } from '../model/trouble.ts';
 import type { TroubleRules } from '../model/trouble.ts';
+import { schedulerMistakes, schedulerShape } from './check-schedulers.ts';
 import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
@@ -62,9 +63,7 @@ function relationMistakes(config: CheckedConfig): string[] {
     for (const name of doubles(project.builders)) {
       mistakes.push(`${inProject}: builder "${name}" is there twice; remove or rename one`);
     }
-    if (!project.source && project.schedulers?.some(({ kind }) => kind === 'onChange')) {
-      mistakes.push(`${inProject}: it has onChange() and no source; give it git(url), or remove onChange()`);
-    }
+    mistakes.push(...schedulerMistakes(project));
     for (const builder of project.builders) {
       const place = `${inProject}, builder "${builder.name}"`;
       for (const worker of writtenNames(builder.workers)) {
@@ -166,10 +165,8 @@ function reporterShape(reporter: CheckedReporter): ReporterShape {
   };
 }
 
-function projectShape(
-  { name, source, builders, schedulers = [], access }: CheckedProject,
-  workers: CheckedConfig['workers'],
-): ProjectShape {
+function projectShape(project: CheckedProject, workers: CheckedConfig['workers']): ProjectShape {
+  const { name, source, builders, schedulers = [], access } = project;
   return {
     name,
     ...(source && {
@@ -177,9 +174,7 @@ function projectShape(
     }),
     builders: builders.map((builder) => builderShape(builder, source?.url, workers)),
     ...(access && { access: accessShape(access) }),
-    isForceable: schedulers.some(({ kind }) => kind === 'force'),
-    builtBranches: [...new Set(schedulers.flatMap((one) => (one.kind === 'onChange' ? [one.branch] : [])))],
-    isTryable: schedulers.some(({ kind }) => kind === 'try'),
+    schedulers: schedulers.map((scheduler) => schedulerShape(scheduler, project)),
   };
 }
 

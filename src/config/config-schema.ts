@@ -6,6 +6,7 @@ import { lockSchema } from './lock-schema.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import { nameSchema as name } from './name-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
+import { schedulerSchema } from './scheduler-schema.ts';
 import type { StepFunction } from './step-context.ts';
 import { hostSchema, workerSchema, workersSchema } from './worker-schema.ts';
 
@@ -41,7 +42,6 @@ const NO = {
   git: 'this is no source: use git()',
   builder: 'this is no builder: use builder()',
   step: 'this is no step: use sh(), checkout(), reboot() or step()',
-  scheduler: 'this is no scheduler: use force(), onChange() or tryBuilds()',
 } as const;
 
 const stepName = z.string({ error: 'give it a name' }).refine((text) => /^\S(.{0,98}\S)?$/u.test(text), {
@@ -56,12 +56,6 @@ const logLimit = z.string({ error: LOG_LIMIT_RULE }).refine((text) => isOf(parse
 const word = z.string().min(1).max(4_096);
 /** What git would take for an option is refused. */
 const gitWord = word.refine((text) => !text.startsWith('-'), { error: 'it must not begin with "-"' });
-const BRANCH_RULE = "name one branch: onChange({ branch: 'main' })";
-const gitBranch = z
-  .string({ error: BRANCH_RULE })
-  .min(1, { error: BRANCH_RULE })
-  .max(255, { error: BRANCH_RULE })
-  .refine((text) => !text.startsWith('refs/heads/'), { error: 'write the branch without refs/heads/' });
 
 function list<T extends z.ZodType>(item: T, what: string): z.ZodArray<T> {
   return z.array(item, { error: `give a list of ${what}` }).max(LONGEST_LIST);
@@ -115,17 +109,6 @@ const builder = z.strictObject(
   { error: NO.builder },
 );
 
-/** Whoever is no scheduler is told of all there are. */
-const scheduler = z.discriminatedUnion(
-  'kind',
-  [
-    z.strictObject({ kind: z.literal('force') }),
-    z.strictObject({ kind: z.literal('onChange'), branch: gitBranch }),
-    z.strictObject({ kind: z.literal('try') }),
-  ],
-  { error: NO.scheduler },
-);
-
 const project = z.strictObject(
   {
     kind: z.literal('project', { error: NO.project }),
@@ -137,7 +120,7 @@ const project = z.strictObject(
       )
       .optional(),
     builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
-    schedulers: list(scheduler, 'schedulers').optional(),
+    schedulers: list(schedulerSchema, 'schedulers').optional(),
     access: z
       .strictObject(
         { read: list(name, 'names of people').optional(), control: list(name, 'names of people').optional() },

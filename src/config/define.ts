@@ -1,15 +1,12 @@
 import { CONFIG_FORMAT } from './values.ts';
 import type {
   BuilderConfig,
-  ChangeScheduler,
-  ForceScheduler,
   GitSource,
   LockConfig,
   HostConfig,
   MailReporter,
   MasterConfig,
   ProjectConfig,
-  TryScheduler,
   WebhookReporter,
   WorkerConfig,
 } from './values.ts';
@@ -89,19 +86,4 @@ function lock(scope: LockConfig['scope'], name: string, options: PlacedLockSlots
     exclusive: () => ({ ...facts, kind: 'lockAccess', mode: 'exclusive', units: 1 }),
     counting: (units = 1) => ({ ...facts, kind: 'lockAccess', mode: 'counting', units }),
   };
-}
-
-/** People may ask for builds of the project. */
-export function force(): ForceScheduler {
-  return { kind: 'force' };
-}
-
-/** Every change of the branch that the master is told of is built by every builder of the project, at once. */
-export function onChange(options: Options<ChangeScheduler>): ChangeScheduler {
-  return { ...options, kind: 'onChange' };
-}
-
-/** People may have patches built that are in no repository yet. */
-export function tryBuilds(): TryScheduler {
-  return { kind: 'try' };
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LockShape } from '../model/lock.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import { showDuration } from './duration.ts';
+import type { SchedulerShape } from './scheduler-shape.ts';
 import type {
   BuilderShape,
   ConfigShape,
@@ -21,7 +22,7 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
       ? []
       : [`heartbeat changed from ${showDuration(before.heartbeatMs)} to ${showDuration(after.heartbeatMs)}`]),
     ...changed(before, after, ['troubles']),
-    ...diffLists(before.reporters, after.reporters, 'reporter', diffReporters),
+    ...diffLists(before.reporters, after.reporters, 'reporter', diffAll),
     ...diffLists(before.hosts, after.hosts, 'host', diffHosts),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
     ...diffLists(before.locks, after.locks, 'lock', diffLocks),
@@ -53,7 +54,8 @@ function diffLists<T extends Named>(
   return lines;
 }
 
-function diffReporters(before: ReporterShape, after: ReporterShape): string[] {
+/** All keys of either. */
+function diffAll(before: ReporterShape | SchedulerShape, after: ReporterShape | SchedulerShape): string[] {
   const was: Readonly<Record<string, unknown>> = { ...before };
   const is: Readonly<Record<string, unknown>> = { ...after };
   return changed(was, is, Object.keys({ ...was, ...is }));
@@ -73,8 +75,9 @@ function diffLocks(before: LockShape, after: LockShape): string[] {
 
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
-    ...changed(before, after, ['source', 'isForceable', 'builtBranches', 'isTryable', 'access']),
+    ...changed(before, after, ['source', 'access']),
     ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
+    ...diffLists(before.schedulers, after.schedulers, 'scheduler', diffAll),
   ];
 }
 
@@ -104,9 +107,6 @@ function diffSteps(before: StepShape, after: StepShape): string[] {
 const WORDS: Readonly<Record<string, string>> = {
   missingAfterMs: 'missingAfter (ms)',
   startSpacingMs: 'startSpacing (ms)',
-  isForceable: 'force',
-  builtBranches: 'onChange',
-  isTryable: 'tryBuilds',
 };
 
 function changed<T>(before: T, after: T, keys: readonly (keyof T & string)[]): string[] {

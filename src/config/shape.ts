@@ -3,6 +3,7 @@ import type { LockAccess, LockShape } from '../model/lock.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
 import type { TroubleRules } from '../model/trouble.ts';
+import type { SchedulerShape } from './scheduler-shape.ts';
 
 /** A configuration as plain data, checked: what the master schedules by. Functions stay in the bundle. Times are ms. */
 export interface ConfigShape {
@@ -70,12 +71,7 @@ export interface ProjectShape {
   readonly builders: readonly BuilderShape[];
   /** Who may what of it; absent: whoever has the role. */
   readonly access?: Access;
-  /** People may force builds of it. */
-  readonly isForceable: boolean;
-  /** Branches whose changes are built. */
-  readonly builtBranches: readonly string[];
-  /** People may have patches of it built. */
-  readonly isTryable: boolean;
+  readonly schedulers: readonly SchedulerShape[];
 }
 
 export interface BuilderShape {

@@ -1,6 +1,7 @@
 import type { Access } from '../model/access.ts';
 import type { LockMode, LockScope } from '../model/lock.ts';
 import type { StepRules } from '../model/result.ts';
+import type { SchedulerConfig } from './scheduler-values.ts';
 import type { Duration, Size, StepFunction } from './step-context.ts';
 
 /**
@@ -163,19 +164,4 @@ export interface StepConfig {
     readonly within?: Duration | undefined;
     readonly [key: string]: unknown;
   };
-}
-
-export type SchedulerConfig = ForceScheduler | TryScheduler | ChangeScheduler;
-
-export interface ForceScheduler {
-  readonly kind: 'force';
-}
-
-export interface ChangeScheduler {
-  readonly kind: 'onChange';
-  readonly branch: string;
-}
-
-export interface TryScheduler {
-  readonly kind: 'try';
 }

@@ -10,6 +10,7 @@ import type { PublicKey } from '../model/principal.ts';
 import type { AuditEntry, Store } from '../store/store.ts';
 import { audited, demand, noteRefused } from './audit.ts';
 import type { Builds } from './builds/builds.ts';
+import type { ChangeIntake } from './changes/take-change.ts';
 import type { Configs } from './configs.ts';
 import type { HostKeys } from './host-keys.ts';
 import type { OpenWorkerDesk } from './link/worker-desk.ts';
@@ -65,6 +66,7 @@ export interface MasterOperatorOptions {
   readonly store: Store;
   readonly bus: Bus;
   readonly clock: Clock;
+  readonly intake: ChangeIntake;
   readonly desk: OpenWorkerDesk;
   readonly people: People;
   readonly passes: Passes;

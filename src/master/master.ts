@@ -20,6 +20,7 @@ import type { Store } from '../store/store.ts';
 import type { PersonCall } from '../transport/person-call.ts';
 import { listenSsh } from '../transport/ssh-server.ts';
 import { Builds, findBuilder } from './builds/builds.ts';
+import type { ChangeIntake } from './changes/take-change.ts';
 import { Configs } from './configs.ts';
 import { Farewell } from './farewell.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
@@ -208,11 +209,21 @@ async function openParts(
   const config = (): ConfigShape => configs.active;
   const sender = new OutboxSender({ store, clock, logger, dir: options.dir, config });
   const troubles = new TroubleWatch({ store, bus, clock, logger, desk, config, onTold: () => sender.look() });
+  const intake: ChangeIntake = {
+    store,
+    bus,
+    clock,
+    filters: {
+      ask: (place, args, limitMs) => codeHost.ask({ configHash: configs.active.hash, place, args, limitMs }),
+      onFailed: (problem) => logger.warn('a change counts as important', { problem }),
+    },
+  };
   const masterOperator = withinScope(
     new MasterOperator({
       store,
       bus,
       clock,
+      intake,
       desk,
       people,
       passes,

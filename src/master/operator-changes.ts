@@ -1,12 +1,11 @@
-import type { Clock } from '../base/clock.ts';
-import type { Bus } from '../bus/bus.ts';
 import type { Change } from '../model/change.ts';
 import { subjectOf } from '../model/change.ts';
 import type { Store } from '../store/store.ts';
 import { audited } from './audit.ts';
 import { boundChange } from './changes/bound-change.ts';
-import { buildSetOf } from './changes/build-set-of.ts';
 import { CHANGES_AT_ONCE } from './changes/read-changes.ts';
+import { takeChange } from './changes/take-change.ts';
+import type { ChangeIntake } from './changes/take-change.ts';
 import type { Configs } from './configs.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker } from './operator.ts';
@@ -15,9 +14,7 @@ import type { ChangesWish, ChangeView, ChangeWish, SentChange } from './views/ch
 import { findProject } from './operator-wish.ts';
 
 export interface ChangeSources {
-  readonly store: Store;
-  readonly bus: Bus;
-  readonly clock: Clock;
+  readonly intake: ChangeIntake;
   readonly configs: Configs;
 }
 
@@ -27,7 +24,7 @@ const SUBJECT_MAX = 200;
 
 /** Stores changes in their order, each with the builds that it gives rise to; all are checked before the first is stored. */
 export async function sendChanges(
-  { store, bus, clock, configs }: ChangeSources,
+  { intake, configs }: ChangeSources,
   asker: Asker,
   name: string,
   wishes: readonly ChangeWish[],
@@ -38,10 +35,8 @@ export async function sendChanges(
     ...(newest && { branch: newest.branch.slice(0, SUBJECT_MAX), revision: newest.revision.slice(0, SUBJECT_MAX) }),
   };
   const action = { action: 'send a change', target: name, detail, role: 'developer' } as const;
-  return await audited({ store, clock }, asker, action, async () => {
+  return await audited(intake, asker, action, async () => {
     const project = findProject(configs.active, name);
-    const { source } = project;
-    if (!source) throw new OperatorError('usage', `project ${name} has no source, so nothing of it changes`);
     if (wishes.length === 0) throw new OperatorError('usage', 'no change came');
     if (wishes.length > CHANGES_AT_ONCE) {
       throw new OperatorError(
@@ -49,14 +44,9 @@ export async function sendChanges(
         `more than ${CHANGES_AT_ONCE} changes at once: send the newest, or some at a time`,
       );
     }
+    for (const wish of wishes) boundChange(wish);
     const sent: SentChange[] = [];
-    for (const { key, ...bound } of wishes.map(boundChange)) {
-      const change = { ...bound, project: name, repository: source.url, atMs: clock.now(), sentBy: asker.name };
-      const { change: stored, isNew, requests } = await store.changes.add(change, key, buildSetOf(project, change));
-      for (const id of isNew ? requests : []) bus.publish('requests', id);
-      const { id, branch, revision } = stored;
-      sent.push({ id, branch, revision, isNew, requests });
-    }
+    for (const wish of wishes) sent.push(await takeChange(intake, project, wish, asker.name));
     return sent;
   });
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { SchedulerShape } from '../config/scheduler-shape.ts';
 import type { ConfigShape } from '../config/shape.ts';
 import type { BuildRequest } from '../model/build-request.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
@@ -9,14 +10,13 @@ import { OperatorError } from './operator.ts';
 import type { Asker } from './operator.ts';
 import { checkWish, findBuilder, findProject, wishDetail } from './operator-wish.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
+import { askedScheduler } from './schedulers/asked-scheduler.ts';
 
 export interface ForceSources {
   readonly store: Store;
   readonly clock: Clock;
   readonly configs: Configs;
 }
-
-const PRIORITY = 0;
 
 /** Asks for one build. */
 export async function forceBuild(
@@ -28,13 +28,14 @@ export async function forceBuild(
   const name = `${target.project}/${target.builder}`;
   const action = { action: 'force a build', target: name, detail: wishDetail(wish), role: 'developer' } as const;
   return await audited({ store, clock }, asker, action, async () => {
-    const source = checkForce(configs.active, target, wish);
+    const { scheduler, source } = checkForce(configs.active, target, wish);
     const [added] = await store.requests.add({
+      scheduler: scheduler.name,
       reason: wish.reason ?? `forced by ${asker.name}`,
       owner: asker.name,
       source,
-      properties: wish.properties,
-      priority: PRIORITY,
+      properties: { ...scheduler.properties, ...wish.properties },
+      priority: scheduler.priority,
       builders: [{ project: target.project, builder: target.builder }],
       atMs: clock.now(),
     });
@@ -43,15 +44,13 @@ export async function forceBuild(
   });
 }
 
-/** The source of a forced build. Throws what is wrong with the wish, and what to do. */
-function checkForce(config: ConfigShape, target: BuilderName, wish: BuildWish): SourceStamp {
+/** By which scheduler a build is forced, and its source. Throws what is wrong with the wish, and what to do. */
+function checkForce(
+  config: ConfigShape,
+  target: BuilderName,
+  wish: BuildWish,
+): { readonly scheduler: SchedulerShape; readonly source: SourceStamp } {
   const project = findProject(config, target.project);
   findBuilder(project, target.builder);
-  if (!project.isForceable) {
-    throw new OperatorError(
-      'conflict',
-      `builds of ${project.name} cannot be forced: add force() to its schedulers and reload`,
-    );
-  }
-  return checkWish(project, wish);
+  return { scheduler: askedScheduler(project, 'force', [target.builder]), source: checkWish(project, wish) };
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { SchedulerShape } from '../config/scheduler-shape.ts';
 import type { ConfigShape } from '../config/shape.ts';
 import type { BuildRequest } from '../model/build-request.ts';
 import type { JsonObject } from '../model/json.ts';
@@ -12,6 +13,7 @@ import { shown } from './operator-names.ts';
 import { checkWish, findBuilder, findProject, wishDetail } from './operator-wish.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
 import type { PatchFolder } from './patches/patch-folder.ts';
+import { askedScheduler } from './schedulers/asked-scheduler.ts';
 
 export interface TrySources {
   readonly store: Store;
@@ -21,7 +23,6 @@ export interface TrySources {
 }
 
 const BUILDERS_MAX = 100;
-const PRIORITY = 0;
 
 /** Stores the patch, and asks for a build of it by each builder, all in one build set. */
 export async function tryPatch(
@@ -43,15 +44,16 @@ export async function tryPatch(
     asker,
     { action: 'try a patch', target, detail, role: 'developer' },
     async () => {
-      const source = checkTry(configs.active, targets, wish);
+      const { scheduler, source } = checkTry(configs.active, targets, wish);
       return await patches.take(pieces, (patch) => {
         taken = patch;
         return store.requests.add({
+          scheduler: scheduler.name,
           reason: reason ?? `tried by ${asker.name}`,
           owner: asker.name,
           source: { ...source, patch },
-          properties,
-          priority: PRIORITY,
+          properties: { ...scheduler.properties, ...properties },
+          priority: scheduler.priority,
           builders: targets,
           atMs: clock.now(),
         });
@@ -60,18 +62,18 @@ export async function tryPatch(
   );
 }
 
-/** What the patch is put on. Throws what is wrong, and what to do, before the patch is read. */
-function checkTry(config: ConfigShape, targets: readonly BuilderName[], wish: BuildWish): SourceStamp {
+/** By which scheduler it is tried, and what the patch is put on. Throws what is wrong, and what to do, before the patch is read. */
+function checkTry(
+  config: ConfigShape,
+  targets: readonly BuilderName[],
+  wish: BuildWish,
+): { readonly scheduler: SchedulerShape; readonly source: SourceStamp } {
   const [first] = targets;
   if (!first) throw new OperatorError('usage', 'no builder is named');
   if (targets.length > BUILDERS_MAX) throw new OperatorError('usage', `more than ${BUILDERS_MAX} builders`);
   const project = findProject(config, first.project);
-  if (!project.isTryable) {
-    throw new OperatorError(
-      'conflict',
-      `patches of ${project.name} cannot be tried: add tryBuilds() to its schedulers and reload`,
-    );
-  }
+  // Whether any may be tried at all is told first.
+  askedScheduler(project, 'try', []);
   const seen = new Set<string>();
   for (const { project: name, builder } of targets) {
     if (name !== project.name) {
@@ -88,5 +90,5 @@ function checkTry(config: ConfigShape, targets: readonly BuilderName[], wish: Bu
   if (wish.revision === undefined) {
     throw new OperatorError('usage', 'say what the patch is a difference to: --revision $(git rev-parse HEAD)');
   }
-  return checkWish(project, wish);
+  return { scheduler: askedScheduler(project, 'try', [...seen]), source: checkWish(project, wish) };
 }

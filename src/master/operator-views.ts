@@ -49,6 +49,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     heldBack: (build.state === 'running' && heldBackText(desk.vitals(build.worker))) || null,
     reason: build.reason,
     owner: build.owner,
+    scheduler: build.scheduler ?? null,
     branch: build.source.branch ?? null,
     revision: build.source.revision ?? null,
     patch: build.source.patch ? { sha256: build.source.patch.sha256, bytes: build.source.patch.bytes } : null,
@@ -83,8 +84,8 @@ function awayView(away: Away | undefined, nowMs: number): BuildView['workerAway'
 export const BEING_STARTED = 'it is being started';
 
 export function requestView(request: WaitingRequest, waitsFor: string): RequestView {
-  const { id, project, builder, owner, submittedAtMs, buildId } = request;
-  return { id, project, builder, owner, submittedAtMs, retryOf: buildId ?? null, waitsFor };
+  const { id, project, builder, owner, scheduler = null, submittedAtMs, buildId } = request;
+  return { id, project, builder, owner, scheduler, submittedAtMs, retryOf: buildId ?? null, waitsFor };
 }
 
 export function troubleView({ id, worker, kind, sinceMs, untilMs, text, endText }: Trouble): TroubleView {

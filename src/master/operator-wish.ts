@@ -1,5 +1,6 @@
 import type { BuilderShape, ProjectShape, ConfigShape } from '../config/shape.ts';
 import type { JsonObject } from '../model/json.ts';
+import { PROPERTIES_BYTES_MAX, PROPERTIES_MAX, PROPERTY_NAME, PROPERTY_RULE } from '../model/properties.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import { OperatorError } from './operator.ts';
 import { noProject, shown } from './operator-names.ts';
@@ -19,9 +20,6 @@ export interface BuildWish {
 
 const REF_MAX = 255;
 const REASON_MAX = 1_000;
-const PROPERTIES_MAX = 100;
-const PROPERTIES_BYTES_MAX = 64 * 1024;
-const PROPERTY_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
 /** What git-check-ref-format forbids, and what a command line or a terminal might take for something else. */
 const BAD_BRANCH = /^[-./]|[/.]$|\.\.|\/\/|@\{|\.lock(\/|$)|[\s~^:?*[\\\p{Cc}]/u;
 const REVISION = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
@@ -87,10 +85,7 @@ export function checkProperties(properties: JsonObject): void {
   if (names.length > PROPERTIES_MAX) throw new OperatorError('usage', `more than ${PROPERTIES_MAX} properties`);
   const bad = names.find((name) => !PROPERTY_NAME.test(name));
   if (bad !== undefined) {
-    throw new OperatorError(
-      'usage',
-      `"${shown(bad)}" is no name of a property: letters, digits, "_", "." and "-", the first a letter or "_"`,
-    );
+    throw new OperatorError('usage', `"${shown(bad)}" is no name of a property: ${PROPERTY_RULE}`);
   }
   if (Buffer.byteLength(JSON.stringify(properties)) > PROPERTIES_BYTES_MAX) {
     throw new OperatorError('usage', `the properties are longer than ${PROPERTIES_BYTES_MAX} bytes in all`);

@@ -18,6 +18,8 @@ export interface BuildRequest {
   readonly reason: string;
   /** Who asked: a person's name, or a scheduler's. */
   readonly owner: string;
+  /** The scheduler of the project that asked, by its name. */
+  readonly scheduler?: string;
   readonly source: SourceStamp;
   readonly properties: JsonObject;
   /** Where a property came from, when that is not `request`. */

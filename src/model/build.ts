@@ -23,6 +23,7 @@ export interface Build {
   readonly stopReason?: string;
   readonly reason: string;
   readonly owner: string;
+  readonly scheduler?: string;
   readonly source: SourceStamp;
   readonly parent?: Parent;
   readonly startedAtMs: number;

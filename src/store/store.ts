@@ -151,6 +151,8 @@ export interface WorkerStore {
 }
 
 export interface NewBuildSet {
+  /** The name of the scheduler that makes it, in the project of its builders; absent: none does. */
+  readonly scheduler?: string;
   readonly reason: string;
   readonly owner: string;
   readonly source: SourceStamp;
@@ -211,14 +213,14 @@ export interface RequestStore {
 
 export interface ChangeStore {
   /**
-   * Stores a change unless its project has one of that key, and with it the build set that it gives rise to, in one
+   * Stores a change unless its project has one of that key, and with it the build sets that it gives rise to, in one
    * transaction: a change is never stored without its builds, nor built twice. Resolves to what is there, and to the ids of its
    * requests.
    */
   add(
     change: Omit<Change, 'id'>,
     key: string,
-    set: NewBuildSet | undefined,
+    sets: readonly NewBuildSet[],
   ): Promise<{ readonly change: Change; readonly isNew: boolean; readonly requests: readonly number[] }>;
   /** The newest, at most 1,000; without those of the projects named in `without`. */
   list(filter: {

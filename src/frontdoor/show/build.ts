@@ -66,7 +66,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
     `source  ${sourceOf(build)}`,
     ...(build.patch ? [`patch   ${build.patch.bytes} bytes, SHA-256 ${build.patch.sha256}`] : []),
     ...build.changes.map(changeLine),
-    `asked   by ${build.owner}: ${build.reason}`,
+    `asked   by ${build.owner}${build.scheduler === null ? '' : `, scheduler ${build.scheduler}`}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, ${build.finishedAtMs === null ? 'runs for' : 'took'} ${howLong(end - build.startedAtMs)}`,
     ...retries(build),
   ].map(plain);

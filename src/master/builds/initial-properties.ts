@@ -6,12 +6,13 @@ import type { StepAnswer } from '../../config/code-host.ts';
 
 /** The properties that a build begins with, and where each came from. */
 export function initialProperties(request: BuildRequest, worker: string): readonly Property[] {
-  const { project, builder, source, owner, properties, propertySources = {} } = request;
+  const { project, builder, source, owner, scheduler, properties, propertySources = {} } = request;
   const known: Record<string, Json | undefined> = {
     project,
     builder,
     worker,
     owner,
+    scheduler,
     repository: source.repository,
     branch: source.branch,
     revision: source.revision,

@@ -23,6 +23,8 @@ export interface BuildView {
   readonly heldBack: string | null;
   readonly reason: string;
   readonly owner: string;
+  /** By whose word it was made; null: none of the project's schedulers. */
+  readonly scheduler: string | null;
   readonly branch: string | null;
   readonly revision: string | null;
   /** A try build: the patch on top of the revision. */

@@ -5,6 +5,8 @@ export interface RequestView {
   readonly project: string;
   readonly builder: string;
   readonly owner: string;
+  /** By whose word it was made; null: none of the project's schedulers. */
+  readonly scheduler: string | null;
   readonly submittedAtMs: number;
   /** Its newest build, whose result was `retry`; null when it has had none. */
   readonly retryOf: number | null;

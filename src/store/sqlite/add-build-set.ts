@@ -20,6 +20,8 @@ const COLUMNS = [
   'parent_key',
   'parent_waits',
   'only_worker',
+  'project',
+  'scheduler',
 ] as const;
 const ADD_SET = `INSERT INTO build_sets (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) RETURNING id`;
 const ADD = `INSERT INTO build_requests (build_set_id, project, builder, state) VALUES (?, ?, ?, 'pending') RETURNING id`;
@@ -29,7 +31,7 @@ export async function addBuildSet(
   transaction: Transaction,
   set: NewBuildSet,
 ): Promise<{ readonly id: number; readonly requests: readonly BuildRequest[] }> {
-  const { source, reason, owner, properties, propertySources, atMs, parent, worker } = set;
+  const { scheduler, source, reason, owner, properties, propertySources, atMs, parent, worker } = set;
   const { priority, rankAtMs } = await placeOf(transaction, set);
   const values: Readonly<Record<(typeof COLUMNS)[number], SqlValue>> = {
     source_stamp_id: await addSource(transaction, source),
@@ -44,6 +46,8 @@ export async function addBuildSet(
     parent_key: orNull(parent?.key),
     parent_waits: parent ? Number(parent.waits) : null,
     only_worker: orNull(worker),
+    project: orNull(set.builders[0]?.project),
+    scheduler: orNull(scheduler),
   };
   const id = await idOf(transaction, ADD_SET, ...COLUMNS.map((column) => values[column]));
   const requests: BuildRequest[] = [];
@@ -56,6 +60,7 @@ export async function addBuildSet(
       priority,
       reason,
       owner,
+      ...(scheduler !== undefined && { scheduler }),
       source,
       properties,
       submittedAtMs: atMs,

@@ -11,8 +11,8 @@ import { fromJson, present } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
-const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder, s.priority, s.reason, s.owner, s.properties,
-    s.property_sources AS propertySources, s.submitted_at_ms AS submittedAtMs,
+const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder, s.priority, s.reason, s.owner, s.scheduler,
+    s.properties, s.property_sources AS propertySources, s.submitted_at_ms AS submittedAtMs,
     coalesce(s.rank_at_ms, s.submitted_at_ms) AS rankAtMs, s.only_worker AS worker, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, r.state, r.result,
     (SELECT max(b.id) FROM builds b WHERE b.request_id = r.id) AS buildId
   FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id`;
@@ -32,6 +32,7 @@ interface Row extends SourceRow, ParentRow {
   readonly priority: number;
   readonly reason: string;
   readonly owner: string;
+  readonly scheduler: string | null;
   readonly properties: string;
   readonly propertySources: string | null;
   readonly submittedAtMs: number;
@@ -71,12 +72,15 @@ export function requestStore({ reader, writer }: Context): RequestStore {
 
 function toRequest(row: Row): BuildRequest {
   const [source, ownRow] = splitSource(row);
-  const [parent, { properties, propertySources, worker, state: _state, result: _result, buildId: _buildId, ...rest }] =
-    splitParent(ownRow);
+  const [
+    parent,
+    { scheduler, properties, propertySources, worker, state: _state, result: _result, buildId: _buildId, ...rest },
+  ] = splitParent(ownRow);
   return {
     ...rest,
     source,
     ...parent,
+    ...present({ scheduler }),
     properties: fromJson(properties) as JsonObject,
     ...(propertySources !== null && { propertySources: fromJson(propertySources) as Record<string, string> }),
     ...(worker !== null && { worker }),

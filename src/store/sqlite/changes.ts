@@ -27,7 +27,7 @@ type Row = Nullable<Omit<Change, 'files' | 'properties'>> & { readonly files: st
 
 export function changeStore({ reader, writer }: Context): ChangeStore {
   return {
-    add(change, key, set) {
+    add(change, key, sets) {
       const { project, repository, branch, revision, author, comments, filesLeftOut, category, atMs, sentBy } = change;
       const files = JSON.stringify(change.files);
       const properties = JSON.stringify(change.properties);
@@ -55,10 +55,13 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
           return { change: toChange(known), isNew: false, requests: requests.map(({ id }) => id) };
         }
         const added = { ...change, id: row.id };
-        if (!set) return { change: added, isNew: true, requests: [] };
-        const built = await addBuildSet(transaction, set);
-        await transaction.run(LINK, built.id, row.id);
-        return { change: added, isNew: true, requests: built.requests.map(({ id }) => id) };
+        const requests: number[] = [];
+        for (const set of sets) {
+          const built = await addBuildSet(transaction, set);
+          await transaction.run(LINK, built.id, row.id);
+          requests.push(...built.requests.map(({ id }) => id));
+        }
+        return { change: added, isNew: true, requests };
       }, files.length + comments.length);
     },
     async list({ project, without = [], limit }) {

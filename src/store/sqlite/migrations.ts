@@ -8,6 +8,7 @@ import { parents } from './migrations/parents.ts';
 import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
 import { setAside } from './migrations/set-aside.ts';
+import { schedulers } from './migrations/schedulers.ts';
 import { troubles } from './migrations/troubles.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
@@ -208,4 +209,5 @@ export const MIGRATIONS: readonly Migration[] = [
   outbox,
   parents,
   setAside,
+  schedulers,
 ];

@@ -24,7 +24,7 @@ eachStore('changes', (current) => {
 
   it('stores a change once by its key, with its builds or not at all', async () => {
     const sent = await Promise.all(
-      Array.from({ length: 20 }, () => store.changes.add(change, 'k', buildSet('b', 'c'))),
+      Array.from({ length: 20 }, () => store.changes.add(change, 'k', [buildSet('b', 'c')])),
     );
     const [first] = sent.filter(({ isNew }) => isNew);
     expect(sent.filter(({ isNew }) => isNew)).toHaveLength(1);
@@ -34,15 +34,17 @@ eachStore('changes', (current) => {
     expect(pending.map(({ id }) => id)).toEqual(first?.requests);
     expect(await store.changes.ofRequest(pending[1]!.id)).toEqual([{ ...change, id: first?.change.id }]);
     const wrong = { ...buildSet('b'), priority: null } as unknown as ReturnType<typeof buildSet>;
-    await expect(store.changes.add(change, 'other', wrong)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(store.changes.add(change, 'other', [buildSet('c'), wrong])).rejects.toMatchObject({
+      code: 'conflict',
+    });
     expect(await store.changes.list({ limit: 10 })).toHaveLength(1);
-    expect((await store.changes.add(change, 'other', undefined)).isNew).toBe(true);
-    expect((await store.changes.add({ ...change, project: 'q' }, 'k', undefined)).isNew).toBe(true);
+    expect((await store.changes.add(change, 'other', [])).isNew).toBe(true);
+    expect((await store.changes.add({ ...change, project: 'q' }, 'k', [])).isNew).toBe(true);
   });
 
   it('lists the newest first, of one project or of all but some', async () => {
     for (const project of ['p', 'q', 'p']) {
-      await store.changes.add({ ...change, project, author: 'Anna' }, String(Math.random()), undefined);
+      await store.changes.add({ ...change, project, author: 'Anna' }, String(Math.random()), []);
     }
     const projects = async (filter: object): Promise<readonly string[]> =>
       (await store.changes.list({ limit: 10, ...filter })).map(({ id, project }) => `${project}${id}`);

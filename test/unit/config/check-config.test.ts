@@ -8,11 +8,9 @@ import {
   git,
   host,
   mail,
-  onChange,
   project,
   sh,
   step,
-  tryBuilds,
   webhook,
   worker,
 } from '../../../src/index.ts';
@@ -55,7 +53,7 @@ test('a configuration becomes its shape, with all that was left out', () => {
       {
         name: 'kate',
         source: { kind: 'git', url: 'https://git.example.org/kate.git', branch: 'main' },
-        isForceable: true,
+        schedulers: [{ kind: 'force', name: 'force', builders: ['debian'], properties: {}, priority: 0 }],
         builders: [
           {
             name: 'debian',
@@ -188,7 +186,7 @@ test('what git would take for an option is refused', () => {
   ]);
 });
 
-test('what the schedulers of a project say is in its shape, each branch once', () => {
+test('a builder takes patches when it checks the source of its project out', () => {
   const url = 'https://git.example.org/kate.git';
   const builders = [
     [],
@@ -197,34 +195,13 @@ test('what the schedulers of a project say is in its shape, each branch once', (
     [checkout({ branch: 'other' })],
     [checkout({ url: 'https://git.example.org/other.git' })],
   ].map((first, n) => builder(`b${n}`, { workers: ['sid'], steps: [...first, ...steps] }));
-  const schedulers = [onChange({ branch: 'main' }), onChange({ branch: 'stable' }), onChange({ branch: 'main' })];
   const check = checkConfig('hash', {
     ...defineMaster({ title: 'T', workers: [sid], projects: [] }),
-    projects: [
-      project('kate', { source: git(url), builders, schedulers: [...schedulers, tryBuilds()] }),
-      project('plain', { builders: kate.builders }),
-    ],
+    projects: [project('kate', { source: git(url), builders })],
   });
   if ('mistakes' in check) throw new Error(check.mistakes.join());
-  const [built, plain] = check.shape.projects;
-  expect(built).toMatchObject({ builtBranches: ['main', 'stable'], isTryable: true, isForceable: false });
+  const [built] = check.shape.projects;
   expect(built?.builders.map(({ takesPatches }) => takesPatches)).toEqual([false, true, true, false, false]);
-  expect(plain).toMatchObject({ builtBranches: [], isTryable: false });
-});
-
-test.each<[unknown, RegExp]>([
-  [onChange({ branch: '' }), /name one branch/],
-  [{ kind: 'onChange' }, /name one branch/],
-  [onChange({ branch: 'refs/heads/main' }), /without refs\/heads\//],
-  [{ ...onChange({ branch: 'main' }), quiet: '1m' }, /unknown option quiet/],
-  [{ kind: 'nightly' }, /use force\(\), onChange\(\) or tryBuilds\(\)/],
-  [onChange({ branch: 'main' }), /has onChange\(\) and no source; give it git\(url\)/],
-])('a scheduler that cannot be is told with its place: %j', (scheduler, told) => {
-  const exported = {
-    ...defineMaster({ title: 'T', workers: [sid], projects: [] }),
-    projects: [{ ...kate, schedulers: [scheduler] }],
-  };
-  expect(mistakes(exported)).toEqual([expect.stringMatching(told)]);
 });
 
 test('reporters have what is left out, a name each, and nothing in them that is more than it seems', () => {

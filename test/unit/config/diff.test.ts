@@ -64,13 +64,13 @@ test('a reload tells what it changes, a line each', () => {
     'worker old removed',
     'worker sid: maxBuilds changed from 1 to 3',
     expect.stringMatching(/^project kate: source changed from .* to .*"main"/),
-    'project kate: force changed from false to true',
     'project kate: builder gone removed',
     'project kate: builder debian: env changed',
     expect.stringMatching(/^project kate: builder debian: step check: rules changed/),
     'project kate: builder debian: step make: changed',
     'project kate: builder debian: step new added',
     'project kate: builder debian: the order of its steps changed',
+    'project kate: scheduler force added',
     'project kile added',
   ]);
 });

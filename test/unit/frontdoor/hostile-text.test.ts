@@ -87,7 +87,7 @@ const TOLD: Readonly<Record<string, string>> = {
 /** The other columns of text hold the master's own words (states, kinds, ids, hashes), keys, and names that were checked. */
 const OURS = {
   build_requests: ['result', 'state'],
-  build_sets: ['only_worker', 'parent_key'],
+  build_sets: ['only_worker', 'parent_key', 'project', 'scheduler'],
   builds: ['config_hash', 'result', 'session', 'state', 'uid'],
   changes: ['key'],
   commands: ['answer', 'call', 'id', 'key', 'kind', 'seen_by', 'state'],

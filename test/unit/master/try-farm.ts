@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { answerCall } from '../../../src/frontdoor/answer-call.ts';
+import * as api from '../../../src/index.ts';
 import { initMaster } from '../../../src/master/init-master.ts';
 import { openMaster } from '../../../src/master/master.ts';
 import type { Master, MasterOptions } from '../../../src/master/master.ts';
@@ -46,7 +47,7 @@ export class TryFarm {
   async config(body: string): Promise<void> {
     await writeFile(
       join(this.masterDir, 'trunkline.config.ts'),
-      `import { existsSync } from 'node:fs';\nimport { builder, checkout, defineMaster, force, git, onChange, project, sh, step, tryBuilds, worker } from 'trunkline';\nexport default defineMaster({ title: 'Try', ${body} });\n`,
+      `import { existsSync } from 'node:fs';\nimport { ${Object.keys(api).join(', ')} } from 'trunkline';\nexport default defineMaster({ title: 'Try', ${body} });\n`,
     );
   }
 

@@ -29,7 +29,7 @@ function config(workers: Readonly<Record<string, number>>, builders: Readonly<Re
     locks: [],
     hosts: [],
     workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
-    projects: [{ name: 'p', builders: shapes, isForceable: true, builtBranches: [], isTryable: false }],
+    projects: [{ name: 'p', builders: shapes, schedulers: [] }],
   };
 }
 

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { Json } from '../model/json.ts';
+import { PROPERTIES_BYTES_MAX, PROPERTIES_MAX, PROPERTY_NAME, PROPERTY_RULE } from '../model/properties.ts';
+import { changeFilterFields, patternsSchema } from './change-filter-schema.ts';
+import { nameSchema } from './name-schema.ts';
+
+const MOST_BUILDERS = 10_000;
+/** A point weighs as much as an hour of waiting. */
+const HIGHEST_PRIORITY = 100;
+const LONGEST_REASON = 1_000;
+
+const BUILDERS_RULE = "give a list of names of builders: builders: ['debian']";
+const PRIORITY_RULE = `write a whole number from -${HIGHEST_PRIORITY} to ${HIGHEST_PRIORITY}`;
+const REASON_RULE = `write a text of 1 to ${LONGEST_REASON} characters`;
+const PROPERTIES_RULE = 'write { name: value }, with values that are JSON';
+
+const isNamedWell = (properties: object): boolean => Object.keys(properties).every((name) => PROPERTY_NAME.test(name));
+
+const anyJson = z.json();
+const json = z.custom<Json>((value) => anyJson.safeParse(value).success, {
+  error: 'this is no JSON: write a text, a number, true, false, null, a list or an object',
+});
+const properties = z
+  .record(z.string(), json, { error: PROPERTIES_RULE })
+  .refine(isNamedWell, { error: `a name of a property is ${PROPERTY_RULE}` })
+  .refine((given) => Object.keys(given).length <= PROPERTIES_MAX, { error: `at most ${PROPERTIES_MAX} properties` })
+  .refine((given) => Buffer.byteLength(JSON.stringify(given)) <= PROPERTIES_BYTES_MAX, {
+    error: `the properties are longer than ${PROPERTIES_BYTES_MAX} bytes in all`,
+  });
+
+/** What every scheduler may say. */
+const common = {
+  name: nameSchema.optional(),
+  builders: z
+    .array(z.string({ error: BUILDERS_RULE }), { error: BUILDERS_RULE })
+    .min(1, { error: 'name at least one builder, or leave builders out: then it is all of them' })
+    .max(MOST_BUILDERS)
+    .optional(),
+  properties: properties.optional(),
+  priority: z
+    .int({ error: PRIORITY_RULE })
+    .min(-HIGHEST_PRIORITY, { error: PRIORITY_RULE })
+    .max(HIGHEST_PRIORITY, { error: PRIORITY_RULE })
+    .optional(),
+};
+/** And those that act by themselves. */
+const acting = {
+  ...common,
+  reason: z
+    .string({ error: REASON_RULE })
+    .min(1, { error: REASON_RULE })
+    .max(LONGEST_REASON, { error: REASON_RULE })
+    .optional(),
+};
+
+const isPlain = (given: unknown): boolean => !(typeof given === 'string' && given.startsWith('refs/heads/'));
+/** Which changes a scheduler wants. */
+const wanted = {
+  ...changeFilterFields,
+  branch: patternsSchema.refine((given) => [given].flat().every(isPlain), {
+    error: 'write the branch without refs/heads/',
+  }),
+};
+
+/** Whoever is no scheduler is told of all there are. */
+export const schedulerSchema = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({ kind: z.literal('force'), ...common }),
+    z.strictObject({ kind: z.literal('try'), ...common }),
+    z.strictObject({
+      kind: z.literal('onChange'),
+      ...acting,
+      ...wanted,
+    }),
+  ],
+  { error: 'this is no scheduler: use force(), onChange() or tryBuilds()' },
+);
+
+export type CheckedScheduler = z.infer<typeof schedulerSchema>;

@@ -1,0 +1,33 @@
+import type { ChangeFilter } from '../model/change-filter.ts';
+import type { JsonObject } from '../model/json.ts';
+
+/** A scheduler as plain data, checked: all that was left out is there. Times are ms. */
+export type SchedulerShape = ForceShape | TryShape | OnChangeShape;
+
+interface SchedulerBase {
+  /** Unique in its project; written `PROJECT/NAME`. */
+  readonly name: string;
+  /** Names of builders of the project, in its order. */
+  readonly builders: readonly string[];
+  readonly properties: JsonObject;
+  readonly priority: number;
+  /** Instead of its own words. */
+  readonly reason?: string;
+}
+
+export interface ForceShape extends SchedulerBase {
+  readonly kind: 'force';
+}
+
+export interface TryShape extends SchedulerBase {
+  readonly kind: 'try';
+}
+
+export interface OnChangeShape extends SchedulerBase {
+  readonly kind: 'onChange';
+  /** Which changes it wants. */
+  readonly filter: ChangeFilter;
+}
+
+/** Those that a change of the source sets off. */
+export type ChangeSchedulerShape = OnChangeShape;
