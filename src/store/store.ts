@@ -250,6 +250,8 @@ export interface BuildStore {
   findByNumber(project: string, builder: string, number: number): Promise<Build | undefined>;
   list(filter: BuildFilter): Promise<readonly Build[]>;
   running(): Promise<readonly Build[]>;
+  /** When a build began last on each of these workers. */
+  lastStarts(workers: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Notes that someone wants it stopped; the first reason stays. False when it has ended already. */
   requestStop(id: number, reason: string): Promise<boolean>;
   /** Ids of all builds of a request, oldest first: each but the last was retried. */

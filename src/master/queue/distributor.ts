@@ -59,13 +59,14 @@ export class Distributor {
 
   async #round(): Promise<void> {
     const state = await readQueue(this.#options);
-    this.#wakeWhenAHoldEnds(state);
+    this.#wakeInTime(state);
     await Promise.all(choose(state).pairs.map((pair) => this.#claim(pair, state.config.hash)));
   }
 
-  #wakeWhenAHoldEnds({ holds, vetoes, nowMs }: QueueState): void {
+  /** When a hold ends, or a worker may be given more. */
+  #wakeInTime({ holds, vetoes, wakeAtMs = Infinity, nowMs }: QueueState): void {
     this.#cancelTimer?.();
-    let firstMs = Infinity;
+    let firstMs = wakeAtMs;
     for (const { untilMs = Infinity } of [...holds.values(), ...vetoes.values()]) firstMs = Math.min(firstMs, untilMs);
     if (firstMs < Infinity) this.#cancelTimer = this.#options.clock.after(firstMs - nowMs, () => this.wake());
   }

@@ -1,23 +1,33 @@
 import type { BuilderShape } from '../../config/shape.ts';
 import { clockTime } from './clock-time.ts';
+import { HostsLoad } from './hosts-load.ts';
 import { joinNamed } from './join-named.ts';
 import type { QueueState } from './queue-state.ts';
+import { Spacing } from './spacing.ts';
 
 /** The workers during one walk along the queue, with what the walk has given them so far. */
 export class Farm {
   readonly #state: QueueState;
   readonly #maxBuilds: ReadonlyMap<string, number>;
   readonly #load = new Map<string, number>();
+  readonly #hosts: HostsLoad;
+  readonly #spacing: Spacing;
 
   constructor(state: QueueState) {
     this.#state = state;
     this.#maxBuilds = new Map(state.config.workers.map((worker) => [worker.name, worker.maxBuilds]));
-    for (const [name, worker] of state.workers) this.#load.set(name, worker.running);
+    const starts = new Map<string, number>();
+    for (const [name, { running, startedAtMs }] of state.workers) {
+      this.#load.set(name, running);
+      if (startedAtMs !== undefined) starts.set(name, startedAtMs);
+    }
+    this.#hosts = new HostsLoad(state.config, (name) => this.#running(name));
+    this.#spacing = new Spacing(state.config, starts, state.nowMs);
   }
 
   /** Whether a worker takes one more build; once it does not, it never does in this walk. */
   hasRoom(name: string): boolean {
-    return this.#mayHave(name) && this.#fill(name) < 1;
+    return this.#mayHave(name) && this.#fill(name) < 1 && this.#hosts.hasRoom(name) && this.#spacing.isFree(name);
   }
 
   /** Why that request is not for that worker now. */
@@ -34,6 +44,8 @@ export class Farm {
 
   give(name: string): void {
     this.#load.set(name, this.#running(name) + 1);
+    this.#hosts.give(name);
+    this.#spacing.start(name);
   }
 
   /** Why none of the builder's workers takes that request. */
@@ -49,7 +61,7 @@ export class Farm {
       if (max === undefined) away.push(`${name} is gone from the configuration`);
       else if (worker?.held !== undefined) held.push(`${name} ${worker.held}`);
       else if (worker?.isConnected && veto !== undefined) held.push(`${name}: ${veto}`);
-      else if (worker?.isConnected) full.push(`${name} runs ${this.#running(name)} of ${max}`);
+      else if (worker?.isConnected) full.push(this.#whyFull(name, max));
       else if (worker?.sinceMs === undefined) away.push(`${name} has never connected`);
       else away.push(`${name} is away since ${clockTime(worker.sinceMs, this.#state.nowMs)}`);
     }
@@ -57,7 +69,12 @@ export class Farm {
     if (full.length === 0 && held.length > 0)
       return `no worker of ${builder.name} takes builds${others.replace(';', ':')}`;
     if (full.length === 0) return `no worker of ${builder.name} is connected: ${joinNamed(away)}`;
-    return `all connected workers of ${builder.name} are at their maximum: ${joinNamed(full)}${others}`;
+    return `all connected workers of ${builder.name} are at their maximum: ${joinNamed([...new Set(full)])}${others}`;
+  }
+
+  #whyFull(name: string, max: number): string {
+    if (this.#fill(name) >= 1) return `${name} runs ${this.#running(name)} of ${max}`;
+    return this.#hosts.why(name) ?? this.#spacing.why(name) ?? `${name} runs ${this.#running(name)} of ${max}`;
   }
 
   #mayHave(name: string): boolean {

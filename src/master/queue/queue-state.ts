@@ -13,6 +13,8 @@ export interface QueueWorker {
   readonly held?: string;
   /** So many may still be given; absent: any number. */
   readonly buildsLeft?: number;
+  /** When a build began there last; known where starts are spaced. */
+  readonly startedAtMs?: number;
 }
 
 /** A build that runs, as the queue sees it. */
@@ -50,6 +52,8 @@ export interface QueueState {
   readonly formerLocks: ReadonlyMap<string, LockShape>;
   readonly config: ConfigShape;
   readonly nowMs: number;
+  /** When a worker may be given more by the passing of time alone; absent: that is not waited for. */
+  readonly wakeAtMs?: number;
 }
 
 export interface Pair {

@@ -4,6 +4,7 @@ import type { Build } from '../../model/build.ts';
 import { buildsLeft } from '../../model/worker.ts';
 import type { Store } from '../../store/store.ts';
 import { heldText } from './held-text.ts';
+import { Spacing } from './spacing.ts';
 import type { Hold, QueueBuild, QueueState, QueueWorker } from './queue-state.ts';
 
 /** Which of the requests wait for something of its own, and what to say of it. */
@@ -37,11 +38,12 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
       nowMs,
     };
   }
-  const [running, records, lastUsed, holds] = await Promise.all([
+  const [running, records, lastUsed, holds, starts] = await Promise.all([
     store.builds.running(),
     store.workers.list(),
     readLastUsed(store, requests),
     readHolds(sources.holds, requests, nowMs),
+    readStarts(store, config),
   ]);
   const connected = sources.connected();
   const load = new Map<string, number>();
@@ -53,16 +55,22 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
     const sinceMs = record?.sinceMs;
     const held = record && heldText(record, nowMs);
     const left = record && buildsLeft(record);
+    const startedAtMs = starts.get(name);
     workers.set(name, {
       isConnected: connected.has(name),
       running: load.get(name) ?? 0,
       ...(sinceMs !== undefined && { sinceMs }),
       ...(held !== undefined && { held }),
       ...(left !== undefined && { buildsLeft: left }),
+      ...(startedAtMs !== undefined && { startedAtMs }),
     });
   }
   const builds = new Map(running.map((build) => [build.id, queueBuild(build)]));
-  return { ...none, requests, workers, lastUsed, holds, builds, config, nowMs };
+  const wakeAtMs = Math.min(
+    ...records.map(({ aside }) => aside?.untilMs ?? 0).filter((ms) => ms > nowMs),
+    new Spacing(config, starts, nowMs).nextMs(),
+  );
+  return { ...none, requests, workers, lastUsed, holds, builds, config, nowMs, wakeAtMs };
 }
 
 function queueBuild({ id, number, project, builder, parent }: Build): QueueBuild {
@@ -76,6 +84,17 @@ async function readHolds(
 ): Promise<ReadonlyMap<number, Hold>> {
   const found = await Promise.all(sources.map((source) => source(requests, nowMs)));
   return new Map(found.toReversed().flatMap((holds) => [...holds]));
+}
+
+/** When builds began last on the workers whose starts are spaced. */
+async function readStarts(store: Store, config: ConfigShape): Promise<ReadonlyMap<string, number>> {
+  const hosts = new Set(
+    config.hosts.filter(({ startSpacingMs }) => startSpacingMs !== undefined).map(({ name }) => name),
+  );
+  const spaced = config.workers.filter(
+    ({ startSpacingMs, host }) => startSpacingMs !== undefined || (host !== undefined && hosts.has(host)),
+  );
+  return spaced.length === 0 ? new Map() : await store.builds.lastStarts(spaced.map(({ name }) => name));
 }
 
 async function readLastUsed(store: Store, requests: QueueState['requests']): Promise<ReadonlyMap<string, string>> {

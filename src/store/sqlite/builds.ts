@@ -22,6 +22,10 @@ const FIND_BY_NUMBER = `${SELECT} WHERE b.project = ? AND b.builder = ? AND b.nu
 const RUNNING = `${SELECT} WHERE b.state = 'running' ORDER BY b.id`;
 const LIST_MOST = 1_000;
 const REQUEST_STOP = `UPDATE builds SET stop_reason = coalesce(stop_reason, ?) WHERE id = ? AND state = 'running'`;
+/** The newest few: which of them began last may differ from which of them was made last. */
+const LAST_STARTS = `SELECT w.value AS worker, (SELECT max(started_at_ms) FROM (
+    SELECT started_at_ms FROM builds WHERE worker = w.value ORDER BY id DESC LIMIT 10)) AS startedAtMs
+  FROM json_each(?) w`;
 const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? ORDER BY id';
 const RUNNING_ONE = `SELECT stop_reason AS stopReason, request_id AS requestId FROM builds WHERE id = ? AND state = 'running'`;
 /** No end before its beginning, also when the wall clock was put back in between. */
@@ -70,6 +74,13 @@ export function buildStore({ reader, writer }: Context): BuildStore {
     async ofRequest(requestId) {
       const rows = await reader.all<{ id: number }>(OF_REQUEST, requestId);
       return rows.map(({ id }) => id);
+    },
+    async lastStarts(workers) {
+      const rows = await reader.all<{ worker: string; startedAtMs: number | null }>(
+        LAST_STARTS,
+        JSON.stringify(workers),
+      );
+      return new Map(rows.flatMap(({ worker, startedAtMs }) => (startedAtMs === null ? [] : [[worker, startedAtMs]])));
     },
     async requestStop(id, reason) {
       return await writer.write(async (transaction) => {

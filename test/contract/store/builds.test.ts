@@ -139,4 +139,13 @@ eachStore('builds', (current) => {
     expect(await ids({ builder: 'b', state: 'finished' })).toEqual([one]);
     expect(await ids({ project: 'q' })).toEqual([]);
   });
+
+  it('knows when a build began last on a worker, though a later one was made earlier', async () => {
+    const requests = await Promise.all(['w', 'w', 'v'].map(() => store.requests.add(buildSet('b'))));
+    const atMs = [5_000, 3_000, 7_000];
+    for (const [index, worker] of ['w', 'w', 'v'].entries()) {
+      await store.requests.claim({ ...claimOf(requests[index]![0]!.id, worker), atMs: atMs[index]! });
+    }
+    expect(await store.builds.lastStarts(['w', 'x'])).toEqual(new Map([['w', 5_000]]));
+  });
 });
