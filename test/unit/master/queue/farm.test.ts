@@ -28,7 +28,7 @@ function state({ hosts = [], workers, here, requests }: Wish): QueueState {
     steps: [],
     takesPatches: false,
   };
-  const project = { name: 'p', builders: [builder], isForceable: true, builtBranches: [], isTryable: false };
+  const project = { name: 'p', builders: [builder], schedulers: [] };
   return {
     requests: Array.from({ length: requests }, (_, index) => request(index + 1)),
     workers: new Map(Object.entries(here)),
