@@ -1,4 +1,5 @@
 import type { BuilderShape } from '../../config/shape.ts';
+import type { BuildRequest } from '../../model/build-request.ts';
 import { clockTime } from './clock-time.ts';
 import { HostsLoad } from './hosts-load.ts';
 import { joinNamed } from './join-named.ts';
@@ -30,9 +31,10 @@ export class Farm {
     return this.#mayHave(name) && this.#fill(name) < 1 && this.#hosts.hasRoom(name) && this.#spacing.isFree(name);
   }
 
-  /** Why that request is not for that worker now. */
-  veto(requestId: number, name: string): string | undefined {
-    return this.#state.vetoes.size === 0 ? undefined : this.#state.vetoes.get(`${requestId} ${name}`)?.text;
+  /** Whether that request may go to that worker now, as far as it is not a matter of room. */
+  isFor({ id, worker }: BuildRequest, name: string): boolean {
+    if (worker !== undefined && worker !== name) return false;
+    return this.#state.vetoes.size === 0 || !this.#state.vetoes.has(`${id} ${name}`);
   }
 
   /** The least loaded of the names; of equals the one used last, then the first by name. */
@@ -49,18 +51,21 @@ export class Farm {
   }
 
   /** Why none of the builder's workers takes that request. */
-  whyNone(builder: BuilderShape, requestId: number): string {
-    if (builder.workers.length === 0) return `builder ${builder.name} has no worker in the configuration`;
+  whyNone(builder: BuilderShape, request: BuildRequest): string {
+    const names = builder.workers.filter((name) => request.worker === undefined || request.worker === name);
+    if (request.worker !== undefined && names.length === 0)
+      return `it is for ${request.worker} alone, which is no worker of ${builder.name} any more`;
+    if (names.length === 0) return `builder ${builder.name} has no worker in the configuration`;
     const away: string[] = [];
     const held: string[] = [];
     const full: string[] = [];
-    for (const name of builder.workers) {
+    for (const name of names) {
       const worker = this.#state.workers.get(name);
       const max = this.#maxBuilds.get(name);
-      const veto = this.veto(requestId, name);
+      const veto = this.#state.vetoes.get(`${request.id} ${name}`);
       if (max === undefined) away.push(`${name} is gone from the configuration`);
       else if (worker?.held !== undefined) held.push(`${name} ${worker.held}`);
-      else if (worker?.isConnected && veto !== undefined) held.push(`${name}: ${veto}`);
+      else if (worker?.isConnected && veto) held.push(`${name}: ${veto.text}`);
       else if (worker?.isConnected) full.push(this.#whyFull(name, max));
       else if (worker?.sinceMs === undefined) away.push(`${name} has never connected`);
       else away.push(`${name} is away since ${clockTime(worker.sinceMs, this.#state.nowMs)}`);

@@ -70,7 +70,10 @@ export interface Grant {
   readonly locks: readonly LockTake[];
 }
 
-/** Who would wait for itself if it went on to wait, and the whole circle as a sentence. */
+/**
+ * Who would wait for itself if it went on to wait, and the whole circle as a sentence. It stays until somebody ends it: found in
+ * two readings, one after the other, it was there between them, though no reading is of one moment.
+ */
 export interface Cycle {
   readonly owner: Required<LockOwner> | { readonly requestId: number };
   readonly text: string;

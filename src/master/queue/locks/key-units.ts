@@ -23,17 +23,14 @@ export class KeyUnits {
     this.key = key;
     this.slots = slots;
     this.claims = claims;
-    const counting = claims.filter(({ mode }) => mode === 'counting');
-    this.#whole = Math.max(
-      slots,
-      counting.reduce((sum, { units }) => sum + units, 0),
-    );
-    for (const claim of claims) {
-      const units = claim.mode === 'exclusive' ? this.#whole : claim.units;
-      const line = lineOf(claim.owner.buildId);
+    const hold = ({ owner }: LockClaim, units: number): void => {
+      const line = lineOf(owner.buildId);
       this.#held.add(units, line);
       this.#queued.add(units, line);
-    }
+    };
+    for (const claim of claims) if (claim.mode === 'counting') hold(claim, claim.units);
+    this.#whole = Math.max(slots, this.#held.total);
+    for (const claim of claims) if (claim.mode === 'exclusive') hold(claim, this.#whole);
   }
 
   /**

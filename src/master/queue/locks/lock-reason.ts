@@ -2,23 +2,17 @@ import { readLockKey } from '../../../model/lock.ts';
 import type { LockClaim } from '../../../model/lock.ts';
 import { clockTime } from '../clock-time.ts';
 import { joinNamed } from '../join-named.ts';
-import type { QueueBuild, QueueState } from '../queue-state.ts';
-import type { Ask } from './key-units.ts';
-
-/** An ask that could not be granted, and how many were ahead of it. */
-export interface Blocked {
-  readonly ask: Ask;
-  readonly ahead: number;
-}
+import type { QueueState } from '../queue-state.ts';
+import type { Blocked, LockWaiter } from './lock-waiter.ts';
 
 /** `waits for lock vpn (exclusive): held by kate/debian 12 since 12:30 UTC, 2 ahead of it` */
-export function lockReason(blocked: readonly Blocked[], state: QueueState): string {
-  return `waits for ${blocked.map((one) => ofKey(one, state)).join('; and for ')}`;
+export function lockReason({ blocked, project }: LockWaiter, state: QueueState): string {
+  return `waits for ${blocked.map((one) => ofKey(one, state, project)).join('; and for ')}`;
 }
 
-function ofKey({ ask, ahead }: Blocked, state: QueueState): string {
+function ofKey({ ask, ahead }: Blocked, state: QueueState, project: string): string {
   const { of, wish } = ask;
-  const held = joinNamed(of.claims.map((claim) => holderText(claim, state)));
+  const held = joinNamed(of.claims.map((claim) => holderText(claim, state, project)));
   const parts = [...(held ? [`held by ${held}`] : []), ...(ahead > 0 ? [`${ahead} ahead of it`] : [])];
   const part = wish.mode === 'exclusive' ? 'exclusive' : `${wish.units} of ${of.slots}`;
   return `${lockName(wish.key)} (${part}): ${parts.join(', ') || 'taken in this moment'}`;
@@ -31,12 +25,17 @@ export function lockName(key: string): string {
   return scope === 'worker' ? `lock ${lock} on ${place}` : `lock ${lock} on host ${place}`;
 }
 
-function holderText({ owner, sinceMs }: LockClaim, { builds, nowMs }: QueueState): string {
-  return `${buildName(owner.buildId, builds)} since ${clockTime(sinceMs, nowMs)}`;
+function holderText({ owner, sinceMs }: LockClaim, state: QueueState, project: string): string {
+  return `${buildName(owner.buildId, state, project)} since ${clockTime(sinceMs, state.nowMs)}`;
 }
 
-/** `kate/debian 12` */
-export function buildName(id: number, builds: ReadonlyMap<number, QueueBuild>): string {
+/**
+ * `kate/debian 12`, for those who may read of a project; `build #40` when it is of another one that is not everybody's, or gone,
+ * since its name is not for all who read this.
+ */
+export function buildName(id: number, { builds, config }: QueueState, reader: string): string {
   const build = builds.get(id);
-  return build ? `${build.project}/${build.builder} ${build.number}` : `build #${id}`;
+  const project = build && config.projects.find(({ name }) => name === build.project);
+  const isOpen = build?.project === reader || (project && project.access?.read === undefined);
+  return build && isOpen ? `${build.project}/${build.builder} ${build.number}` : `build #${id}`;
 }

@@ -1,9 +1,14 @@
 import type { LockTake } from '../../../model/lock.ts';
 import type { Ask } from './key-units.ts';
-import type { Blocked } from './lock-reason.ts';
+import type { Blocked } from './lock-waiter.ts';
 
 export function fitAll(asks: readonly Ask[], line: readonly number[]): boolean {
   return asks.every(({ of, wish }) => of.fits(wish, line));
+}
+
+/** Whoever is ahead. */
+export function fitAllBesideHeld(asks: readonly Ask[], line: readonly number[]): boolean {
+  return asks.every(({ of, wish }) => of.fitsBesideHeld(wish, line));
 }
 
 export function takeAll(asks: readonly Ask[], line: readonly number[]): readonly LockTake[] {

@@ -1,71 +1,17 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { BuilderShape, ConfigShape } from '../../../../src/config/shape.ts';
+import type { ConfigShape } from '../../../../src/config/shape.ts';
 import { choose } from '../../../../src/master/queue/choose.ts';
 import { heldText } from '../../../../src/master/queue/held-text.ts';
 import { queueOrder } from '../../../../src/master/queue/queue-order.ts';
-import type { Pair, QueueState, QueueWorker } from '../../../../src/master/queue/queue-state.ts';
-import { TROUBLE_RULES } from '../../../../src/model/trouble.ts';
-import type { BuildRequest } from '../../../../src/model/build-request.ts';
-
-const NOW = Date.UTC(2026, 10, 21, 12, 30);
+import type { Pair, QueueState } from '../../../../src/master/queue/queue-state.ts';
+import { builderShape, configShape, here, NOW, queueState as state, request } from './queue-farm.ts';
 
 function config(workers: Readonly<Record<string, number>>, builders: Readonly<Record<string, string[]>>): ConfigShape {
-  const shapes = Object.entries(builders).map(([name, names]): BuilderShape => ({
-    name,
-    workers: names,
-    env: {},
-    whenWorkerLost: 'wait',
-    locks: [],
-    steps: [],
-    takesPatches: false,
-  }));
-  return {
-    hash: 'h',
-    title: 't',
-    heartbeatMs: 15_000,
-    troubles: TROUBLE_RULES,
-    reporters: [],
-    locks: [],
-    hosts: [],
-    workers: Object.entries(workers).map(([name, maxBuilds]) => ({ name, maxBuilds })),
-    projects: [{ name: 'p', builders: shapes, schedulers: [] }],
-  };
-}
-
-function request(id: number, builder: string, priority = 0, submittedAtMs = NOW - 1_000): BuildRequest {
-  return {
-    id,
-    buildSetId: id,
-    project: 'p',
-    builder,
-    priority,
-    reason: '',
-    owner: 'anna',
-    source: {},
-    properties: {},
-    submittedAtMs,
-    rankAtMs: submittedAtMs,
-  };
-}
-
-function state(over: Partial<QueueState> & Pick<QueueState, 'config' | 'requests'>): QueueState {
-  return {
-    workers: new Map(),
-    lastUsed: new Map(),
-    holds: new Map(),
-    vetoes: new Map(),
-    builds: new Map(),
-    claims: [],
-    waits: [],
-    formerLocks: new Map(),
-    nowMs: NOW,
-    ...over,
-  };
-}
-
-function here(running = 0): QueueWorker {
-  return { isConnected: true, sinceMs: NOW - 60_000, running };
+  return configShape(
+    workers,
+    Object.entries(builders).map(([name, names]) => builderShape(name, names)),
+  );
 }
 
 const WORKERS = ['a', 'b', 'c', 'd'];
