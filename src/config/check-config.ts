@@ -12,9 +12,11 @@ import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-sch
 import { parseDuration, showDuration } from './duration.ts';
 import { lockMistakes } from './lock-mistakes.ts';
 import { accessShapes, lockShapes } from './lock-shapes.ts';
+import { dependsOnMistakes } from './depends-on.ts';
 import { placeInWords } from './place.ts';
 import type { CheckedReporter } from './reporter-schema.ts';
 import { labelsOf, selectWorkers, showSelector, writtenNames } from './select-workers.ts';
+import { builderRequestsShape, projectRequestsShape } from './request-shapes.ts';
 import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
 import { CONFIG_FORMAT } from './values.ts';
 
@@ -58,6 +60,7 @@ function relationMistakes(config: CheckedConfig): string[] {
   for (const name of doubles(config.reporters ?? [])) {
     mistakes.push(`reporter "${name}" is there twice; give one of them another name`);
   }
+  mistakes.push(...dependsOnMistakes(config.projects));
   for (const project of config.projects) {
     const inProject = `project "${project.name}"`;
     for (const name of doubles(project.builders)) {
@@ -172,7 +175,11 @@ function projectShape(project: CheckedProject, workers: CheckedConfig['workers']
     ...(source && {
       source: { kind: 'git', url: source.url, ...(source.branch !== undefined && { branch: source.branch }) },
     }),
-    builders: builders.map((builder) => builderShape(builder, source?.url, workers)),
+    builders: builders.map((builder) => ({
+      ...builderShape(builder, source?.url, workers),
+      ...builderRequestsShape(builder, project),
+    })),
+    ...projectRequestsShape(project),
     ...(access && { access: accessShape(access) }),
     schedulers: schedulers.map((scheduler) => schedulerShape(scheduler, project)),
   };

@@ -1,5 +1,6 @@
 import { changeFilterShape } from './change-filter-schema.ts';
 import type { CheckedProject } from './config-schema.ts';
+import { schedulerRequestsShape } from './request-shapes.ts';
 import type { SchedulerShape } from './scheduler-shape.ts';
 import type { CheckedScheduler } from './scheduler-schema.ts';
 
@@ -40,6 +41,7 @@ export function schedulerShape(scheduler: CheckedScheduler, project: CheckedProj
     properties,
     priority,
     ...('reason' in scheduler && scheduler.reason !== undefined && { reason: scheduler.reason }),
+    ...schedulerRequestsShape(scheduler),
   };
   if (scheduler.kind === 'onChange') {
     return { ...base, kind: 'onChange', filter: changeFilterShape(scheduler) };

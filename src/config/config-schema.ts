@@ -1,25 +1,18 @@
 import { z } from 'zod';
 import { LONGEST_HEARTBEAT_MS, SHORTEST_HEARTBEAT_MS } from '../model/lost-worker.ts';
 import { CONNECTIONS_KEPT } from '../model/trouble.ts';
-import { DURATION_RULE, parseDuration, showDuration } from './duration.ts';
+import { duration, isOf } from './duration-schema.ts';
+import { parseDuration, showDuration } from './duration.ts';
 import { lockSchema } from './lock-schema.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import { nameSchema as name } from './name-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
+import { builderRequests, projectRequests } from './request-schema.ts';
 import type { StepFunction } from './step-context.ts';
 import { hostSchema, workerSchema, workersSchema } from './worker-schema.ts';
 
 const LONGEST_LIST = 10_000;
-
-function isOf(parse: (text: string) => number, text: string): boolean {
-  try {
-    return parse(text) > 0;
-  } catch {
-    // That it is none is all we want to know; the message is ours.
-    return false;
-  }
-}
 
 const HEARTBEAT_RULE = `write a time from ${showDuration(SHORTEST_HEARTBEAT_MS)} to ${showDuration(LONGEST_HEARTBEAT_MS)}`;
 const ACCESS_RULE = "write { read: ['ann'], control: ['bob'] } with names of people, one of the two or both";
@@ -46,9 +39,6 @@ const NO = {
 
 const stepName = z.string({ error: 'give it a name' }).refine((text) => /^\S(.{0,98}\S)?$/u.test(text), {
   error: 'a name of a step is one line of 1 to 100 characters, without blanks around it',
-});
-const duration = z.string({ error: DURATION_RULE }).refine((text) => isOf(parseDuration, text), {
-  error: ({ input }) => `${JSON.stringify(input)} is no duration: ${DURATION_RULE}`,
 });
 const logLimit = z.string({ error: LOG_LIMIT_RULE }).refine((text) => isOf(parseLogLimit, text), {
   error: ({ input }) => `${JSON.stringify(input)} is no limit of a log: ${LOG_LIMIT_RULE}`,
@@ -104,6 +94,7 @@ const builder = z.strictObject(
       .union([z.literal('wait'), z.strictObject({ retryAfter: duration })], { error: LOST_RULE })
       .optional(),
     locks: list(lockSchema, 'locks').optional(),
+    ...builderRequests,
     steps: list(step, 'steps').min(1, { error: 'give it at least one step' }),
   },
   { error: NO.builder },
@@ -121,6 +112,7 @@ const project = z.strictObject(
       .optional(),
     builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
     schedulers: list(schedulerSchema, 'schedulers').optional(),
+    ...projectRequests,
     access: z
       .strictObject(
         { read: list(name, 'names of people').optional(), control: list(name, 'names of people').optional() },

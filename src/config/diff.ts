@@ -76,6 +76,7 @@ function diffLocks(before: LockShape, after: LockShape): string[] {
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
     ...changed(before, after, ['source', 'access']),
+    ...changed(before, after, ['cancelsRest', 'dependsOn', 'whenUpstreamFails']),
     ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
     ...diffLists(before.schedulers, after.schedulers, 'scheduler', diffAll),
   ];
@@ -84,6 +85,7 @@ function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
 function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
   const lines = [
     ...changed(before, after, ['workers', 'env', 'logLimit', 'locks']),
+    ...changed(before, after, ['collapse', 'cancelSuperseded', 'retry', 'queueForMs']),
     ...(isDeepStrictEqual(before.whenWorkerLost, after.whenWorkerLost)
       ? []
       : [`whenWorkerLost changed from ${showRule(before.whenWorkerLost)} to ${showRule(after.whenWorkerLost)}`]),
@@ -107,6 +109,8 @@ function diffSteps(before: StepShape, after: StepShape): string[] {
 const WORDS: Readonly<Record<string, string>> = {
   missingAfterMs: 'missingAfter (ms)',
   startSpacingMs: 'startSpacing (ms)',
+  queueForMs: 'queueFor (ms)',
+  cancelsRest: 'cancelRestOnFailure',
 };
 
 function changed<T>(before: T, after: T, keys: readonly (keyof T & string)[]): string[] {

@@ -3,6 +3,7 @@ import type { Json } from '../model/json.ts';
 import { PROPERTIES_BYTES_MAX, PROPERTIES_MAX, PROPERTY_NAME, PROPERTY_RULE } from '../model/properties.ts';
 import { changeFilterFields, patternsSchema } from './change-filter-schema.ts';
 import { nameSchema } from './name-schema.ts';
+import { schedulerRequests } from './request-schema.ts';
 
 const MOST_BUILDERS = 10_000;
 /** A point weighs as much as an hour of waiting. */
@@ -51,6 +52,7 @@ const acting = {
     .min(1, { error: REASON_RULE })
     .max(LONGEST_REASON, { error: REASON_RULE })
     .optional(),
+  ...schedulerRequests,
 };
 
 const isPlain = (given: unknown): boolean => !(typeof given === 'string' && given.startsWith('refs/heads/'));

@@ -13,6 +13,10 @@ interface SchedulerBase {
   readonly priority: number;
   /** Instead of its own words. */
   readonly reason?: string;
+  /** The first failure of one of its build sets cancels the rest; absent: as the project says. */
+  readonly cancelsRest?: boolean;
+  /** Instead of the builders'. */
+  readonly queueForMs?: number;
 }
 
 export interface ForceShape extends SchedulerBase {

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../model/json.ts';
 import type { ChangeFilterOptions } from './change-filter.ts';
+import type { Duration } from './step-context.ts';
 
 /** What schedulers are made of in a configuration. */
 export type SchedulerConfig = ForceScheduler | TryScheduler | ChangeScheduler;
@@ -19,6 +20,10 @@ export interface SchedulerOptions {
 export interface ActingOptions extends SchedulerOptions {
   /** Why its builds are made, instead of its own words. */
   readonly reason?: string;
+  /** Instead of what the project says. */
+  readonly cancelRestOnFailure?: boolean;
+  /** Instead of what the builders say. */
+  readonly queueFor?: Duration;
 }
 
 export interface ForceScheduler extends SchedulerOptions {

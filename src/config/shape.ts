@@ -2,6 +2,7 @@ import type { Access } from '../model/access.ts';
 import type { LockAccess, LockShape } from '../model/lock.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
+import type { RetryRules } from '../model/retry.ts';
 import type { TroubleRules } from '../model/trouble.ts';
 import type { SchedulerShape } from './scheduler-shape.ts';
 
@@ -69,6 +70,11 @@ export interface ProjectShape {
   /** The repository, when there is one. */
   readonly source?: { readonly kind: 'git'; readonly url: string; readonly branch?: string };
   readonly builders: readonly BuilderShape[];
+  /** The first failure of a build set cancels its other requests. */
+  readonly cancelsRest?: true;
+  /** Projects whose changes are built first, and what becomes of a request when such a build fails. */
+  readonly dependsOn?: readonly string[];
+  readonly whenUpstreamFails?: 'build' | 'skip';
   /** Who may what of it; absent: whoever has the role. */
   readonly access?: Access;
   readonly schedulers: readonly SchedulerShape[];
@@ -83,6 +89,14 @@ export interface BuilderShape {
   readonly whenWorkerLost: WhenWorkerLost;
   /** Held by the whole build. */
   readonly locks: readonly LockAccess[];
+  /** When a new request is built in place of those that wait: when they are alike, or its function says so; absent: never. */
+  readonly collapse?: 'same' | { readonly function: string };
+  /** Which requests of older changes a newer one cancels; absent: none. */
+  readonly cancelSuperseded?: 'waiting' | 'running';
+  /** Absent: `RETRY_RULES`. */
+  readonly retry?: RetryRules;
+  /** A request ends after so long in the queue. */
+  readonly queueForMs?: number;
   readonly steps: readonly StepShape[];
   /** One of its steps checks the project's source out as the build wants it, with a patch on top if there is one. */
   readonly takesPatches: boolean;

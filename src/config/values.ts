@@ -1,7 +1,9 @@
 import type { Access } from '../model/access.ts';
 import type { LockMode, LockScope } from '../model/lock.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { StepRules } from '../model/result.ts';
 import type { SchedulerConfig } from './scheduler-values.ts';
+import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Duration, Size, StepFunction } from './step-context.ts';
 
 /**
@@ -98,6 +100,13 @@ export interface ProjectConfig {
   readonly source?: GitSource;
   readonly builders: readonly BuilderConfig[];
   readonly schedulers?: readonly SchedulerConfig[];
+  /** Of its builders that do not say otherwise. */
+  readonly cancelSuperseded?: CancelSuperseded;
+  /** The first failure or exception of a build set cancels its other requests. */
+  readonly cancelRestOnFailure?: boolean;
+  /** Projects whose changes are built before those of this one; what becomes of a request when such a build fails. */
+  readonly dependsOn?: readonly string[];
+  readonly whenUpstreamFails?: 'build' | 'skip';
   /** Names of people: who may read it, who may control it. A list that is absent limits nobody; operators are never limited. */
   readonly access?: Access;
 }
@@ -117,6 +126,18 @@ export interface BuilderConfig {
   readonly logLimit?: Size;
   /** Its builds are done again, elsewhere if need be, after so long without a word of their worker; or wait for it. */
   readonly whenWorkerLost?: 'wait' | { readonly retryAfter: Duration };
+  /** A new request is built in place of those that wait for the same: never, when they are alike, or when the function says so. */
+  readonly collapse?: boolean | CollapseFunction;
+  readonly cancelSuperseded?: CancelSuperseded;
+  /** How often its builds are tried again for each cause; the pause doubles from one to the next. */
+  readonly retry?: {
+    readonly lost?: number;
+    readonly exception?: number;
+    readonly failure?: number;
+    readonly pause?: Duration;
+  };
+  /** A request that waited for so long ends as an exception. */
+  readonly queueFor?: Duration;
   /** Held from the first step to the end of the build. */
   readonly locks?: readonly LockWish[];
   readonly steps: readonly StepConfig[];
@@ -146,6 +167,25 @@ export interface LockAccessConfig extends LockFacts {
 
 /** A lock by itself: one of its slots. */
 export type LockWish = LockConfig | LockAccessConfig;
+
+/** A newer change of a branch cancels the requests of older ones: those that wait, or also those that are being built. */
+export type CancelSuperseded = boolean | { readonly running: boolean };
+
+/** True when `newer` may be built in place of `older`. */
+export type CollapseFunction = (older: QueuedFacts, newer: QueuedFacts) => boolean | Promise<boolean>;
+
+/** What a function of the configuration may know of a request that waits. */
+export interface QueuedFacts {
+  readonly id: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly priority: number;
+  readonly reason: string;
+  readonly owner: string;
+  readonly source: SourceStamp;
+  readonly properties: JsonObject;
+  readonly submittedAtMs: number;
+}
 
 export interface StepConfig {
   readonly kind: 'step';

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { UserMistake } from '../base/errors.ts';
 import type { CodeHost } from '../config/code-host.ts';
 import { diffShapes } from '../config/diff.ts';
+import { requestRules } from '../config/request-shapes.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { accessAfter } from '../model/access.ts';
 import type { AccessByProject } from '../model/access.ts';
@@ -42,7 +43,7 @@ export class Configs {
 
   /** Nothing of the start can fail any more: the store is told. */
   async activate(): Promise<void> {
-    await this.#options.store.configs.activate(this.#active.hash, this.#access);
+    await this.#options.store.configs.activate(this.#active.hash, this.#access, requestRules(this.#active));
   }
 
   get active(): ConfigShape {
@@ -71,14 +72,14 @@ export class Configs {
     const reloaded = this.#reloading.then(async () => {
       const before = this.#active;
       const running = await this.#options.store.builds.running();
-      const next = await load(this.#options);
-      const access = accessAfter(this.#access, next.projects);
-      await this.#options.store.configs.activate(next.hash, access);
+      const loaded = await load(this.#options);
+      const access = accessAfter(this.#access, loaded.projects);
+      await this.#options.store.configs.activate(loaded.hash, access, requestRules(loaded));
       this.#letGoAllBut(new Set(running.map(({ configHash }) => configHash)));
       this.#loaded.set(before.hash, Promise.resolve(before));
-      this.#active = next;
+      this.#active = loaded;
       this.#access = access;
-      return { hash: next.hash, differences: diffShapes(before, next) };
+      return { hash: loaded.hash, differences: diffShapes(before, loaded) };
     });
     this.#reloading = reloaded.catch(() => undefined); // Told to its own caller.
     return reloaded;

@@ -40,6 +40,7 @@ import { Knocks } from './people/knocks.ts';
 import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { Distributor } from './queue/distributor.ts';
+import { QueueDeadlines } from './queue/queue-deadlines.ts';
 import { OutboxSender } from './reporters/outbox-sender.ts';
 import { TroubleWatch } from './troubles/trouble-watch.ts';
 import { refusedForward } from './web-door.ts';
@@ -204,6 +205,13 @@ async function openParts(
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),
   });
+  const deadlines = new QueueDeadlines({ store, bus, clock, logger, reasons: () => distributor.reasons() });
+  undo.add(
+    store.onAside((aside) => {
+      if (aside.kind === 'ended') bus.publish('requests', aside.requestId);
+      else builds.heed(aside.buildId, aside.reason);
+    }),
+  );
   const patches = await PatchFolder.open({ dir: paths.patchesDir, clock, inUse: () => store.requests.patchesInUse() });
   const farewell = new Farewell({ store, bus, clock, logger, desk, builds, people });
   const config = (): ConfigShape => configs.active;
@@ -281,6 +289,7 @@ async function openParts(
   );
   undo.add(() => desk.close('the master stops; it will be back'));
   undo.add(() => builds.close());
+  undo.add(() => deadlines.close());
   undo.add(() => distributor.close());
   undo.add(() => farewell.close());
   undo.add(() => sender.close());
@@ -306,6 +315,7 @@ async function openParts(
   await desk.prepared;
   await builds.adopt();
   distributor.open();
+  deadlines.open();
   farewell.open();
   troubles.open();
   sender.open();

@@ -33,6 +33,10 @@ export function noRequest(id: number): OperatorError {
   return new OperatorError('not-found', `there is no request ${id}`);
 }
 
+export function noSet(id: number): OperatorError {
+  return new OperatorError('not-found', `there is no build set ${id}`);
+}
+
 export function noProject(name: string): OperatorError {
   return new OperatorError('not-found', `there is no project "${shown(name)}" in the configuration`);
 }
@@ -57,5 +61,11 @@ export function builderName(name: string): { readonly project: string; readonly 
 /** `request:ID`; undefined when it is something else. */
 export function requestId(name: string): number | undefined {
   const match = /^request:([1-9][0-9]{0,15})$/.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
+/** `set:ID`, a build set; undefined when it is something else. */
+export function buildSetId(name: string): number | undefined {
+  const match = /^set:([1-9][0-9]{0,15})$/.exec(name);
   return match ? Number(match[1]) : undefined;
 }

@@ -7,7 +7,7 @@ import { audited } from './audit.ts';
 import type { Builds } from './builds/builds.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker } from './operator.ts';
-import { findBuild, noRequest, requestId, shown } from './operator-names.ts';
+import { buildSetId, findBuild, noRequest, noSet, requestId, shown } from './operator-names.ts';
 
 interface StopSources {
   readonly store: Store;
@@ -18,19 +18,27 @@ interface StopSources {
 
 const REASON_MAX = 1_000;
 
-/** Stops a build, or takes a waiting request (`request:ID`) out of the queue. */
+/** Stops a build, takes a waiting request (`request:ID`) out of the queue, or does so with all of a build set (`set:ID`). */
 export async function stopBuild(sources: StopSources, asker: Asker, name: string, reason: string): Promise<void> {
   const { store, builds } = sources;
   const why = reason.slice(0, REASON_MAX);
   const request = requestId(name);
+  const set = buildSetId(name);
   const action = { action: 'stop', target: name, detail: { reason: why }, role: 'developer' } as const;
   await audited(sources, asker, action, async () => {
     if (request !== undefined) return await cancelRequest(sources, request, why);
+    if (set !== undefined) return await stopSet(sources, set, why);
     const { id } = await findBuild(store, name);
     if (await builds.stop(id, why)) return;
     const ended = await findBuild(store, name);
     throw new OperatorError('conflict', `build ${shown(name)} is finished ${await ending(store, ended)}`);
   });
+}
+
+async function stopSet({ store, clock }: StopSources, id: number, reason: string): Promise<void> {
+  if ((await store.requests.stopSet(id, reason, clock.now())) > 0) return;
+  if ((await store.requests.ofSet(id)).length === 0) throw noSet(id);
+  throw new OperatorError('conflict', `all of build set ${id} has ended`);
 }
 
 async function cancelRequest({ store, bus, clock }: StopSources, id: number, reason: string): Promise<void> {

@@ -6,7 +6,16 @@ import type { Store } from '../store/store.ts';
 import { noteRefused } from './audit.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker } from './operator.ts';
-import { builderName, findBuild, noBuild, noProject, noRequest, requestId } from './operator-names.ts';
+import {
+  buildSetId,
+  builderName,
+  findBuild,
+  noBuild,
+  noProject,
+  noRequest,
+  noSet,
+  requestId,
+} from './operator-names.ts';
 
 export interface SightSources {
   readonly store: Store;
@@ -35,7 +44,7 @@ export interface Sight {
   readNamed(name: string): Promise<void>;
   /** Throws, and notes the refusal in the audit log, when the asker may not control the project. */
   controlProject(action: string, target: string, project: string): Promise<void>;
-  /** The same for what `name` names: a build, or `request:ID`. What is not there is left to the action itself. */
+  /** The same for what `name` names: a build, `request:ID`, or all projects of `set:ID`. What is not there is left to the action itself. */
   controlBuildOrRequest(action: string, name: string): Promise<void>;
 }
 
@@ -89,7 +98,11 @@ export function sightOf(sources: SightSources, asker: Asker): Sight {
     controlProject: (action, target, project) => check(action, target, project, noProject(project)),
     async controlBuildOrRequest(action, name) {
       const id = requestId(name);
-      if (id === undefined) {
+      const set = buildSetId(name);
+      if (set !== undefined) {
+        const projects = new Set((await store.requests.ofSet(set)).map(({ project }) => project));
+        for (const project of projects) await check(action, name, project, noSet(set));
+      } else if (id === undefined) {
         const build = await findBuild(store, name).catch(toNothing);
         if (build) await check(action, name, build.project, noBuild(name));
       } else {

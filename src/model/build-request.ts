@@ -30,7 +30,29 @@ export interface BuildRequest {
   readonly parent?: Parent;
   /** Of the builder's workers only this one is to build it. */
   readonly worker?: string;
+  /** Until then it is given no worker: a pause before it is tried again. */
+  readonly notBeforeMs?: number;
+  /** It waits no longer than until then. */
+  readonly deadlineMs?: number;
+  readonly cause?: RequestCause;
+  /** The newer request that is built in its place. */
+  readonly collapsedInto?: number;
 }
+
+/** Why a request waits again, or has ended otherwise than with a build of its own. */
+export type RequestCause =
+  /** Its newest build is tried again: its worker was lost, it ended as an exception, or as a failure. */
+  | RetryCause
+  /** It has ended: a newer request is built in its place, or took its place; another one of its set failed, and the rest was cancelled. */
+  | 'collapsed'
+  | 'superseded'
+  | 'rest'
+  /** It waited too long; what it depends on failed; somebody stopped it. */
+  | 'deadline'
+  | 'upstream'
+  | 'stopped';
+
+export type RetryCause = 'lost' | 'exception' | 'failure';
 
 /** A request with more builds than this is not retried any more: whatever is lost each time, it is not by chance. */
 export const MAX_BUILDS_OF_A_REQUEST = 10;

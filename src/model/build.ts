@@ -1,4 +1,4 @@
-import type { Parent } from './build-request.ts';
+import type { Parent, RetryCause } from './build-request.ts';
 import type { Json } from './json.ts';
 import type { Result } from './result.ts';
 import type { SourceStamp } from './source-stamp.ts';
@@ -21,6 +21,8 @@ export interface Build {
   /** A line for people: why it was stopped, what was exceptional. */
   readonly summary?: string;
   readonly stopReason?: string;
+  /** Its request is tried again for this. */
+  readonly retryCause?: RetryCause;
   readonly reason: string;
   readonly owner: string;
   readonly scheduler?: string;

@@ -115,6 +115,7 @@ function assemble(
     troubles: troubleStore(context),
     outbox: outboxStore(context),
     masterId: () => masterId(context, () => ulid(clock.now())),
+    onAside: (listener) => writer.onAside(listener),
     close: () => (closing ??= close()),
   };
 }

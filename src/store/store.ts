@@ -1,6 +1,6 @@
 import type { AccessByProject } from '../model/access.ts';
 import type { Build, Property, Step } from '../model/build.ts';
-import type { BuildRequest, Parent } from '../model/build-request.ts';
+import type { BuildRequest, Parent, RequestCause } from '../model/build-request.ts';
 import type { Change } from '../model/change.ts';
 import type { CommandRecord } from '../model/command.ts';
 import type { Json, JsonObject } from '../model/json.ts';
@@ -9,7 +9,9 @@ import type { NewMessage, OutboxMessage } from '../model/outbox.ts';
 import type { Invitation } from '../model/invitation.ts';
 import type { Pass } from '../model/pass.ts';
 import type { Principal, PublicKey } from '../model/principal.ts';
+import type { RequestRule } from '../model/request-rules.ts';
 import type { Result } from '../model/result.ts';
+import type { RetryRules } from '../model/retry.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Trouble } from '../model/trouble.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
@@ -36,14 +38,22 @@ export interface Store {
   readonly outbox: OutboxStore;
   /** A name made once for this database: the master's id in `welcome`. */
   masterId(): Promise<string>;
+  /** Told after the commit; who was not told at a kill finds the same in the rows. */
+  onAside(listener: (aside: Aside) => void): () => void;
   close(): Promise<void>;
 }
+
+/** What a write has changed beside the rows that it was asked for. */
+export type Aside =
+  | { readonly kind: 'ended'; readonly requestId: number }
+  /** The build is running, and somebody is to see to its end. */
+  | { readonly kind: 'stopping'; readonly buildId: number; readonly reason: string };
 
 export interface ConfigStore {
   /** Stores a bundle under its hash; does nothing when it is there. */
   put(config: { readonly hash: string; readonly bundle: Uint8Array; readonly atMs: number }): Promise<void>;
-  /** Makes it the one that new builds are made from, and keeps who may what of the projects with it. */
-  activate(hash: string, access: AccessByProject): Promise<void>;
+  /** Makes it the one that new builds are made from, and keeps who may what of the projects, and its rules, with it. */
+  activate(hash: string, access: AccessByProject, rules?: readonly RequestRule[]): Promise<void>;
   /** As it was kept with the last activation. */
   access(): Promise<AccessByProject>;
   active(): Promise<string | undefined>;
@@ -190,6 +200,8 @@ export interface KnownRequest extends WaitingRequest {
   readonly state: 'pending' | 'claimed' | 'finished';
   /** Of a finished one. */
   readonly result?: Result;
+  /** For people: why it ended, if no build of its own says so. */
+  readonly summary?: string;
 }
 
 export interface RequestStore {
@@ -209,6 +221,31 @@ export interface RequestStore {
   claim(claim: Claim): Promise<Build>;
   /** Ends a pending request without a build. */
   cancel(id: number, reason: string, atMs: number): Promise<void>;
+  /** The same with any result. Rejects with `lost-claim` when it waits no more. */
+  end(id: number, end: RequestEnd, atMs: number): Promise<void>;
+  /** Cancels what waits of a build set, and asks what runs of it to end; resolves to how many these are. */
+  stopSet(buildSetId: number, reason: string, atMs: number): Promise<number>;
+  /** The pending one that is to be given up first. */
+  nextDeadline(): Promise<{ readonly id: number; readonly deadlineMs: number } | undefined>;
+  /** All of a build set, oldest first; empty when there is no such set. */
+  ofSet(buildSetId: number): Promise<readonly KnownRequest[]>;
+  /** Those that each of these requests is built in place of, for those that are. */
+  collapsed(ids: readonly number[]): Promise<ReadonlyMap<number, readonly number[]>>;
+  /** What pending requests wait for as their upstreams, by the id of who waits. */
+  upstreams(): Promise<ReadonlyMap<number, readonly Upstream[]>>;
+}
+
+/** How a request ends that has no build to say it. */
+export interface RequestEnd {
+  readonly result: Result;
+  readonly cause?: RequestCause;
+  /** For people. */
+  readonly summary: string;
+}
+
+/** A request that another one waits for. */
+export interface Upstream extends Pick<BuildRequest, 'id' | 'project' | 'builder'> {
+  readonly buildId?: number;
 }
 
 export interface ChangeStore {
@@ -257,11 +294,11 @@ export interface BuildStore {
   /** Ids of all builds of a request, oldest first: each but the last was retried. */
   ofRequest(requestId: number): Promise<readonly number[]>;
   /**
-   * Ends the build, its request, and frees its seat, in one transaction. Does nothing when it has ended already. With result
-   * `retry` the request waits again, with its age and priority, unless it has had `MAX_BUILDS_OF_A_REQUEST` builds; a build
-   * that was to be stopped is `cancelled` instead, with the reason for it.
+   * Ends the build, its request, and frees its seat, in one transaction. Does nothing when it has ended already. With a result
+   * that `retry` allows another try for, the build is a `retry`, and the request waits again, with its age and priority, after
+   * the pause; a build that was to be stopped is not tried again: instead of `retry` it is `cancelled`, with the reason for it.
    */
-  finish(id: number, result: Result, summary: string | undefined, atMs: number): Promise<void>;
+  finish(id: number, result: Result, summary: string | undefined, atMs: number, retry?: RetryRules): Promise<void>;
   steps(id: number): Promise<readonly Step[]>;
   startStep(id: number, index: number, atMs: number): Promise<void>;
   finishStep(id: number, index: number, result: Result, summary: string | undefined, atMs: number): Promise<void>;

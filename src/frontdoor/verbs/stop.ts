@@ -4,8 +4,8 @@ import type { Verb } from '../verb.ts';
 
 export const stop: Verb = {
   name: 'stop',
-  usage: 'stop BUILD|request:ID [--reason TEXT] [--json]',
-  summary: 'stops a running build, or takes a request out of the queue',
+  usage: 'stop BUILD|request:ID|set:ID [--reason TEXT] [--json]',
+  summary: 'stops a running build, takes a request out of the queue, or both with all of a build set',
   role: 'developer',
   async run({ operator, asker, args, write }) {
     const { values, positionals } = readArguments(
@@ -21,6 +21,7 @@ export const stop: Verb = {
 };
 
 function inWords(name: string): string {
-  const request = /^request:(.*)$/.exec(name)?.[1];
-  return request === undefined ? `build ${name}` : `request ${request}`;
+  const [, noun, id] = /^(request|set):(.*)$/.exec(name) ?? [];
+  if (noun === undefined) return `build ${name}`;
+  return noun === 'set' ? `build set ${id ?? ''}` : `request ${id ?? ''}`;
 }

@@ -101,14 +101,14 @@ export class BuildRun {
 
   /** With the end of the build, in one commit, goes what it says of its worker. */
   async #finish(result: Result, summary: string | undefined): Promise<void> {
-    const { tools, build } = this.#options;
+    const { tools, build, builder } = this.#options;
     const { store, clock } = tools;
     const { id, worker } = build;
     const isExceptional = result === 'exception' || result === 'retry' || result === 'cancelled';
     const fault = result === 'exception' ? faultIn(await store.commands.list(id)) : undefined;
     const atMs = clock.now();
     await Promise.all([
-      store.builds.finish(id, result, summary, atMs),
+      store.builds.finish(id, result, summary, atMs, builder?.retry),
       fault === undefined
         ? !isExceptional && store.workers.noteNoFault(worker)
         : store.workers.noteFault(worker, fault, atMs),

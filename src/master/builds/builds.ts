@@ -20,6 +20,7 @@ interface Entry {
   readonly worker: string;
   run: BuildRun | undefined;
   readonly stops: string[];
+  isStopping: boolean;
 }
 
 /** A build whose store or configuration failed is taken up again after so long. */
@@ -47,22 +48,38 @@ export class Builds {
   /** Runs a build that the store has as running. */
   start(build: Build): void {
     if (this.#isClosed || this.#running.has(build.id)) return;
-    this.#running.set(build.id, { worker: build.worker, run: undefined, stops: [] });
+    this.#running.set(build.id, {
+      worker: build.worker,
+      run: undefined,
+      stops: [],
+      isStopping: build.stopReason !== undefined,
+    });
     const underWay = this.#run(build).finally(() => this.#underWay.delete(underWay));
     this.#underWay.add(underWay);
   }
 
   /** Asks for the end of a running build; a second time also for the end of its cleaning up. False when it has ended already. */
   async stop(id: number, reason: string): Promise<boolean> {
-    const { store, bus } = this.#options;
+    const { store } = this.#options;
     if (!(await store.builds.requestStop(id, reason))) return false;
+    this.#stopNow(id, reason);
+    return true;
+  }
+
+  /** The store has it that a build is to end, for a reason of its own: sees to it, if it is not ending already. */
+  heed(id: number, reason: string): void {
+    if (this.#running.get(id)?.isStopping) return;
+    this.#stopNow(id, reason);
+  }
+
+  #stopNow(id: number, reason: string): void {
     const running = this.#running.get(id);
+    if (running) running.isStopping = true;
     if (running?.run) running.run.stop(reason);
     else running?.stops.push(reason);
     // One that could not go on is to end now, not at its next try.
     if (this.#retries.has(id)) this.#startAgain(id);
-    bus.publish('builds', id);
-    return true;
+    this.#options.bus.publish('builds', id);
   }
 
   /** The worker was withdrawn, which the store says already: its builds end now, wherever it is. */

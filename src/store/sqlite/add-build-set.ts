@@ -1,11 +1,15 @@
 import type { BuildRequest } from '../../model/build-request.ts';
+import type { Origin, SchedulerRules } from '../../model/request-rules.ts';
 import type { NewBuildSet } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { SqlValue } from './connection.ts';
 import type { Transaction } from './batch-writer.ts';
 import { placeOf } from './parents.ts';
+import { laneOf, takePlaces } from './lanes.ts';
+import { builderRules, schedulerRules } from './request-rules.ts';
 import { orNull } from './row.ts';
 import { addSource } from './source-stamps.ts';
+import { waitForUpstreams } from './upstreams.ts';
 
 const COLUMNS = [
   'source_stamp_id',
@@ -14,6 +18,8 @@ const COLUMNS = [
   'properties',
   'property_sources',
   'priority',
+  'origin',
+  'cancel_rest',
   'submitted_at_ms',
   'rank_at_ms',
   'parent_build_id',
@@ -24,22 +30,39 @@ const COLUMNS = [
   'scheduler',
 ] as const;
 const ADD_SET = `INSERT INTO build_sets (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) RETURNING id`;
-const ADD = `INSERT INTO build_requests (build_set_id, project, builder, state) VALUES (?, ?, ?, 'pending') RETURNING id`;
+const LINK = 'INSERT INTO build_set_changes (build_set_id, change_id) SELECT ?, value FROM json_each(?)';
+const ADD = `INSERT INTO build_requests (
+    build_set_id,
+    project,
+    builder,
+    lane,
+    deadline_ms,
+    state
+  ) VALUES (?, ?, ?, ?, ?, 'pending') RETURNING id`;
 
-/** A build set with a request per builder, as a part of a transaction. */
+/**
+ * A build set with a request per builder, and the changes that it is made for (ids, the newest last), as a part of a
+ * transaction; what its requests take the place of ends in the same one.
+ */
 export async function addBuildSet(
   transaction: Transaction,
   set: NewBuildSet,
+  changes: readonly number[] = [],
 ): Promise<{ readonly id: number; readonly requests: readonly BuildRequest[] }> {
-  const { scheduler, source, reason, owner, properties, propertySources, atMs, parent, worker } = set;
+  const { scheduler, source, reason, owner, propertySources, atMs, parent, worker } = set;
   const { priority, rankAtMs } = await placeOf(transaction, set);
+  const properties = JSON.stringify(set.properties);
+  const ofScheduler = await rulesOfScheduler(transaction, set);
+  const origin = originOf(set, ofScheduler, changes);
   const values: Readonly<Record<(typeof COLUMNS)[number], SqlValue>> = {
     source_stamp_id: await addSource(transaction, source),
     reason,
     owner,
-    properties: JSON.stringify(properties),
+    properties,
     property_sources: propertySources ? JSON.stringify(propertySources) : null,
     priority,
+    origin,
+    cancel_rest: ofScheduler?.cancelsRest ? 1 : 0,
     submitted_at_ms: atMs,
     rank_at_ms: rankAtMs,
     parent_build_id: orNull(parent?.buildId),
@@ -50,10 +73,22 @@ export async function addBuildSet(
     scheduler: orNull(scheduler),
   };
   const id = await idOf(transaction, ADD_SET, ...COLUMNS.map((column) => values[column]));
+  if (changes.length > 0) await transaction.run(LINK, id, JSON.stringify(changes));
   const requests: BuildRequest[] = [];
   for (const { project, builder } of set.builders) {
+    const rules = await builderRules(transaction, project, builder);
+    const queueForMs = ofScheduler?.queueForMs ?? rules.queueForMs;
+    const deadlineMs = queueForMs === undefined ? undefined : atMs + queueForMs;
+    const lane = laneOf({ ...set, project, builder, origin });
+    const request = await idOf(transaction, ADD, id, project, builder, orNull(lane), orNull(deadlineMs));
+    if (lane !== undefined) {
+      const change = changes.at(-1);
+      const newcomer = { id: request, project, builder, origin, source, properties, change };
+      await takePlaces(transaction, lane, rules, newcomer, atMs);
+    }
+    if (origin === 'change' || origin === 'time') await waitForUpstreams(transaction, request, rules);
     requests.push({
-      id: await idOf(transaction, ADD, id, project, builder),
+      id: request,
       buildSetId: id,
       project,
       builder,
@@ -62,15 +97,31 @@ export async function addBuildSet(
       owner,
       ...(scheduler !== undefined && { scheduler }),
       source,
-      properties,
+      properties: set.properties,
       submittedAtMs: atMs,
       rankAtMs,
       ...(propertySources && { propertySources }),
       ...(parent && { parent: { buildId: parent.buildId, waits: parent.waits } }),
       ...(worker !== undefined && { worker }),
+      ...(deadlineMs !== undefined && { deadlineMs }),
     });
   }
   return { id, requests };
+}
+
+async function rulesOfScheduler(
+  transaction: Transaction,
+  { scheduler, builders }: NewBuildSet,
+): Promise<SchedulerRules | undefined> {
+  const project = builders[0]?.project;
+  if (scheduler === undefined || project === undefined) return undefined;
+  return await schedulerRules(transaction, project, scheduler);
+}
+
+function originOf(set: NewBuildSet, ofScheduler: SchedulerRules | undefined, changes: readonly number[]): Origin {
+  if (set.source.patch) return 'person';
+  if (set.parent) return 'build';
+  return ofScheduler?.origin ?? (changes.length > 0 ? 'change' : 'person');
 }
 
 async function idOf(transaction: Transaction, sql: string, ...values: readonly SqlValue[]): Promise<number> {

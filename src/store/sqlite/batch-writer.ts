@@ -1,5 +1,6 @@
 import { errorCode } from '../../base/errors.ts';
 import { StoreError } from '../store.ts';
+import type { Aside } from '../store.ts';
 import type { Connection, SqlValue } from './connection.ts';
 
 /** What an operation may use: it awaits nothing else, and may be run twice. */
@@ -10,6 +11,8 @@ export interface Transaction {
   get<T>(sql: string, ...values: readonly SqlValue[]): Promise<T | undefined>;
   /** A change of one row, with RETURNING. */
   returning<T>(sql: string, ...values: readonly SqlValue[]): Promise<T | undefined>;
+  /** Has it told after the commit, if this operation is in it. */
+  aside(aside: Aside): void;
 }
 
 export type Operation<T> = (transaction: Transaction) => Promise<T>;
@@ -27,7 +30,7 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-type Outcome = { readonly value: unknown } | { readonly error: unknown };
+type Outcome = { readonly value: unknown; readonly asides: readonly Aside[] } | { readonly error: unknown };
 
 /** So that a small write never waits for more than this before its commit begins. */
 const BATCH_OPERATIONS = 256;
@@ -48,6 +51,9 @@ export class BatchWriter {
   #isClosed = false;
   #commits = 0;
   #changes = 0;
+  /** Of the operation under way. */
+  #asides: Aside[] = [];
+  readonly #listeners = new Set<(aside: Aside) => void>();
   readonly #transaction: Transaction;
 
   constructor(connection: Connection, onCommit: ((point: CommitPoint) => void) | undefined) {
@@ -62,7 +68,14 @@ export class BatchWriter {
         this.#counted(rows.length);
         return rows[0];
       },
+      aside: (aside) => void this.#asides.push(aside),
     };
+  }
+
+  /** Tells what writes changed beside the rows that they were asked for, after the commit. */
+  onAside(listener: (aside: Aside) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Resolves after COMMIT. `bytes` is about what it writes, to bound a batch. */
@@ -84,7 +97,10 @@ export class BatchWriter {
     while (this.#waiting.length > 0) {
       const batch = this.#takeBatch();
       try {
-        settle(batch, await this.#commitBatch(batch));
+        const outcomes = await this.#commitBatch(batch);
+        settle(batch, outcomes);
+        // Whoever made the writes goes first: a build that was claimed is known to run before it is told to stop.
+        setImmediate(() => this.#tell(outcomes));
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }
@@ -130,7 +146,7 @@ export class BatchWriter {
     for (const { operation } of batch) {
       this.#changes = 0;
       try {
-        outcomes.push({ value: await operation(this.#transaction) });
+        outcomes.push(await this.#outcomeOf(operation));
       } catch (error) {
         if (isFatal(error)) throw error;
         if (this.#changes > 0) return undefined;
@@ -145,7 +161,7 @@ export class BatchWriter {
     for (const { operation } of batch) {
       await this.#connection.run('SAVEPOINT operation');
       try {
-        outcomes.push({ value: await operation(this.#transaction) });
+        outcomes.push(await this.#outcomeOf(operation));
       } catch (error) {
         if (isFatal(error)) throw error;
         await this.#connection.run('ROLLBACK TO operation');
@@ -154,6 +170,19 @@ export class BatchWriter {
       await this.#connection.run('RELEASE operation');
     }
     return outcomes;
+  }
+
+  async #outcomeOf(operation: Operation<unknown>): Promise<Outcome> {
+    this.#asides = [];
+    const value = await operation(this.#transaction);
+    return { value, asides: this.#asides };
+  }
+
+  #tell(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      if ('error' in outcome) continue;
+      for (const aside of outcome.asides) for (const listener of this.#listeners) listener(aside);
+    }
   }
 
   #counted(changes: number): number {

@@ -1,19 +1,29 @@
-import type { BuildRequest } from '../../model/build-request.ts';
+import type { BuildRequest, RequestCause } from '../../model/build-request.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Result } from '../../model/result.ts';
-import type { KnownRequest, RequestStore } from '../store.ts';
+import type { KnownRequest, RequestStore, Upstream } from '../store.ts';
 import { addBuildSet } from './add-build-set.ts';
 import { claimRequest, noLongerPending } from './claim-request.ts';
 import type { Context } from './context.ts';
 import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
+import { endRequest, stopSet } from './end-request.ts';
 import { fromJson, present } from './row.ts';
+import type { Nullable } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder, s.priority, s.reason, s.owner, s.scheduler,
-    s.properties, s.property_sources AS propertySources, s.submitted_at_ms AS submittedAtMs,
-    coalesce(s.rank_at_ms, s.submitted_at_ms) AS rankAtMs, s.only_worker AS worker, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, r.state, r.result,
+    s.properties,
+    s.property_sources AS propertySources,
+    s.submitted_at_ms AS submittedAtMs,
+    coalesce(r.rank_at_ms, s.rank_at_ms, s.submitted_at_ms) AS rankAtMs,
+    s.only_worker AS worker,
+    r.not_before_ms AS notBeforeMs,
+    r.deadline_ms AS deadlineMs,
+    r.collapsed_into AS collapsedInto,
+    r.cause,
+    ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, r.state, r.result, r.summary,
     (SELECT max(b.id) FROM builds b WHERE b.request_id = r.id) AS buildId
   FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id`;
 const PENDING = `${SELECT} WHERE r.state = 'pending' ORDER BY r.id`;
@@ -21,8 +31,14 @@ const FIND = `${SELECT} WHERE r.id = ?`;
 const PATCHES_IN_USE = `SELECT DISTINCT p.patch_id AS id FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id
   WHERE r.state IN ('pending', 'claimed') AND p.patch_id IS NOT NULL`;
-const CANCEL = `UPDATE build_requests SET state = 'finished', result = 'cancelled', summary = ?, finished_at_ms = ?
-  WHERE id = ? AND state = 'pending'`;
+const OF_SET = `${SELECT} WHERE r.build_set_id = ? ORDER BY r.id`;
+const COLLAPSED = `SELECT id, collapsed_into AS collapsedInto FROM build_requests
+  WHERE collapsed_into IN (SELECT value FROM json_each(?)) ORDER BY id`;
+const NEXT_DEADLINE = `SELECT id, deadline_ms AS deadlineMs FROM build_requests
+  WHERE state = 'pending' AND deadline_ms IS NOT NULL ORDER BY deadline_ms LIMIT 1`;
+const UPSTREAMS = `SELECT w.request_id AS waiting, u.id, u.project, u.builder,
+    (SELECT b.id FROM builds b WHERE b.request_id = u.id AND b.state = 'running') AS buildId
+  FROM request_upstreams w JOIN build_requests u ON u.id = w.upstream_id ORDER BY w.request_id, u.id`;
 
 interface Row extends SourceRow, ParentRow {
   readonly id: number;
@@ -38,12 +54,23 @@ interface Row extends SourceRow, ParentRow {
   readonly submittedAtMs: number;
   readonly rankAtMs: number;
   readonly worker: string | null;
+  readonly notBeforeMs: number | null;
+  readonly deadlineMs: number | null;
+  readonly collapsedInto: number | null;
+  readonly cause: RequestCause | null;
   readonly state: KnownRequest['state'];
   readonly result: Result | null;
+  readonly summary: string | null;
   readonly buildId: number | null;
 }
 
 export function requestStore({ reader, writer }: Context): RequestStore {
+  const end: RequestStore['end'] = async (id, how, atMs) => {
+    await writer.write(async (transaction) => {
+      if (await endRequest(transaction, id, 'pending', how, atMs)) return;
+      throw await noLongerPending(transaction, id);
+    });
+  };
   return {
     add(set) {
       return writer.write(async (transaction) => (await addBuildSet(transaction, set)).requests);
@@ -54,35 +81,75 @@ export function requestStore({ reader, writer }: Context): RequestStore {
     },
     async find(id) {
       const row = await reader.get<Row>(FIND, id);
-      return row && { ...toRequest(row), state: row.state, ...present({ buildId: row.buildId, result: row.result }) };
+      return row && toKnown(row);
     },
     async patchesInUse() {
       const rows = await reader.all<{ id: string }>(PATCHES_IN_USE);
       return rows.map(({ id }) => id);
     },
     claim: (claim) => writer.write((transaction) => claimRequest(transaction, claim)),
-    async cancel(id, reason, atMs) {
-      await writer.write(async (transaction) => {
-        if ((await transaction.run(CANCEL, reason, atMs, id)) > 0) return;
-        throw await noLongerPending(transaction, id);
-      });
+    cancel: (id, reason, atMs) => end(id, { result: 'cancelled', cause: 'stopped', summary: reason }, atMs),
+    end,
+    stopSet: (buildSetId, reason, atMs) =>
+      writer.write((transaction) => stopSet(transaction, buildSetId, { cause: 'stopped', summary: reason }, atMs)),
+    async nextDeadline() {
+      return await reader.get<{ id: number; deadlineMs: number }>(NEXT_DEADLINE);
+    },
+    async ofSet(buildSetId) {
+      return (await reader.all<Row>(OF_SET, buildSetId)).map(toKnown);
+    },
+    async collapsed(ids) {
+      const rows = await reader.all<{ id: number; collapsedInto: number }>(COLLAPSED, JSON.stringify(ids));
+      return groupedBy(
+        rows,
+        ({ collapsedInto }) => collapsedInto,
+        ({ id }) => id,
+      );
+    },
+    async upstreams() {
+      const rows = await reader.all<Nullable<Upstream> & { waiting: number }>(UPSTREAMS);
+      return groupedBy(
+        rows,
+        ({ waiting }) => waiting,
+        ({ waiting: _waiting, ...upstream }) => present(upstream),
+      );
     },
   };
 }
 
+function groupedBy<T, V>(rows: readonly T[], keyOf: (row: T) => number, valueOf: (row: T) => V): Map<number, V[]> {
+  const groups = new Map<number, V[]>();
+  for (const row of rows) {
+    const key = keyOf(row);
+    const group = groups.get(key);
+    if (group) group.push(valueOf(row));
+    else groups.set(key, [valueOf(row)]);
+  }
+  return groups;
+}
+
+function toKnown(row: Row): KnownRequest {
+  const { state, buildId, result, summary } = row;
+  return { ...toRequest(row), state, ...present({ buildId, result, summary }) };
+}
+
 function toRequest(row: Row): BuildRequest {
   const [source, ownRow] = splitSource(row);
-  const [
-    parent,
-    { scheduler, properties, propertySources, worker, state: _state, result: _result, buildId: _buildId, ...rest },
-  ] = splitParent(ownRow);
+  const [parent, own] = splitParent(ownRow);
+  const {
+    properties,
+    propertySources,
+    state: _state,
+    result: _result,
+    summary: _summary,
+    buildId: _buildId,
+    ...rest
+  } = own;
   return {
-    ...rest,
+    ...present(rest),
     source,
     ...parent,
-    ...present({ scheduler }),
     properties: fromJson(properties) as JsonObject,
     ...(propertySources !== null && { propertySources: fromJson(propertySources) as Record<string, string> }),
-    ...(worker !== null && { worker }),
   };
 }

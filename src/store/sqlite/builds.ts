@@ -1,5 +1,5 @@
 import type { Build, Property, Step } from '../../model/build.ts';
-import { MAX_BUILDS_OF_A_REQUEST } from '../../model/build-request.ts';
+import { RETRY_RULES } from '../../model/retry.ts';
 import type { BuildFilter, BuildStore } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
@@ -7,13 +7,15 @@ import type { Context } from './context.ts';
 import type { SqlValue } from './connection.ts';
 import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
+import { finishBuild } from './finish-build.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT b.id, b.uid, b.number, b.request_id AS requestId, b.project, b.builder, b.worker, b.session, b.fence,
-    b.config_hash AS configHash, b.state, b.result, b.summary, b.stop_reason AS stopReason, s.reason, s.owner,
+    b.config_hash AS configHash, b.state, b.result, b.summary, b.stop_reason AS stopReason,
+    b.retry_cause AS retryCause, s.reason, s.owner,
     s.scheduler, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
   FROM builds b JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id`;
@@ -27,15 +29,7 @@ const LAST_STARTS = `SELECT w.value AS worker, (SELECT max(started_at_ms) FROM (
     SELECT started_at_ms FROM builds WHERE worker = w.value ORDER BY id DESC LIMIT 10)) AS startedAtMs
   FROM json_each(?) w`;
 const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? ORDER BY id';
-const RUNNING_ONE = `SELECT stop_reason AS stopReason, request_id AS requestId FROM builds WHERE id = ? AND state = 'running'`;
-/** No end before its beginning, also when the wall clock was put back in between. */
-const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, finished_at_ms = max(started_at_ms, ?)
-  WHERE id = ?`;
 const EXISTS = 'SELECT 1 FROM builds WHERE id = ?';
-const FINISH_REQUEST = `UPDATE build_requests SET state = 'finished', result = ?, finished_at_ms = ? WHERE id = ?`;
-const COUNT_OF_REQUEST = 'SELECT count(*) AS n FROM builds WHERE request_id = ?';
-const REQUEUE = `UPDATE build_requests SET state = 'pending' WHERE id = ?`;
-const FREE_SEAT = 'UPDATE seats SET build_id = NULL WHERE build_id = ?';
 const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result, summary, started_at_ms AS startedAtMs,
     finished_at_ms AS finishedAtMs FROM steps WHERE build_id = ? ORDER BY step`;
 const START_STEP = `UPDATE steps SET state = 'running', started_at_ms = coalesce(started_at_ms, ?)
@@ -46,10 +40,6 @@ const PROPERTIES = 'SELECT name, value, source FROM properties WHERE build_id = 
 const SET_PROPERTY = `INSERT INTO properties (build_id, name, value, source) VALUES (?, ?, ?, ?)
   ON CONFLICT (build_id, name) DO UPDATE SET value = excluded.value, source = excluded.source`;
 
-interface RunningRow {
-  readonly stopReason: string | null;
-  readonly requestId: number;
-}
 type Row = Nullable<Omit<Build, 'source' | 'parent'>> & SourceRow & ParentRow;
 
 export function buildStore({ reader, writer }: Context): BuildStore {
@@ -89,22 +79,9 @@ export function buildStore({ reader, writer }: Context): BuildStore {
         return false;
       });
     },
-    async finish(id, result, summary, atMs) {
+    async finish(id, result, summary, atMs, retry = RETRY_RULES) {
       await writer.write(async (transaction) => {
-        const build = await transaction.get<RunningRow>(RUNNING_ONE, id);
-        if (!build) return await mustExist(transaction, id);
-        // Someone may have wanted its end since the build made up its mind.
-        const isStopped = result === 'retry' && build.stopReason !== null;
-        const ended = isStopped ? 'cancelled' : result;
-        const told = isStopped ? build.stopReason : orNull(summary);
-        if (ended === 'retry' && (await mayBeRetried(transaction, build.requestId))) {
-          await transaction.run(FINISH, ended, told, atMs, id);
-          await transaction.run(REQUEUE, build.requestId);
-        } else {
-          await transaction.run(FINISH, ended, ended === 'retry' ? givenUp(told) : told, atMs, id);
-          await transaction.run(FINISH_REQUEST, ended, atMs, build.requestId);
-        }
-        await transaction.run(FREE_SEAT, id);
+        if (!(await finishBuild(transaction, id, { result, summary, retry }, atMs))) await mustExist(transaction, id);
       });
     },
     async steps(id) {
@@ -137,16 +114,6 @@ export function buildStore({ reader, writer }: Context): BuildStore {
 
 async function mustExist(transaction: Transaction, id: number): Promise<void> {
   if (!(await transaction.get(EXISTS, id))) throw new StoreError('not-found', `there is no build ${id}`);
-}
-
-async function mayBeRetried(transaction: Transaction, requestId: number): Promise<boolean> {
-  const count = await transaction.get<{ n: number }>(COUNT_OF_REQUEST, requestId);
-  return (count?.n ?? 0) < MAX_BUILDS_OF_A_REQUEST;
-}
-
-function givenUp(summary: string | null): string {
-  const after = `not retried again: the request has had ${MAX_BUILDS_OF_A_REQUEST} builds`;
-  return summary === null ? after : `${summary}; ${after}`;
 }
 
 /** One text for each set of filters in use, so that it stays prepared. */

@@ -12,12 +12,11 @@ const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, 
 const ADD = `INSERT INTO changes (project, key, repository, branch, revision, author, comments, files, files_left_out, category,
     properties, at_ms, sent_by)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
-const LINK = 'INSERT INTO build_set_changes (build_set_id, change_id) VALUES (?, ?)';
 const FIND_BY_KEY = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.key = ?`;
 const REQUESTS = `SELECT r.id FROM build_set_changes l JOIN build_requests r ON r.build_set_id = l.build_set_id
   WHERE l.change_id = ? ORDER BY r.id`;
-const OF_BUILD_SET = `SELECT ${COLUMNS} FROM build_set_changes l JOIN changes c ON c.id = l.change_id
-  WHERE l.build_set_id = (SELECT build_set_id FROM build_requests WHERE id = ?) ORDER BY c.id`;
+const OF_BUILD_SET = `SELECT DISTINCT ${COLUMNS} FROM build_set_changes l JOIN changes c ON c.id = l.change_id
+  WHERE l.build_set_id IN (SELECT build_set_id FROM build_requests WHERE id = ?1 OR collapsed_into = ?1) ORDER BY c.id`;
 const LIST = `SELECT ${COLUMNS} FROM changes c WHERE c.project NOT IN (SELECT value FROM json_each(?)) ORDER BY c.id DESC LIMIT ?`;
 const LIST_OF = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.project NOT IN (SELECT value FROM json_each(?))
   ORDER BY c.id DESC LIMIT ?`;
@@ -57,8 +56,7 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
         const added = { ...change, id: row.id };
         const requests: number[] = [];
         for (const set of sets) {
-          const built = await addBuildSet(transaction, set);
-          await transaction.run(LINK, built.id, row.id);
+          const built = await addBuildSet(transaction, set, [row.id]);
           requests.push(...built.requests.map(({ id }) => id));
         }
         return { change: added, isNew: true, requests };

@@ -2,6 +2,7 @@ import type { AccessByProject } from '../../model/access.ts';
 import type { ConfigStore } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Context } from './context.ts';
+import { keepRules } from './request-rules.ts';
 
 const PUT = 'INSERT INTO configs (hash, bundle, at_ms) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING';
 const EXISTS = 'SELECT 1 FROM configs WHERE hash = ?';
@@ -18,11 +19,12 @@ export function configStore({ reader, writer }: Context): ConfigStore {
     async put({ hash, bundle, atMs }) {
       await writer.write((transaction) => transaction.run(PUT, hash, bundle, atMs), bundle.byteLength);
     },
-    async activate(hash, access) {
+    async activate(hash, access, rules = []) {
       await writer.write(async (transaction) => {
         if (!(await transaction.get(EXISTS, hash))) throw new StoreError('not-found', `there is no config ${hash}`);
         await transaction.run(ACTIVATE, hash);
         await transaction.run(KEEP_ACCESS, JSON.stringify(access));
+        await keepRules(transaction, rules);
       });
     },
     async access() {

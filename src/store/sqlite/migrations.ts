@@ -9,6 +9,7 @@ import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
 import { setAside } from './migrations/set-aside.ts';
 import { schedulers } from './migrations/schedulers.ts';
+import { requestLives } from './migrations/request-lives.ts';
 import { troubles } from './migrations/troubles.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
@@ -210,4 +211,5 @@ export const MIGRATIONS: readonly Migration[] = [
   parents,
   setAside,
   schedulers,
+  requestLives,
 ];

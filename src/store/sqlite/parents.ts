@@ -5,7 +5,7 @@ import type { Transaction } from './batch-writer.ts';
 
 /** The columns of who asked, whose table is `s` in the query. */
 export const PARENT_COLUMNS = `s.parent_build_id AS parentBuildId, s.parent_waits AS parentWaits`;
-const PLACE = `SELECT s.priority, coalesce(s.rank_at_ms, s.submitted_at_ms) AS rankAtMs FROM builds b
+const PLACE = `SELECT s.priority, coalesce(r.rank_at_ms, s.rank_at_ms, s.submitted_at_ms) AS rankAtMs FROM builds b
     JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id
   WHERE b.id = ? AND b.state = 'running'`;
 

@@ -46,8 +46,9 @@ eachStore('builds', (current) => {
     const before = await store.requests.find(build.requestId);
     await store.builds.finish(build.id, 'retry', 'worker w was lost', 5);
     expect(await store.builds.find(build.id)).toMatchObject({ result: 'retry', summary: 'worker w was lost' });
-    expect(await store.requests.find(build.requestId)).toEqual({ ...before, state: 'pending' });
-    const { state: _state, ...waiting } = before!;
+    expect(await store.requests.find(build.requestId)).toEqual({ ...before, state: 'pending', cause: 'lost' });
+    const { state: _state, ...rest } = before!;
+    const waiting = { ...rest, cause: 'lost' };
     expect(await store.requests.pending()).toEqual([waiting, younger]);
     expect((await store.workers.seats())[0]).not.toHaveProperty('buildId');
     const again = await store.requests.claim(claimOf(build.requestId, 'v'));

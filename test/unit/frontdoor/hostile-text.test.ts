@@ -86,9 +86,9 @@ const TOLD: Readonly<Record<string, string>> = {
 
 /** The other columns of text hold the master's own words (states, kinds, ids, hashes), keys, and names that were checked. */
 const OURS = {
-  build_requests: ['result', 'state'],
-  build_sets: ['only_worker', 'parent_key', 'project', 'scheduler'],
-  builds: ['config_hash', 'result', 'session', 'state', 'uid'],
+  build_requests: ['cause', 'lane', 'result', 'state'],
+  build_sets: ['only_worker', 'origin', 'parent_key', 'project', 'scheduler'],
+  builds: ['config_hash', 'result', 'retry_cause', 'session', 'state', 'uid'],
   changes: ['key'],
   commands: ['answer', 'call', 'id', 'key', 'kind', 'seen_by', 'state'],
   configs: ['hash'],
@@ -99,6 +99,7 @@ const OURS = {
   outbox: ['body', 'key', 'reporter', 'state'],
   passes: ['id', 'keys', 'kind', 'role', 'secret_sha256', 'who'],
   principals: ['keys', 'name', 'role', 'source'],
+  request_rules: ['name', 'noun', 'project', 'rules'],
   seats: ['builder', 'directory', 'project', 'session', 'worker'],
   settings: ['name', 'value'],
   source_stamps: ['patch_id', 'patch_sha256'],

@@ -1,0 +1,84 @@
+import type { RetryCause } from '../../model/build-request.ts';
+import type { Result } from '../../model/result.ts';
+import { pauseBefore, retryCause } from '../../model/retry.ts';
+import type { RetryRules } from '../../model/retry.ts';
+import type { Transaction } from './batch-writer.ts';
+import { endRequest } from './end-request.ts';
+import { orNull } from './row.ts';
+
+const RUNNING = `SELECT stop_reason AS stopReason, request_id AS requestId FROM builds WHERE id = ? AND state = 'running'`;
+/** No end before its beginning, also when the wall clock was put back in between. */
+const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, retry_cause = ?, finished_at_ms = max(started_at_ms, ?)
+  WHERE id = ?`;
+const PARENT_ENDED = `SELECT 1 FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
+    JOIN builds p ON p.id = s.parent_build_id
+  WHERE r.id = ? AND s.parent_waits AND p.state = 'finished'`;
+const RETRIES = `SELECT retry_cause AS cause, count(*) AS n FROM builds WHERE request_id = ? AND retry_cause IS NOT NULL
+  GROUP BY retry_cause`;
+/** Its time in the queue counts anew. */
+const REQUEUE = `UPDATE build_requests SET state = 'pending', cause = ?, not_before_ms = ?,
+    deadline_ms = ? + deadline_ms - (SELECT s.submitted_at_ms FROM build_sets s WHERE s.id = build_set_id)
+  WHERE id = ?`;
+const FREE_SEAT = 'UPDATE seats SET build_id = NULL WHERE build_id = ?';
+
+export interface BuildEnd {
+  readonly result: Result;
+  readonly summary: string | undefined;
+  readonly retry: RetryRules;
+}
+
+/** See `BuildStore.finish`. Resolves to false when no such build runs. */
+export async function finishBuild(transaction: Transaction, id: number, end: BuildEnd, atMs: number): Promise<boolean> {
+  const build = await transaction.get<{ stopReason: string | null; requestId: number }>(RUNNING, id);
+  if (!build) return false;
+  const { stopReason, requestId } = build;
+  const { result, summary, again } = await endOf(transaction, requestId, stopReason, end);
+  await transaction.run(FINISH, again ? 'retry' : result, summary, orNull(again?.cause), atMs, id);
+  if (again) {
+    const notBeforeMs = atMs + again.pauseMs;
+    await transaction.run(REQUEUE, again.cause, again.pauseMs > 0 ? notBeforeMs : null, notBeforeMs, requestId);
+  } else await endRequest(transaction, requestId, 'claimed', { result }, atMs);
+  await transaction.run(FREE_SEAT, id);
+  return true;
+}
+
+interface Ending {
+  readonly result: Result;
+  readonly summary: string | null;
+  readonly again?: { readonly cause: RetryCause; readonly pauseMs: number };
+}
+
+async function endOf(
+  transaction: Transaction,
+  requestId: number,
+  stopReason: string | null,
+  { result, summary, retry }: BuildEnd,
+): Promise<Ending> {
+  const told = orNull(summary);
+  const cause = retryCause(result);
+  if (cause === undefined) return { result, summary: told };
+  // Someone may have wanted its end since the build made up its mind.
+  if (stopReason !== null)
+    return result === 'retry' ? { result: 'cancelled', summary: stopReason } : { result, summary: told };
+  if (await transaction.get(PARENT_ENDED, requestId)) {
+    return {
+      result: result === 'retry' ? 'cancelled' : result,
+      summary: join(told, 'the build that waited for it has ended'),
+    };
+  }
+  const retries = { lost: 0, exception: 0, failure: 0 };
+  const rows = await transaction.all<{ cause: RetryCause; n: number }>(RETRIES, requestId);
+  for (const { cause: one, n } of rows) retries[one] = n;
+  const pauseMs = pauseBefore(retry, cause, retries);
+  if (pauseMs !== undefined) {
+    const count = `retried: ${cause} ${retries[cause] + 1} of ${retry[cause]}`;
+    return { result, summary: cause === 'lost' ? told : join(told, count), again: { cause, pauseMs } };
+  }
+  if (cause !== 'lost' && retry[cause] === 0) return { result, summary: told };
+  const builds = 1 + retries.lost + retries.exception + retries.failure;
+  return { result, summary: join(told, `not retried again: the request has had ${builds} builds`) };
+}
+
+function join(summary: string | null, more: string): string {
+  return summary === null ? more : `${summary}; ${more}`;
+}
