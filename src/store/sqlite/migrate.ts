@@ -17,7 +17,8 @@ export async function migrate(connection: Connection, file: string, migrations =
   try {
     const taken = await schemaVersion(connection, file, migrations.length);
     for (const migration of migrations.slice(taken)) {
-      for (const { sql } of migration(words.schema).toSQL()) await connection.run(sql);
+      // Some of what knex says answers rows, and what is not read to its end holds its snapshot for ever.
+      for (const { sql } of migration(words.schema).toSQL()) await connection.all(sql);
     }
     await connection.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     await connection.run(`PRAGMA user_version = ${migrations.length}`);

@@ -49,6 +49,12 @@ it('refuses a newer schema and leaves it alone', async () => {
   expect(error.message).toContain('4711');
 });
 
+it('holds no snapshot after the steps of the schema, which a write of another program would make stale', async () => {
+  const store = await temp.open();
+  await sql('CREATE TABLE others (id INTEGER)');
+  await store.audit.add({ atMs: 1, who: 'anna', action: 'try', target: 'it' });
+});
+
 it('takes all new steps of the schema or none', async () => {
   const store = await temp.open();
   const build = await claimedBuild(store);

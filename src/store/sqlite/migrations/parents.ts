@@ -6,7 +6,7 @@ import type { Migration } from './migration.ts';
  */
 export const parents: Migration = (schema) =>
   schema.alterTable('build_sets', (table) => {
-    table.integer('parent_build_id').references('builds.id');
+    table.integer('parent_build_id');
     table.text('parent_key');
     table.boolean('parent_waits');
     table.bigInteger('rank_at_ms');
