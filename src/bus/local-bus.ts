@@ -12,6 +12,7 @@ export class LocalBus implements Bus {
     builds: new Signal(),
     logs: new Signal(),
     workers: new Signal(),
+    locks: new Signal(),
   };
   #pending = new Map<Topic, Set<Key>>();
   #isPlanned = false;

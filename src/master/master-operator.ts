@@ -19,6 +19,7 @@ import type { Asker, Operator } from './operator.ts';
 import type { OutboxView } from './views/outbox.ts';
 import type { BuildView, BuildsWish } from './views/build.ts';
 import type { ChangesWish, ChangeView, ChangeWish, SentChange } from './views/change.ts';
+import type { LockView } from './views/lock.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
 import type { ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
@@ -42,6 +43,7 @@ import { readLog } from './operator-log.ts';
 import { findBuild, shown } from './operator-names.ts';
 import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
 import { dropMessage, listOutbox, retryMessage } from './operator-outbox.ts';
+import { lockViews } from './operator-locks.ts';
 import { queueViews } from './operator-queue.ts';
 import { tryPatch } from './operator-try.ts';
 import { BEING_STARTED, buildView, requestView, troubleView } from './operator-views.ts';
@@ -133,6 +135,11 @@ export class MasterOperator implements Operator {
   async queue(asker: Asker): Promise<readonly QueuedView[]> {
     demand(asker, 'reader', 'see the queue');
     return await queueViews(this.#parts);
+  }
+
+  async locks(asker: Asker, name?: string): Promise<readonly LockView[]> {
+    demand(asker, 'reader', 'see the locks');
+    return await lockViews(this.#parts, name);
   }
 
   async why(asker: Asker, name: string): Promise<readonly WhyView[]> {

@@ -201,6 +201,7 @@ async function openParts(
     logger,
     connected: () => desk.connected(),
     config: () => configs.active,
+    configOf: (hash) => configs.get(hash),
     holds: [],
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),

@@ -2,12 +2,13 @@ import type { Clock } from '../base/clock.ts';
 import type { Store } from '../store/store.ts';
 import type { QueuedView } from './views/request.ts';
 import { BEING_STARTED, requestView } from './operator-views.ts';
+import type { Distributor } from './queue/distributor.ts';
 import { queueOrder } from './queue/queue-order.ts';
 
 export interface QueueViewSources {
   readonly store: Store;
   readonly clock: Clock;
-  readonly distributor: { reasons(): Promise<ReadonlyMap<number, string>> };
+  readonly distributor: Pick<Distributor, 'reasons' | 'survey'>;
 }
 
 /** One answer names no more than so many. */

@@ -1,4 +1,5 @@
 import type { Asker, Operator } from './operator.ts';
+import { veilLock } from './operator-locks.ts';
 import { sightOf } from './sight.ts';
 import type { Sight, SightSources } from './sight.ts';
 
@@ -32,6 +33,10 @@ const ROWS: Rows = {
   why: (inner, seenBy) => async (asker, name) => {
     await seenBy(asker).readNamed(name);
     return await inner.why(asker, name);
+  },
+  locks: (inner, seenBy) => async (asker, name) => {
+    const { reads } = seenBy(asker);
+    return (await inner.locks(asker, name)).map((lock) => veilLock(lock, reads));
   },
   workers: (inner, seenBy) => async (asker) => {
     const views = await inner.workers(asker);

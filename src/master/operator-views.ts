@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { ConfigShape } from '../config/shape.ts';
-import type { Build } from '../model/build.ts';
+import type { Build, Step } from '../model/build.ts';
 import type { Trouble } from '../model/trouble.ts';
 import type { WorkerRecord } from '../model/worker.ts';
 import type { Store, WaitingRequest } from '../store/store.ts';
@@ -33,6 +33,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     store.changes.ofRequest(build.requestId),
   ]);
   const nth = builds.indexOf(build.id);
+  const nowMs = clock.now();
   return {
     id: build.id,
     project: build.project,
@@ -45,7 +46,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     result: build.result ?? null,
     summary: build.summary ?? null,
     worker: build.worker,
-    workerAway: awayView(running.away(build.id), clock.now()),
+    workerAway: awayView(running.away(build.id), nowMs),
     heldBack: (build.state === 'running' && heldBackText(desk.vitals(build.worker))) || null,
     reason: build.reason,
     owner: build.owner,
@@ -56,6 +57,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     ...changesOfBuild(changes),
     startedAtMs: build.startedAtMs,
     finishedAtMs: build.finishedAtMs ?? null,
+    lockWaitMs: steps.reduce((sum, step) => sum + (lockWaitMs(step, nowMs) ?? 0), 0),
     steps: steps.map((step): StepView => ({
       name: step.name,
       state: step.state,
@@ -63,12 +65,23 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
       summary: step.summary ?? null,
       startedAtMs: step.startedAtMs ?? null,
       finishedAtMs: step.finishedAtMs ?? null,
+      lockWaitMs: lockWaitMs(step, nowMs) ?? null,
+      waitsForLocks: waitsForLocks(step),
       logs: logs
         .filter((log) => log.step === step.index)
         .map(({ id, name, length, isComplete }) => ({ id, name, length, isComplete })),
     })),
     properties: properties.map(({ name, value, source }) => ({ name, value, source })),
   };
+}
+
+export function waitsForLocks({ lockWaitSinceMs, lockWaitMs: waitedMs }: Step): boolean {
+  return lockWaitSinceMs !== undefined && waitedMs === undefined;
+}
+
+function lockWaitMs(step: Step, nowMs: number): number | undefined {
+  if (waitsForLocks(step)) return Math.max(0, nowMs - (step.lockWaitSinceMs ?? nowMs));
+  return step.lockWaitMs;
 }
 
 function awayView(away: Away | undefined, nowMs: number): BuildView['workerAway'] {
@@ -82,6 +95,9 @@ function awayView(away: Away | undefined, nowMs: number): BuildView['workerAway'
 
 /** Of a request that nothing keeps waiting. */
 export const BEING_STARTED = 'it is being started';
+
+/** Of a step that nothing keeps waiting. */
+export const BEING_GIVEN = 'is being given its locks';
 
 export function requestView(request: WaitingRequest, waitsFor: string): RequestView {
   const { id, project, builder, owner, scheduler = null, submittedAtMs, buildId } = request;

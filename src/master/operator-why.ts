@@ -7,6 +7,7 @@ import type { WhyView } from './views/request.ts';
 import { builderName, findBuild, noRequest, requestId } from './operator-names.ts';
 import { queueViews } from './operator-queue.ts';
 import type { QueueViewSources } from './operator-queue.ts';
+import { BEING_GIVEN, waitsForLocks } from './operator-views.ts';
 import type { ViewSources } from './operator-views.ts';
 import { findBuilder, findProject } from './operator-wish.ts';
 
@@ -92,7 +93,13 @@ async function ofBuild(sources: WhySources, build: Build): Promise<WhyView> {
     heldBack: heldBackText(desk.vitals(build.worker)),
     steps,
     records,
+    waitsFor: steps.some(waitsForLocks) ? await whyForLocks(sources, id) : undefined,
     nowMs: clock.now(),
   });
   return { ...head, state: 'running', causes };
+}
+
+/** Of a step that the next round gives them there is nothing else to say. */
+async function whyForLocks({ distributor }: WhySources, build: number): Promise<string> {
+  return (await distributor.survey()).choice.stepReasons.get(build) ?? BEING_GIVEN;
 }

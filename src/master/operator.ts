@@ -3,6 +3,7 @@ import type { PublicKey, Role } from '../model/principal.ts';
 import type { AuditEntry } from '../store/store.ts';
 import type { BuildView, BuildsWish } from './views/build.ts';
 import type { ChangeView, ChangeWish, ChangesWish, SentChange } from './views/change.ts';
+import type { LockView } from './views/lock.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
 import type { OutboxView } from './views/outbox.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
@@ -60,6 +61,8 @@ export interface Operator {
   queue(asker: Asker): Promise<readonly QueuedView[]>;
   /** Why a build, `request:ID`, or each of what waits and runs of `PROJECT/BUILDER` is where it is. */
   why(asker: Asker, name: string): Promise<readonly WhyView[]>;
+  /** All locks by name, or the one of this name. */
+  locks(asker: Asker, name?: string): Promise<readonly LockView[]>;
   workers(asker: Asker): Promise<readonly WorkerView[]>;
   worker(asker: Asker, name: string): Promise<WorkerPage>;
   /** The bytes of a step's log from an offset; with `follow` goes on until the log is complete or `signal` is aborted. */

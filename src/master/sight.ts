@@ -26,6 +26,7 @@ export interface SightSources {
 
 /** What one asker sees of the farm's projects in this moment, and what of it he may control. */
 export interface Sight {
+  readonly reads: (project: string) => boolean;
   /** Those of the items whose project the asker may read. */
   seen<T extends { readonly project: string }>(items: readonly T[]): readonly T[];
   /** The projects to leave out of a list. */
@@ -62,6 +63,7 @@ export function sightOf(sources: SightSources, asker: Asker): Sight {
   };
 
   return {
+    reads,
     seen: (items) => items.filter(({ project }) => reads(project)),
     hidden: () => Object.keys(access).filter((project) => !reads(project)),
     async hiddenBuilds(ids) {

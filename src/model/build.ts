@@ -42,6 +42,10 @@ export interface Step {
   readonly summary?: string;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
+  /** Since when it waits, or waited, for its locks; absent: it has none, or has not asked for them. */
+  readonly lockWaitSinceMs?: number;
+  /** So long it waited for them; absent while it waits. */
+  readonly lockWaitMs?: number;
 }
 
 /** A property and where it came from. */

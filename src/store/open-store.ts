@@ -17,6 +17,7 @@ import { Connection } from './sqlite/connection.ts';
 import type { Context } from './sqlite/context.ts';
 import { invitationStore } from './sqlite/invitations.ts';
 import { hostKeyStore } from './sqlite/host-keys.ts';
+import { lockStore } from './sqlite/locks.ts';
 import { logStore } from './sqlite/logs.ts';
 import { migrate } from './sqlite/migrate.ts';
 import { outboxStore } from './sqlite/outbox.ts';
@@ -109,6 +110,7 @@ function assemble(
     changes: changeStore(context),
     builds: buildStore(context),
     commands: commandStore(context),
+    locks: lockStore(context),
     logs: logStore(context, archive, sealer),
     audit: auditStore(context),
     hostKeys: hostKeyStore(context),

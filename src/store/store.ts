@@ -4,6 +4,7 @@ import type { BuildRequest, Parent, RequestCause } from '../model/build-request.
 import type { Change } from '../model/change.ts';
 import type { CommandRecord } from '../model/command.ts';
 import type { Json, JsonObject } from '../model/json.ts';
+import type { LockAccess, LockClaim, LockOwner, LockTake, LockWait } from '../model/lock.ts';
 import type { Log, LogChunk } from '../model/log.ts';
 import type { NewMessage, OutboxMessage } from '../model/outbox.ts';
 import type { Invitation } from '../model/invitation.ts';
@@ -31,6 +32,7 @@ export interface Store {
   readonly changes: ChangeStore;
   readonly builds: BuildStore;
   readonly commands: CommandStore;
+  readonly locks: LockStore;
   readonly logs: LogStore;
   readonly audit: AuditStore;
   readonly hostKeys: HostKeyStore;
@@ -186,6 +188,8 @@ export interface Claim {
   readonly stepNames: readonly string[];
   /** Joined into the build's properties with their sources. */
   readonly properties: readonly Property[];
+  /** What the build holds to its end. */
+  readonly locks?: readonly LockTake[];
   readonly atMs: number;
 }
 
@@ -216,7 +220,8 @@ export interface RequestStore {
    * Takes a pending request: makes the build (number = last of that builder + 1), its steps as pending, its properties
    * (those of the build set with source `request`, then the claim's), and its seat (lowest free one of that builder on that
    * worker, fence + 1), all in one transaction, and counts it in the worker's term. Rejects with code `lost-claim` when the
-   * request is no longer pending, or the worker is given no builds any more (it is held, leaves, or is set aside).
+   * request is no longer pending, the worker is given no builds any more (it is held, leaves, or is set aside), or a lock has no
+   * room for it.
    */
   claim(claim: Claim): Promise<Build>;
   /** Ends a pending request without a build. */
@@ -294,16 +299,42 @@ export interface BuildStore {
   /** Ids of all builds of a request, oldest first: each but the last was retried. */
   ofRequest(requestId: number): Promise<readonly number[]>;
   /**
-   * Ends the build, its request, and frees its seat, in one transaction. Does nothing when it has ended already. With a result
+   * Ends the build, its request, and frees its seat and its locks, in one transaction. Does nothing when it has ended already. With a result
    * that `retry` allows another try for, the build is a `retry`, and the request waits again, with its age and priority, after
    * the pause; a build that was to be stopped is not tried again: instead of `retry` it is `cancelled`, with the reason for it.
    */
   finish(id: number, result: Result, summary: string | undefined, atMs: number, retry?: RetryRules): Promise<void>;
   steps(id: number): Promise<readonly Step[]>;
   startStep(id: number, index: number, atMs: number): Promise<void>;
+  /** Frees what the step held of locks, in the same transaction. */
   finishStep(id: number, index: number, result: Result, summary: string | undefined, atMs: number): Promise<void>;
   properties(id: number): Promise<readonly Property[]>;
   setProperty(id: number, property: Property): Promise<void>;
+}
+
+/** `none`: it has not asked, or has ended. */
+export type StepLocks =
+  { readonly kind: 'none' | 'waits' | 'granted' } | { readonly kind: 'refused'; readonly why: string };
+
+/**
+ * Who holds and who waits for locks. What an owner holds goes with its end, in one transaction: that of a step with
+ * `builds.finishStep`, all of a build with `builds.finish`.
+ */
+export interface LockStore {
+  /** The longest held first. */
+  claims(): Promise<readonly LockClaim[]>;
+  /** Steps that wait, the first to wait first. */
+  waits(): Promise<readonly LockWait[]>;
+  find(owner: Required<LockOwner>): Promise<StepLocks>;
+  /** A step that runs waits from now on, unless it has waited already. Resolves to how it stands then. */
+  wait(owner: Required<LockOwner>, accesses: readonly LockAccess[], atMs: number): Promise<StepLocks>;
+  /**
+   * Gives a step that waits all its locks. Rejects with `lost-claim` when it does not wait (any more), or there is no room for
+   * one of them by what others hold now.
+   */
+  grant(owner: Required<LockOwner>, locks: readonly LockTake[], atMs: number): Promise<void>;
+  /** Tells a step that waits that it will never have them. Rejects with `lost-claim` when it does not wait. */
+  refuse(owner: Required<LockOwner>, why: string): Promise<void>;
 }
 
 export interface CommandStore {

@@ -35,7 +35,15 @@ export function buildTable(builds: readonly BuildView[], nowMs: number): string 
 export function stepLine(step: StepView, nowMs: number): string {
   const took = step.startedAtMs === null ? '' : `  ${howLong((step.finishedAtMs ?? nowMs) - step.startedAtMs)}`;
   const summary = step.summary ? `  ${plain(step.summary)}` : '';
-  return `${outcomeOf(step).padEnd(9)} ${plain(step.name)}${took}${summary}`;
+  return `${outcomeOf(step).padEnd(9)} ${plain(step.name)}${took}${lockWaitText(step)}${summary}`;
+}
+
+/** A wait that is over in less is not worth a word. */
+const LOCK_WAIT_SHOWN_MS = 1_000;
+
+function lockWaitText({ lockWaitMs, waitsForLocks }: StepView): string {
+  if (waitsForLocks) return '  waits for locks';
+  return (lockWaitMs ?? 0) < LOCK_WAIT_SHOWN_MS ? '' : `, ${howLong(lockWaitMs ?? 0)} of it for locks`;
 }
 
 /** `away for 3 min 0 s, the build is retried elsewhere in 27 min 0 s`. */

@@ -5,6 +5,7 @@ import { builds } from './builds.ts';
 import { complete } from './complete.ts';
 import { changes } from './changes.ts';
 import { force } from './force.ts';
+import { locks } from './locks.ts';
 import { log } from './log.ts';
 import { login } from './login.ts';
 import { outbox, outboxDrop, outboxRetry } from './outbox.ts';
@@ -27,6 +28,7 @@ export const VERBS: readonly Verb[] = [
   status,
   queue,
   why,
+  locks,
   builds,
   build,
   changes,

@@ -13,6 +13,7 @@ import { LostWatch } from './lost-watch.ts';
 import type { Away } from './lost-watch.ts';
 import type { BuildTools } from './build-tools.ts';
 import { StepRun } from './step-run.ts';
+import { WaitForLocks } from './wait-for-locks.ts';
 import { isUnfinishedOnWorker } from './worker-command.ts';
 import { faultIn } from './workers-fault.ts';
 
@@ -42,7 +43,7 @@ export interface BuildRunOptions {
  */
 export class BuildRun {
   readonly #options: BuildRunOptions;
-  #current: { readonly run: StepRun; readonly rules: StepRules } | undefined;
+  #current: { readonly run: StepRun | WaitForLocks; readonly rules: StepRules } | undefined;
   readonly #watch: LostWatch;
   /** Why its steps are not gone on with. */
   #forced: ForcedEnd | undefined;
@@ -280,7 +281,7 @@ export class BuildRun {
     context: StepContext,
   ): Promise<StepReport | undefined> {
     const { tools, build } = this.#options;
-    const { store, clock } = tools;
+    const { clock } = tools;
     const { id, uid, number, project, builder, worker, reason, owner, source } = build;
     const before = {
       ...propertiesBefore(index, context.initial, context.records),
@@ -288,6 +289,8 @@ export class BuildRun {
     };
     const facts: BuildFacts = { id, uid, number, project, builder, worker, reason, owner, source, properties: before };
     const begin = this.#beginning(index, stored);
+    const waited = await this.#waitForLocks(index, shape, stored, begin);
+    if (waited !== 'granted') return await this.#stepEnded(index, shape, waited);
     const cancelBegin = clock.after(FIRST_RECORD_MS, begin);
     const run = new StepRun({
       tools,
@@ -300,17 +303,51 @@ export class BuildRun {
       onProperty: (name, value) => context.written.set(name, value),
       onRecord: begin,
     });
-    this.#current = { run, rules: shape.rules };
+    this.#setCurrent(run, shape.rules);
+    const report = await run.run().finally(cancelBegin);
+    begin();
+    return await this.#stepEnded(index, shape, report);
+  }
+
+  #setCurrent(run: StepRun | WaitForLocks, rules: StepRules): void {
+    this.#current = { run, rules };
     if (this.#isDetached) run.detach();
     if (this.#forced) this.#interruptCurrent(this.#forced);
-    const report = await run.run().finally(cancelBegin);
+  }
+
+  async #stepEnded(
+    index: number,
+    { locks }: StepShape,
+    report: StepReport | undefined,
+  ): Promise<StepReport | undefined> {
+    const { tools, build } = this.#options;
+    const { store, clock, bus } = tools;
     this.#current = undefined;
-    begin();
     await this.#written;
     if (!report) return undefined;
     const endedAtMs = clock.now();
-    this.#endStep = () => store.builds.finishStep(id, index, report.result, report.summary, endedAtMs);
+    this.#endStep = async () => {
+      await store.builds.finishStep(build.id, index, report.result, report.summary, endedAtMs);
+      if (locks.length > 0) bus.publish('locks', build.id);
+    };
     return report;
+  }
+
+  /** Its end when it is to end before it has them. One that had them in an earlier run of the master has them still. */
+  async #waitForLocks(
+    index: number,
+    { locks: accesses, rules }: StepShape,
+    stored: Step | undefined,
+    begin: () => void,
+  ): Promise<StepReport | 'granted' | undefined> {
+    if (accesses.length === 0 || stored?.lockWaitMs !== undefined) return 'granted';
+    const { tools, build } = this.#options;
+    const { store, clock, bus } = tools;
+    begin();
+    const owner = { buildId: build.id, step: index };
+    const wait = new WaitForLocks({ locks: store.locks, bus, clock, owner, accesses });
+    this.#setCurrent(wait, rules);
+    return await wait.run();
   }
 
   /** Writes once that the step before has ended and this one begins: in one turn, so that one commit takes both. */

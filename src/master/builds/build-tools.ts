@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Bus } from '../../bus/bus.ts';
 import type { CodeHost } from '../../config/code-host.ts';
 import type { Store } from '../../store/store.ts';
 import type { WorkerDesk } from '../link/desk.ts';
@@ -8,6 +9,7 @@ import type { MasterFolders } from './worker-command.ts';
 /** What running builds need of the master. */
 export interface BuildTools {
   readonly store: Store;
+  readonly bus: Bus;
   readonly desk: WorkerDesk;
   readonly codeHost: CodeHost;
   readonly clock: Clock;

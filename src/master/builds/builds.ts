@@ -1,6 +1,5 @@
 import type { Cancel } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
-import type { Bus } from '../../bus/bus.ts';
 import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
 import type { Build } from '../../model/build.ts';
 import { BuildRun } from './build-run.ts';
@@ -9,7 +8,6 @@ import type { Away } from './lost-watch.ts';
 import type { BuildTools } from './build-tools.ts';
 
 export interface BuildsOptions extends BuildTools {
-  readonly bus: Bus;
   /** The configuration a build keeps. */
   readonly configOf: (hash: string) => Promise<ConfigShape>;
   /** False for a worker whose name was withdrawn: no build goes on there. */

@@ -13,11 +13,13 @@ export interface RunningFacts {
   readonly heldBack: string | undefined;
   readonly steps: readonly Step[];
   readonly records: readonly CommandRecord[];
+  /** What the step under way waits for, when that is its locks. */
+  readonly waitsFor: string | undefined;
   readonly nowMs: number;
 }
 
 /** Why a running build is where it is, the gravest first: what keeps it from going on, then what it does. */
-export function whyRunning({ build, away, heldBack, steps, records, nowMs }: RunningFacts): readonly Cause[] {
+export function whyRunning({ build, away, heldBack, steps, records, waitsFor, nowMs }: RunningFacts): readonly Cause[] {
   const causes: Cause[] = [];
   if (away) {
     const { forMs, retryInMs } = away;
@@ -37,6 +39,7 @@ export function whyRunning({ build, away, heldBack, steps, records, nowMs }: Run
   }
   const step = steps.find(({ state }) => state === 'running');
   if (!step) return [...causes, { code: 'between-steps', text: 'its next step is being begun, or its end stored' }];
+  if (waitsFor !== undefined) return [...causes, { code: 'locks', text: `step ${step.name} ${waitsFor}` }];
   const since = step.startedAtMs === undefined ? '' : ` since ${clockTime(step.startedAtMs, nowMs)}`;
   const open = records.filter((record) => record.step === step.index && record.state === 'started');
   if (open.length === 0) {

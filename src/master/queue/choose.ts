@@ -52,7 +52,7 @@ export function choose(state: QueueState): Choice {
 }
 
 /** By the place that the build had in the queue, then by who waits for longer. */
-function waitOrder(a: LockWait, b: LockWait): number {
+export function waitOrder(a: LockWait, b: LockWait): number {
   return rankOf(a) - rankOf(b) || a.sinceMs - b.sinceMs || a.owner.buildId - b.owner.buildId;
 }
 

@@ -7,7 +7,7 @@ import { StoreError } from '../../store/store.ts';
 import { Rounds } from '../rounds.ts';
 import { initialProperties } from '../builds/initial-properties.ts';
 import { choose } from './choose.ts';
-import type { Pair, QueueState } from './queue-state.ts';
+import type { Choice, Cycle, Grant, Pair, QueueState } from './queue-state.ts';
 import { readQueue } from './read-queue.ts';
 import type { QueueSources } from './read-queue.ts';
 
@@ -37,7 +37,7 @@ export class Distributor {
   open(): void {
     const { bus } = this.#options;
     const wake = (): void => this.wake();
-    this.#subscriptions.push(bus.subscribe('requests', wake), bus.subscribe('workers', wake));
+    for (const topic of ['requests', 'workers', 'locks'] as const) this.#subscriptions.push(bus.subscribe(topic, wake));
     this.wake();
   }
 
@@ -45,9 +45,15 @@ export class Distributor {
     this.#rounds.wake();
   }
 
+  /** The queue as of now, and what would become of it. */
+  async survey(): Promise<{ readonly state: QueueState; readonly choice: Choice }> {
+    const state = await readQueue(this.#options);
+    return { state, choice: choose(state) };
+  }
+
   /** Why each waiting request waits, as of now. */
   async reasons(): Promise<ReadonlyMap<number, string>> {
-    const { pairs, reasons } = choose(await readQueue(this.#options));
+    const { pairs, reasons } = (await this.survey()).choice;
     return new Map([...reasons, ...pairs.map(({ request, worker }) => [request.id, `starts on ${worker}`] as const)]);
   }
 
@@ -60,7 +66,13 @@ export class Distributor {
   async #round(): Promise<void> {
     const state = await readQueue(this.#options);
     this.#wakeInTime(state);
-    await Promise.all(choose(state).pairs.map((pair) => this.#claim(pair, state.config.hash)));
+    const { pairs, grants, cycles } = choose(state);
+    // In one turn and this order: so they are committed as they were chosen.
+    await Promise.all([
+      ...cycles.map((cycle) => this.#refuse(cycle)),
+      ...grants.map((grant) => this.#grant(grant)),
+      ...pairs.map((pair) => this.#claim(pair, state.config.hash)),
+    ]);
   }
 
   /** When a hold ends, or a worker may be given more. */
@@ -71,26 +83,56 @@ export class Distributor {
     if (firstMs < Infinity) this.#cancelTimer = this.#options.clock.after(firstMs - nowMs, () => this.wake());
   }
 
-  async #claim({ request, worker, builder }: Pair, configHash: string): Promise<void> {
-    const { store, clock, bus, start, logger } = this.#options;
-    try {
+  async #grant({ owner, locks }: Grant): Promise<void> {
+    const { store, clock, bus } = this.#options;
+    await this.#unlessLost('a step could not be given its locks; it is tried again', { ...owner }, async () => {
+      await store.locks.grant(owner, locks, clock.now());
+      bus.publish('builds', owner.buildId);
+    });
+  }
+
+  /** What would wait for itself ends, and says so. */
+  async #refuse({ owner, text }: Cycle): Promise<void> {
+    const { store, clock, bus } = this.#options;
+    await this.#unlessLost('what waits for itself could not be ended; it is tried again', { ...owner }, async () => {
+      if ('requestId' in owner) {
+        await store.requests.end(owner.requestId, { result: 'exception', summary: text }, clock.now());
+        bus.publish('requests', owner.requestId);
+      } else {
+        await store.locks.refuse(owner, text);
+        bus.publish('builds', owner.buildId);
+      }
+    });
+  }
+
+  async #claim({ request, worker, builder, locks }: Pair, configHash: string): Promise<void> {
+    const { store, clock, bus, start } = this.#options;
+    await this.#unlessLost('a request could not be claimed; it is tried again', { request: request.id }, async () => {
       const build = await store.requests.claim({
         requestId: request.id,
         worker,
         configHash,
         stepNames: builder.steps.map((step) => step.name),
         properties: initialProperties(request, worker),
+        locks,
         atMs: clock.now(),
       });
       bus.publish('requests', request.id);
       start(build);
+    });
+  }
+
+  async #unlessLost(
+    failed: string,
+    what: Readonly<Record<string, unknown>>,
+    commit: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await commit();
     } catch (error) {
-      // Taken by another, or cancelled, or its worker was held, since it was read: the next round sees it so.
+      // Taken by another, or ended, or its worker was held, since it was read: the next round sees it so.
       if (error instanceof StoreError && error.code === 'lost-claim') return;
-      logger.error('a request could not be claimed; it is tried again', {
-        request: request.id,
-        error: errorText(error),
-      });
+      this.#options.logger.error(failed, { ...what, error: errorText(error) });
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Build } from '../../model/build.ts';
 import { buildsLeft } from '../../model/worker.ts';
 import type { Store } from '../../store/store.ts';
 import { heldText } from './held-text.ts';
+import { readFormerLocks } from './locks/former-locks.ts';
 import { Spacing } from './spacing.ts';
 import type { Hold, QueueBuild, QueueState, QueueWorker } from './queue-state.ts';
 
@@ -14,6 +15,8 @@ export interface QueueSources {
   readonly store: Store;
   readonly connected: () => ReadonlySet<string>;
   readonly config: () => ConfigShape;
+  /** The configuration that a running build keeps. */
+  readonly configOf: (hash: string) => Promise<ConfigShape>;
   /** Of several that hold one request the first counts. */
   readonly holds: readonly HoldSource[];
   readonly nowMs: () => number;
@@ -22,22 +25,14 @@ export interface QueueSources {
 /** Reads all that the choice depends on; what changes meanwhile wakes the next reading. */
 export async function readQueue(sources: QueueSources): Promise<QueueState> {
   const { store } = sources;
-  const requests = await store.requests.pending();
+  const [requests, claims, waits] = await Promise.all([
+    store.requests.pending(),
+    store.locks.claims(),
+    store.locks.waits(),
+  ]);
   const config = sources.config();
   const nowMs = sources.nowMs();
-  const none = { claims: [], waits: [], formerLocks: new Map(), vetoes: new Map() };
-  if (requests.length === 0) {
-    return {
-      ...none,
-      requests,
-      workers: new Map(),
-      lastUsed: new Map(),
-      holds: new Map(),
-      builds: new Map(),
-      config,
-      nowMs,
-    };
-  }
+  if (requests.length + claims.length + waits.length === 0) return { ...NOTHING, config, nowMs };
   const [running, records, lastUsed, holds, starts] = await Promise.all([
     store.builds.running(),
     store.workers.list(),
@@ -70,8 +65,23 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
     ...records.map(({ aside }) => aside?.untilMs ?? 0).filter((ms) => ms > nowMs),
     new Spacing(config, starts, nowMs).nextMs(),
   );
-  return { ...none, requests, workers, lastUsed, holds, builds, config, nowMs, wakeAtMs };
+  const formerLocks = await readFormerLocks(sources.configOf, running, config, claims, waits);
+  const vetoes = new Map<string, Hold>();
+  const locks = { claims, waits, formerLocks };
+  return { requests, workers, lastUsed, holds, vetoes, builds, ...locks, config, nowMs, wakeAtMs };
 }
+
+const NOTHING: Omit<QueueState, 'config' | 'nowMs'> = {
+  requests: [],
+  workers: new Map(),
+  lastUsed: new Map(),
+  holds: new Map(),
+  vetoes: new Map(),
+  builds: new Map(),
+  claims: [],
+  waits: [],
+  formerLocks: new Map(),
+};
 
 function queueBuild({ id, number, project, builder, parent }: Build): QueueBuild {
   return { id, number, project, builder, ...(parent?.waits && { parent: parent.buildId }) };

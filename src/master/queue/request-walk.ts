@@ -1,7 +1,7 @@
 import type { BuilderShape } from '../../config/shape.ts';
 import type { BuildRequest } from '../../model/build-request.ts';
 import { Farm } from './farm.ts';
-import type { Ask } from './locks/key-units.ts';
+import type { Ask } from '../../model/key-units.ts';
 import { lockReason } from './locks/lock-reason.ts';
 import type { LockTable } from './locks/lock-table.ts';
 import type { LockWaiter } from './locks/lock-waiter.ts';

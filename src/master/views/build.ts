@@ -43,6 +43,8 @@ export interface BuildView {
   readonly blame: readonly string[];
   readonly startedAtMs: number;
   readonly finishedAtMs: number | null;
+  /** So long its steps waited for locks, also the one that still does. */
+  readonly lockWaitMs: number;
   readonly steps: readonly StepView[];
   readonly properties: readonly { readonly name: string; readonly value: Json; readonly source: string }[];
 }
@@ -54,6 +56,10 @@ export interface StepView {
   readonly summary: string | null;
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
+  /** So long it waited for its locks, or waits so far; null: it has none, or has not begun. */
+  readonly lockWaitMs: number | null;
+  /** It waits for them: nothing of it runs. */
+  readonly waitsForLocks: boolean;
   readonly logs: readonly {
     readonly id: number;
     readonly name: string;

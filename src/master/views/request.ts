@@ -34,6 +34,7 @@ export interface Cause {
     | 'worker-away'
     | 'held-back'
     | 'stopping'
+    | 'locks'
     | 'step'
     | 'limit'
     | 'between-steps'

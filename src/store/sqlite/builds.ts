@@ -5,6 +5,7 @@ import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
 import type { Context } from './context.ts';
 import type { SqlValue } from './connection.ts';
+import { freeLocks } from './lock-claims.ts';
 import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
 import { finishBuild } from './finish-build.ts';
@@ -31,15 +32,19 @@ const LAST_STARTS = `SELECT w.value AS worker, (SELECT max(started_at_ms) FROM (
 const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? ORDER BY id';
 const EXISTS = 'SELECT 1 FROM builds WHERE id = ?';
 const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result, summary, started_at_ms AS startedAtMs,
-    finished_at_ms AS finishedAtMs FROM steps WHERE build_id = ? ORDER BY step`;
+    finished_at_ms AS finishedAtMs, lock_wait_since_ms AS lockWaitSinceMs, lock_wait_ms AS lockWaitMs FROM steps WHERE build_id = ? ORDER BY step`;
 const START_STEP = `UPDATE steps SET state = 'running', started_at_ms = coalesce(started_at_ms, ?)
   WHERE build_id = ? AND step = ?`;
-const FINISH_STEP = `UPDATE steps SET state = 'finished', result = ?, summary = ?, finished_at_ms = max(coalesce(started_at_ms, 0), ?)
-  WHERE build_id = ? AND step = ?`;
+const FINISH_STEP = `UPDATE steps SET state = 'finished', result = ?1, summary = ?2, finished_at_ms = max(coalesce(started_at_ms, 0), ?3),
+    lock_wait_ms = coalesce(lock_wait_ms, max(0, ?3 - lock_wait_since_ms))
+  WHERE build_id = ?4 AND step = ?5 RETURNING lock_wait_since_ms AS lockWaitSinceMs`;
 const PROPERTIES = 'SELECT name, value, source FROM properties WHERE build_id = ? ORDER BY name';
 const SET_PROPERTY = `INSERT INTO properties (build_id, name, value, source) VALUES (?, ?, ?, ?)
   ON CONFLICT (build_id, name) DO UPDATE SET value = excluded.value, source = excluded.source`;
 
+interface FinishedStep {
+  readonly lockWaitSinceMs: number | null;
+}
 type Row = Nullable<Omit<Build, 'source' | 'parent'>> & SourceRow & ParentRow;
 
 export function buildStore({ reader, writer }: Context): BuildStore {
@@ -95,8 +100,9 @@ export function buildStore({ reader, writer }: Context): BuildStore {
     },
     async finishStep(id, index, result, summary, atMs) {
       await writer.write(async (transaction) => {
-        const changes = await transaction.run(FINISH_STEP, result, orNull(summary), atMs, id, index);
-        mustBeOne(changes, `step ${index} of build ${id}`);
+        const row = await transaction.returning<FinishedStep>(FINISH_STEP, result, orNull(summary), atMs, id, index);
+        if (!row) throw new StoreError('not-found', `there is no step ${index} of build ${id}`);
+        if (row.lockWaitSinceMs !== null) await freeLocks(transaction, { buildId: id, step: index });
       });
     },
     async properties(id) {

@@ -5,6 +5,7 @@ import type { Seat } from '../../model/worker.ts';
 import type { Claim } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
+import { addClaims, mustHaveRoom } from './lock-claims.ts';
 import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
 import { fromJson } from './row.ts';
@@ -18,6 +19,11 @@ const HELD = `SELECT 1 FROM workers WHERE name = ?
   AND (hold IS NOT NULL OR leaving_reason IS NOT NULL OR term_given >= term_builds OR aside_until_ms > ?)`;
 const COUNT = 'UPDATE workers SET term_given = term_given + 1 WHERE name = ? AND term_builds IS NOT NULL';
 const STATE = 'SELECT state FROM build_requests WHERE id = ?';
+/** The build that waits for the end of the request's. */
+const WAITING_PARENT = `SELECT p.id AS parent FROM build_requests r
+    JOIN build_sets s ON s.id = r.build_set_id AND s.parent_waits = 1
+    JOIN builds p ON p.id = s.parent_build_id AND p.state = 'running'
+  WHERE r.id = ?`;
 const BUILD_SET = `SELECT s.reason, s.owner, s.properties, s.property_sources AS propertySources, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}
   FROM build_sets s JOIN source_stamps p ON p.id = s.source_stamp_id WHERE s.id = ?`;
 const SEATS = `SELECT session, project, builder, seat, directory, fence, build_id AS buildId FROM seats WHERE worker = ?`;
@@ -41,12 +47,16 @@ interface SetRow extends SourceRow, ParentRow {
 type SeatRow = Omit<Seat, 'worker' | 'buildId'> & { readonly buildId: number | null };
 type Place = Pick<Seat, 'session' | 'fence'>;
 
-/** See `RequestStore.claim`: request, seat, build, steps and properties together. */
+/** See `RequestStore.claim`: request, seat, build, locks, steps and properties together. */
 export async function claimRequest(transaction: Transaction, claim: Claim): Promise<Build> {
-  const { requestId, worker, configHash, atMs } = claim;
+  const { requestId, worker, configHash, locks = [], atMs } = claim;
   // Before anything is changed, so that there is nothing to undo.
   if (await transaction.get(HELD, worker, atMs)) {
     throw new StoreError('lost-claim', `worker ${worker} is given no builds any more`);
+  }
+  if (locks.length > 0) {
+    const waiting = await transaction.get<{ parent: number }>(WAITING_PARENT, requestId);
+    await mustHaveRoom(transaction, locks, { parent: waiting?.parent });
   }
   const request = await transaction.returning<{ buildSetId: number; project: string; builder: string }>(
     TAKE,
@@ -77,6 +87,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
   const { id } = built;
   await transaction.run(SIT, id, session);
   await transaction.run(COUNT, worker);
+  await addClaims(transaction, { buildId: id }, locks, atMs);
   await transaction.run(ADD_STEPS, id, JSON.stringify(claim.stepNames));
   await transaction.run(ADD_PROPERTIES, id, JSON.stringify(joined(set, claim.properties)));
   const [source, { reason, owner, ...row }] = splitSource(set);

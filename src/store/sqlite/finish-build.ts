@@ -4,9 +4,12 @@ import { pauseBefore, retryCause } from '../../model/retry.ts';
 import type { RetryRules } from '../../model/retry.ts';
 import type { Transaction } from './batch-writer.ts';
 import { endRequest } from './end-request.ts';
+import { freeLocks } from './lock-claims.ts';
 import { orNull } from './row.ts';
 
-const RUNNING = `SELECT stop_reason AS stopReason, request_id AS requestId FROM builds WHERE id = ? AND state = 'running'`;
+const RUNNING = `SELECT stop_reason AS stopReason, request_id AS requestId,
+    EXISTS (SELECT 1 FROM lock_claims WHERE build_id = b.id) OR EXISTS (SELECT 1 FROM lock_waits WHERE build_id = b.id) AS hasLocks
+  FROM builds b WHERE id = ? AND state = 'running'`;
 /** No end before its beginning, also when the wall clock was put back in between. */
 const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, retry_cause = ?, finished_at_ms = max(started_at_ms, ?)
   WHERE id = ?`;
@@ -21,6 +24,12 @@ const REQUEUE = `UPDATE build_requests SET state = 'pending', cause = ?, not_bef
   WHERE id = ?`;
 const FREE_SEAT = 'UPDATE seats SET build_id = NULL WHERE build_id = ?';
 
+interface RunningRow {
+  readonly stopReason: string | null;
+  readonly requestId: number;
+  readonly hasLocks: 0 | 1;
+}
+
 export interface BuildEnd {
   readonly result: Result;
   readonly summary: string | undefined;
@@ -29,9 +38,9 @@ export interface BuildEnd {
 
 /** See `BuildStore.finish`. Resolves to false when no such build runs. */
 export async function finishBuild(transaction: Transaction, id: number, end: BuildEnd, atMs: number): Promise<boolean> {
-  const build = await transaction.get<{ stopReason: string | null; requestId: number }>(RUNNING, id);
+  const build = await transaction.get<RunningRow>(RUNNING, id);
   if (!build) return false;
-  const { stopReason, requestId } = build;
+  const { stopReason, requestId, hasLocks } = build;
   const { result, summary, again } = await endOf(transaction, requestId, stopReason, end);
   await transaction.run(FINISH, again ? 'retry' : result, summary, orNull(again?.cause), atMs, id);
   if (again) {
@@ -39,6 +48,7 @@ export async function finishBuild(transaction: Transaction, id: number, end: Bui
     await transaction.run(REQUEUE, again.cause, again.pauseMs > 0 ? notBeforeMs : null, notBeforeMs, requestId);
   } else await endRequest(transaction, requestId, 'claimed', { result }, atMs);
   await transaction.run(FREE_SEAT, id);
+  if (hasLocks === 1) await freeLocks(transaction, { buildId: id });
   return true;
 }
 

@@ -2,6 +2,7 @@ import { buildsByWorker } from './migrations/builds-by-worker.ts';
 import { changes } from './migrations/changes.ts';
 import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
+import { locks } from './migrations/locks.ts';
 import type { Migration } from './migrations/migration.ts';
 import { outbox } from './migrations/outbox.ts';
 import { parents } from './migrations/parents.ts';
@@ -212,4 +213,5 @@ export const MIGRATIONS: readonly Migration[] = [
   setAside,
   schedulers,
   requestLives,
+  locks,
 ];

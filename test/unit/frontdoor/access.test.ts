@@ -44,6 +44,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   status: { words: () => 'status --json', tells: names },
   queue: { words: () => 'queue --json', tells: names },
   why: { words: (project) => `why ${project}/idle --json`, tells: names },
+  locks: { words: () => 'locks --json', tells: names },
   builds: { words: () => 'builds -n 100 --json', tells: names },
   build: { words: (project) => `build ${over.get(project)} --json`, tells: names },
   log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },
@@ -126,7 +127,7 @@ beforeAll(async () => {
       access,
     ]) => `project('${name}', { ${access} source: git('/nowhere'), schedulers: [force(), tryBuilds()], builders: [
       builder('short', { workers: ['w'], steps: [sh('s', 'echo in ${name}')] }),
-      builder('long', { workers: ['w'], steps: [sh('s', 'sleep 600')] }),
+      builder('long', { workers: ['w'], locks: [masterLock('board', { slots: 9 }).counting()], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { workers: ['nowhere'], steps: [checkout()] }),
     ] })`,
   );

@@ -60,6 +60,8 @@ const TOLD: Readonly<Record<string, string>> = {
   'changes.revision': EVIL,
   'changes.sent_by': EVIL,
   'invitations.invited_by': EVIL,
+  'lock_claims.key': `host/board/${LINE}`,
+  'lock_waits.refusal': EVIL,
   'logs.name': EVIL,
   'outbox.last_error': EVIL,
   'outbox.receiver': EVIL,
@@ -93,6 +95,8 @@ const OURS = {
   commands: ['answer', 'call', 'id', 'key', 'kind', 'seen_by', 'state'],
   configs: ['hash'],
   invitations: ['code_hash', 'used_key', 'worker'],
+  lock_claims: ['mode'],
+  lock_waits: ['accesses'],
   log_chunks: ['codec'],
   log_extents: ['codec'],
   logs: ['command'],
@@ -125,6 +129,7 @@ const CALLS: Readonly<Record<string, () => readonly string[] | Promise<readonly 
   status: () => ['status'],
   queue: () => ['queue'],
   why: () => [`why ${running}`, `why request:${waits}`, 'why p/idle', `why p/${SAID}`],
+  locks: () => ['locks', 'locks board', `locks ${SAID}`],
   builds: () => ['builds', `builds ${SAID}`],
   build: () => [`build ${ended}`, `build ${running}`],
   changes: () => ['changes', `changes ${SAID}`],
@@ -191,10 +196,10 @@ beforeAll(async () => {
   const name = JSON.stringify(LINE);
   const print = JSON.stringify(`printf '%s' ${SAID}`);
   stand = await PeopleStand.open(
-    `workers: [worker('w', { maxBuilds: 10, owner: ${said} }), worker('held'), worker('nowhere')],
+    `workers: [worker('w', { maxBuilds: 10, host: 'iron', owner: ${said} }), worker('held'), worker('nowhere')],
     projects: [project('p', { source: git('/nowhere'), schedulers: [force(), tryBuilds()], builders: [
       builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), step('told', () => ({ result: 'success', summary: ${said} }))] }),
-      builder('long', { workers: ['w'], steps: [sh('s', 'sleep 600')] }),
+      builder('long', { workers: ['w'], locks: [hostLock('board')], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { workers: ['nowhere'], steps: [checkout()] }),
     ] })]`,
     { olga: 'operators' },

@@ -1,8 +1,8 @@
 import { lockKey, readLockKey, slotsAt } from '../../../model/lock.ts';
 import type { LockAccess, LockClaim, LockShape } from '../../../model/lock.ts';
 import type { QueueState } from '../queue-state.ts';
-import { KeyUnits } from './key-units.ts';
-import type { Ask } from './key-units.ts';
+import { KeyUnits } from '../../../model/key-units.ts';
+import type { Ask } from '../../../model/key-units.ts';
 
 /** Of a lock that no configuration in use knows. */
 const UNKNOWN_SLOTS = 1;

@@ -1,5 +1,5 @@
 import type { Cycle } from '../queue-state.ts';
-import type { Ask } from './key-units.ts';
+import type { Ask } from '../../../model/key-units.ts';
 
 /** An ask that could not be granted, and how many were ahead of it. */
 export interface Blocked {

@@ -1,5 +1,5 @@
 import type { LockTake } from '../../../model/lock.ts';
-import type { Ask } from './key-units.ts';
+import type { Ask } from '../../../model/key-units.ts';
 import type { Blocked } from './lock-waiter.ts';
 
 export function fitAll(asks: readonly Ask[], line: readonly number[]): boolean {

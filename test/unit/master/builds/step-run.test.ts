@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../../../src/base/logger.ts';
+import { LocalBus } from '../../../../src/bus/local-bus.ts';
 import { StepRun } from '../../../../src/master/builds/step-run.ts';
 import type { BuildTools } from '../../../../src/master/builds/build-tools.ts';
 import { configOf, tryConfig } from '../../config/try-config.ts';
@@ -26,6 +27,7 @@ async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun;
   const run = new StepRun({
     tools: {
       store: Object.create(store, { commands: { value: commands } }),
+      bus: new LocalBus(silentLogger),
       desk: bench.desk,
       codeHost: host,
       clock: bench.clock,

@@ -32,7 +32,8 @@ function told(facts: Partial<RunningFacts>): readonly string[] {
     { buildId: 7, index: 0, name: 'checkout', state: 'finished' },
     { buildId: 7, index: 1, name: 'make', state: 'running', startedAtMs: NOW - 300_000 },
   ] as const;
-  const all = { build: BUILD, away: undefined, heldBack: undefined, steps, records: [], nowMs: NOW, ...facts };
+  const nothing = { away: undefined, heldBack: undefined, waitsFor: undefined, records: [] };
+  const all = { ...nothing, build: BUILD, steps, nowMs: NOW, ...facts };
   return whyRunning(all).map(({ code, text }) => `${code}: ${text}`);
 }
 
@@ -51,6 +52,12 @@ test('a command, and what limits it', () => {
   ]);
   const script = told({ records: [record('run', { command: ['/bin/sh', '-c', '\nset -u\nmake\n', 'x'] })] });
   expect(script[0]).toBe(`${STEP}its command has not ended: /bin/sh -c …`);
+});
+
+test('its locks, before anything of it runs', () => {
+  expect(told({ waitsFor: 'waits for lock vpn (exclusive): held by kate/sid 3 since 12:20 UTC' })).toEqual([
+    'locks: step make waits for lock vpn (exclusive): held by kate/sid 3 since 12:20 UTC',
+  ]);
 });
 
 test.each<[string, Json, string]>([

@@ -1,4 +1,4 @@
-import type { LockClaim, LockTake, LockUnits } from '../../../model/lock.ts';
+import type { LockClaim, LockTake, LockUnits } from './lock.ts';
 import { UnitTree } from './unit-tree.ts';
 
 /** What somebody asks of a key. */
@@ -43,6 +43,11 @@ export class KeyUnits {
     if (!this.#held.isLent(line)) return this.#queued.total - before + after <= this.slots;
     const held = this.#held.family(line, 0).before;
     return after <= held || this.#held.total - held + after <= this.slots;
+  }
+
+  /** Units of those who hold: of a build and the ones that it waits for, whichever have more. */
+  get used(): number {
+    return this.#held.total;
   }
 
   /** How many that keep a place go before the asker. */

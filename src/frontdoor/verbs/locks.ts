@@ -1,0 +1,61 @@
+import type { LockHolderView, LockPlaceView, LockView, LockWaiterView } from '../../master/views/lock.ts';
+import { plain } from '../../base/plain.ts';
+import { readArguments } from '../arguments.ts';
+import { howLong } from '../show/time.ts';
+import type { Verb } from '../verb.ts';
+
+export const locks: Verb = {
+  name: 'locks',
+  usage: 'locks [NAME] [--json]',
+  summary: 'all locks, or one: its slots, who holds it, and who waits for it, in their order',
+  role: 'reader',
+  async run({ operator, asker, clock, args, write }) {
+    const { values, positionals } = readArguments(args, { json: { type: 'boolean' } }, { min: 0, max: 1 });
+    const list = await operator.locks(asker, positionals[0]);
+    if (values.json) await write(`${JSON.stringify(list)}\n`);
+    else if (list.length === 0) await write('the configuration has no locks\n');
+    for (const lock of values.json ? [] : list) await write(lockPage(lock, clock.now()));
+    return 0;
+  },
+};
+
+function lockPage({ name, scope, isGone, places, waiters }: LockView, nowMs: number): string {
+  const of = scope === 'farm' ? 'of the farm' : `of each ${scope}`;
+  const lines = [
+    `lock ${name}, ${of}${isGone ? ', gone from the configuration' : ''}`,
+    ...(places.length === 0 ? ['  nobody holds it'] : places.flatMap((place) => placeLines(place, nowMs))),
+    ...waiters.map((waiter, index) => `  ${index + 1}. ${waiterText(waiter, nowMs)}`),
+  ];
+  return lines.map((line) => `${plain(line)}\n`).join('');
+}
+
+function placeLines({ place, slots, used, holders }: LockPlaceView, nowMs: number): readonly string[] {
+  const where = place === null ? '' : `on ${place}: `;
+  return [
+    `  ${where}${used} of ${slots} ${slots === 1 ? 'slot' : 'slots'} in use`,
+    ...holders.map((holder) => `    held by ${holderText(holder, nowMs)}`),
+  ];
+}
+
+function holderText(holder: LockHolderView, nowMs: number): string {
+  const { build, project, builder, number, step, sinceMs } = holder;
+  const who =
+    build === null ? 'a build you may not see' : `build ${build} ${project}/${builder}#${number}${stepText(step)}`;
+  return `${who}, ${amount(holder)}, for ${howLong(nowMs - sinceMs)}`;
+}
+
+function waiterText(waiter: LockWaiterView, nowMs: number): string {
+  const { build, request, project, builder, step, sinceMs, waitsFor } = waiter;
+  const since = `waits for ${howLong(nowMs - sinceMs)}`;
+  if (project === null) return `what you may not see, ${amount(waiter)}, ${since}`;
+  const what = request === null ? `build ${build}` : `request ${request}`;
+  return `${what} ${project}/${builder}${stepText(step)}, ${amount(waiter)}, ${since}: ${waitsFor ?? ''}`;
+}
+
+function stepText(step: string | null): string {
+  return step === null ? '' : ` step ${step}`;
+}
+
+function amount({ mode, units }: Pick<LockHolderView, 'mode' | 'units'>): string {
+  return mode === 'exclusive' ? 'all of it' : `${units} ${units === 1 ? 'unit' : 'units'}`;
+}
