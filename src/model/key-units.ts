@@ -76,6 +76,6 @@ export class KeyUnits {
 
   /** Whoever asks for more than there is gets all of it, when nobody else has any: slots may have been lowered since. */
   #units({ mode, units }: LockUnits): number {
-    return mode === 'exclusive' ? this.#whole : Math.min(units, this.slots);
+    return mode === 'exclusive' ? this.#whole : Math.min(units, this.#whole);
   }
 }

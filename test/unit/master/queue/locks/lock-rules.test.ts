@@ -124,7 +124,8 @@ function mustBeAlone(world: LockWorld): void {
   }
 }
 
-const RUNS = Number(process.env['TRUNKLINE_LOCK_STORIES'] ?? 1_000);
+/** Some seconds of them. */
+const RUNS = Number(process.env['TRUNKLINE_LOCK_STORIES'] ?? 2_000);
 
 test('whatever comes, each choice is what the simple rules say: nothing over capacity, nobody overtaken', () => {
   fc.assert(

@@ -93,7 +93,7 @@ export class NaiveChoice implements Granted {
 
   /** Whoever asks for more than there is asks for all of it. */
   #most(wish: LockUnits): LockUnits {
-    return { ...wish, units: Math.min(wish.units, this.slots(wish.key)) };
+    return { ...wish, units: Math.min(wish.units, this.#whole(wish.key)) };
   }
 
   #units(access: LockAccess, worker: string): LockUnits {
@@ -121,11 +121,14 @@ export class NaiveChoice implements Granted {
   }
 
   #count(key: string, entries: readonly Entry[]): number {
-    const counting = this.#entries
-      .slice(0, this.#state.claims.length)
-      .filter((entry) => entry.key === key && entry.mode === 'counting');
-    const whole = Math.max(this.slots(key), this.#tree(counting, 0));
-    return this.#tree(entries, whole);
+    return this.#tree(entries, this.#whole(key));
+  }
+
+  /** What somebody has who has all of a key: more than its slots when these were lowered since. */
+  #whole(key: string): number {
+    const claims = this.#entries.slice(0, this.#state.claims.length);
+    const counting = claims.filter((entry) => entry.key === key && entry.mode === 'counting');
+    return Math.max(this.slots(key), this.#tree(counting, 0));
   }
 
   #tree(entries: readonly Entry[], whole: number): number {
