@@ -32,6 +32,7 @@ export const changeFilterFields = {
   author: patternsSchema.optional(),
   category: patternsSchema.optional(),
   tags: tagsSchema.optional(),
+  pullRequests: z.boolean({ error: 'write true or false' }).optional(),
   files: files.optional(),
   fileIsImportant: z.union([files, code], { error: `${FILES_RULE}, or a function of the change` }).optional(),
   filter: code.optional(),
@@ -42,7 +43,7 @@ export type CheckedChangeFilter = z.infer<typeof checked>;
 
 /** The filter as plain data; its functions are only seen to be there. */
 export function changeFilterShape(given: CheckedChangeFilter): ChangeFilter {
-  const { branch, author, category, tags, files: wanted, fileIsImportant, filter } = given;
+  const { branch, author, category, tags, pullRequests = false, files: wanted, fileIsImportant, filter } = given;
   const isCode = typeof fileIsImportant === 'function';
   const functions = [filter, isCode ? fileIsImportant : undefined];
   const texts = functions.map((one) => (one ? Function.prototype.toString.call(one) : ''));
@@ -51,6 +52,7 @@ export function changeFilterShape(given: CheckedChangeFilter): ChangeFilter {
     ...(author !== undefined && { author: textRule(author) }),
     ...(category !== undefined && { category: textRule(category) }),
     ...(tags !== undefined && { tags: tags === true ? { any: [], none: [] } : textRule(tags) }),
+    ...(pullRequests && { pullRequests }),
     ...(wanted !== undefined && { files: textRule(wanted) }),
     ...(fileIsImportant !== undefined && !isCode && { importantFiles: textRule(fileIsImportant) }),
     hasFilter: filter !== undefined,

@@ -15,6 +15,8 @@ export interface ChangeFilterOptions {
   readonly category?: Pattern | readonly Pattern[];
   /** Changes of these tags (`true`: of all), besides those of branches. */
   readonly tags?: true | Pattern | readonly Pattern[];
+  /** Also changes of pull requests into these branches. */
+  readonly pullRequests?: boolean;
   /** Globs: one of its files is among them. A change of which not all files are known may have one. */
   readonly files?: string | readonly string[];
   /** An unimportant change is built only with the next important one; default: all are important. */

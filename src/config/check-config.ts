@@ -17,7 +17,7 @@ import { placeInWords } from './place.ts';
 import type { CheckedReporter } from './reporter-schema.ts';
 import { labelsOf, selectWorkers, showSelector, writtenNames } from './select-workers.ts';
 import { builderRequestsShape, projectRequestsShape } from './request-shapes.ts';
-import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
+import type { BuilderShape, ConfigShape, HookShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
 import { CONFIG_FORMAT } from './values.ts';
 
 export type Check =
@@ -67,6 +67,9 @@ function relationMistakes(config: CheckedConfig): string[] {
       mistakes.push(`${inProject}: builder "${name}" is there twice; remove or rename one`);
     }
     mistakes.push(...schedulerMistakes(project));
+    if (!project.source && project.hook) {
+      mistakes.push(`${inProject}: it has a hook and no source; give it git(url), or remove the hook`);
+    }
     for (const builder of project.builders) {
       const place = `${inProject}, builder "${builder.name}"`;
       for (const worker of writtenNames(builder.workers)) {
@@ -169,7 +172,7 @@ function reporterShape(reporter: CheckedReporter): ReporterShape {
 }
 
 function projectShape(project: CheckedProject, workers: CheckedConfig['workers']): ProjectShape {
-  const { name, source, builders, schedulers = [], access } = project;
+  const { name, source, builders, schedulers = [], hook, forks = 'approve', trustedAuthors, access } = project;
   return {
     name,
     ...(source && {
@@ -180,9 +183,19 @@ function projectShape(project: CheckedProject, workers: CheckedConfig['workers']
       ...builderRequestsShape(builder, project),
     })),
     ...projectRequestsShape(project),
+    ...(hook && { hook: hookShape(hook) }),
+    ...(forks !== 'approve' && { forks }),
+    ...(trustedAuthors && { trustedAuthors }),
     ...(access && { access: accessShape(access) }),
     schedulers: schedulers.map((scheduler) => schedulerShape(scheduler, project)),
   };
+}
+
+/** As other systems have it, and people expect it. */
+const SKIPS = ['[skip ci]', '[ci skip]'];
+
+function hookShape({ kind, secretFile, skip = SKIPS }: NonNullable<CheckedProject['hook']>): HookShape {
+  return { ...(kind !== undefined && { kind }), secretFile, skip };
 }
 
 function accessShape({ read, control }: NonNullable<CheckedProject['access']>): Access {

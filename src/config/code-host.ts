@@ -15,6 +15,8 @@ export interface BuildFacts {
   readonly reason: string;
   readonly owner: string;
   readonly source: SourceStamp;
+  /** Its source is of a fork: whoever wrote it may be anybody. It gets no secrets. */
+  readonly isUntrusted: boolean;
   /** As they were when the step began; `setProperty` shows in the same step, too. */
   readonly properties: JsonObject;
 }

@@ -4,6 +4,7 @@ import { CONNECTIONS_KEPT } from '../model/trouble.ts';
 import { duration, isOf } from './duration-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { lockSchema } from './lock-schema.ts';
+import { authorsSchema, forksSchema, hookSchema } from './hook-schema.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import { nameSchema as name } from './name-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
@@ -113,6 +114,9 @@ const project = z.strictObject(
     builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
     schedulers: list(schedulerSchema, 'schedulers').optional(),
     ...projectRequests,
+    hook: hookSchema.optional(),
+    forks: forksSchema.optional(),
+    trustedAuthors: authorsSchema.optional(),
     access: z
       .strictObject(
         { read: list(name, 'names of people').optional(), control: list(name, 'names of people').optional() },

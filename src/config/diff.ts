@@ -75,7 +75,7 @@ function diffLocks(before: LockShape, after: LockShape): string[] {
 
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
-    ...changed(before, after, ['source', 'access']),
+    ...changed(before, after, ['source', 'hook', 'forks', 'trustedAuthors', 'access']),
     ...changed(before, after, ['cancelsRest', 'dependsOn', 'whenUpstreamFails']),
     ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
     ...diffLists(before.schedulers, after.schedulers, 'scheduler', diffAll),

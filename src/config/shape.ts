@@ -1,5 +1,6 @@
 import type { Access } from '../model/access.ts';
 import type { LockAccess, LockShape } from '../model/lock.ts';
+import type { Forge } from '../model/forge.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
 import type { RetryRules } from '../model/retry.ts';
@@ -75,10 +76,27 @@ export interface ProjectShape {
   /** Projects whose changes are built first, and what becomes of a request when such a build fails. */
   readonly dependsOn?: readonly string[];
   readonly whenUpstreamFails?: 'build' | 'skip';
+  /** Forges that know the secret may tell of its changes; absent: none. */
+  readonly hook?: HookShape;
+  /** What becomes of pull requests of forks; absent: they wait for approval. */
+  readonly forks?: Exclude<Forks, 'approve'>;
+  /** Names of people at the forge whose forks are trusted. */
+  readonly trustedAuthors?: readonly string[];
   /** Who may what of it; absent: whoever has the role. */
   readonly access?: Access;
   readonly schedulers: readonly SchedulerShape[];
 }
+
+export interface HookShape {
+  /** Absent: whichever. */
+  readonly kind?: Forge;
+  /** Relative to the master's folder, or absolute; read at each use. */
+  readonly secretFile: string;
+  /** Where the newest commit says one of these, nothing is built. */
+  readonly skip: readonly string[];
+}
+
+export type Forks = 'build' | 'approve' | 'ignore';
 
 export interface BuilderShape {
   readonly name: string;

@@ -1,9 +1,11 @@
 import type { Access } from '../model/access.ts';
 import type { LockMode, LockScope } from '../model/lock.ts';
+import type { Forge } from '../model/forge.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { StepRules } from '../model/result.ts';
 import type { SchedulerConfig } from './scheduler-values.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
+import type { Forks } from './shape.ts';
 import type { Duration, Size, StepFunction } from './step-context.ts';
 
 /**
@@ -107,8 +109,23 @@ export interface ProjectConfig {
   /** Projects whose changes are built before those of this one; what becomes of a request when such a build fails. */
   readonly dependsOn?: readonly string[];
   readonly whenUpstreamFails?: 'build' | 'skip';
+  /** Takes the webhooks of a forge that knows the secret. */
+  readonly hook?: HookConfig;
+  /** What becomes of pull requests of forks: built when somebody approves (the default), built at once, or ignored. */
+  readonly forks?: Forks;
+  /** Names of people at the forge whose pull requests are trusted although they come from forks. */
+  readonly trustedAuthors?: readonly string[];
   /** Names of people: who may read it, who may control it. A list that is absent limits nobody; operators are never limited. */
   readonly access?: Access;
+}
+
+export interface HookConfig {
+  /** Absent: any of them. */
+  readonly kind?: Forge;
+  /** Relative to the master's folder, or absolute; read at each use. */
+  readonly secretFile: string;
+  /** Where the newest commit says one of these, nothing is built; `[skip ci]` and `[ci skip]` if it is absent. */
+  readonly skip?: readonly string[];
 }
 
 export interface GitSource {

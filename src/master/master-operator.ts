@@ -22,7 +22,7 @@ import type { ChangesWish, ChangeView, ChangeWish, SentChange } from './views/ch
 import type { LockView } from './views/lock.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
-import type { ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
+import type { ApprovalView, ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
 import type {
   InvitationView,
   InviteView,
@@ -33,6 +33,7 @@ import type {
   WorkerPage,
   WorkerView,
 } from './views/worker.ts';
+import { approveBuild } from './operator-approve.ts';
 import { listChanges, sendChanges } from './operator-changes.ts';
 import { forceBuild } from './operator-force.ts';
 import { hostKeyStatus, useHostKey } from './operator-host-key.ts';
@@ -239,6 +240,10 @@ export class MasterOperator implements Operator {
 
   async stop(asker: Asker, name: string, reason: string): Promise<void> {
     await stopBuild(this.#parts, asker, name, reason);
+  }
+
+  approveBuild(asker: Asker, name: string, revision: string | undefined): Promise<ApprovalView> {
+    return approveBuild(this.#parts, asker, name, revision);
   }
 
   async addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void> {

@@ -39,6 +39,7 @@ import { Invitations } from './people/invitations.ts';
 import { Knocks } from './people/knocks.ts';
 import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
+import { approvalHolds } from './queue/approval-holds.ts';
 import { Distributor } from './queue/distributor.ts';
 import { QueueDeadlines } from './queue/queue-deadlines.ts';
 import { OutboxSender } from './reporters/outbox-sender.ts';
@@ -202,7 +203,7 @@ async function openParts(
     connected: () => desk.connected(),
     config: () => configs.active,
     configOf: (hash) => configs.get(hash),
-    holds: [],
+    holds: [approvalHolds],
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),
   });

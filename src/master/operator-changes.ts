@@ -56,8 +56,16 @@ export async function listChanges(store: Store, filter: ChangesWish): Promise<re
   return (await store.changes.list({ ...filter, limit })).map(changeView);
 }
 
-function changeView({ author, category, ...change }: Change): ChangeView {
-  return { ...change, author: author ?? null, category: category ?? null };
+function changeView({ author, category, kind, target, isUntrusted = false, skipped, ...change }: Change): ChangeView {
+  return {
+    ...change,
+    author: author ?? null,
+    category: category ?? null,
+    kind: kind ?? null,
+    target: target ?? null,
+    isUntrusted,
+    skipped: skipped ?? null,
+  };
 }
 
 /** What a build tells of its changes, and of whom to ask when it fails. */

@@ -69,3 +69,9 @@ export function buildSetId(name: string): number | undefined {
   const match = /^set:([1-9][0-9]{0,15})$/.exec(name);
   return match ? Number(match[1]) : undefined;
 }
+
+/** `PROJECT#N`, a pull request; undefined when it is something else. */
+export function pullRequestName(name: string): { readonly project: string; readonly number: number } | undefined {
+  const match = /^([^/#]+)#([1-9][0-9]{0,14})$/.exec(name);
+  return match ? { project: match[1] ?? '', number: Number(match[2]) } : undefined;
+}

@@ -1,5 +1,6 @@
 import type { Asker, Operator } from './operator.ts';
 import { veilLock } from './operator-locks.ts';
+import { pullRequestName } from './operator-names.ts';
 import { sightOf } from './sight.ts';
 import type { Sight, SightSources } from './sight.ts';
 
@@ -92,6 +93,13 @@ const ROWS: Rows = {
   stop: (inner, seenBy) => async (asker, name, reason) => {
     await seenBy(asker).controlBuildOrRequest('stop', name);
     await inner.stop(asker, name, reason);
+  },
+  approveBuild: (inner, seenBy) => async (asker, name, revision) => {
+    const pull = pullRequestName(name);
+    const action = 'approve a build';
+    if (pull) await seenBy(asker).controlProject(action, name, pull.project);
+    else await seenBy(asker).controlBuildOrRequest(action, name);
+    return await inner.approveBuild(asker, name, revision);
   },
   addWorker: ofTheFarm('addWorker'),
   revokeWorker: ofTheFarm('revokeWorker'),

@@ -7,7 +7,7 @@ import type { LockView } from './views/lock.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
 import type { OutboxView } from './views/outbox.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
-import type { ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
+import type { ApprovalView, ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
 import type {
   HoldWish,
   InvitationView,
@@ -113,6 +113,8 @@ export interface Operator {
   watch(asker: Asker, requestId: number, signal: AbortSignal): AsyncIterable<ForceProgress>;
   /** Developer. Stops a build (or a waiting request by `request:ID`). */
   stop(asker: Asker, name: string, reason: string): Promise<void>;
+  /** Developer. Lets the builds of one revision of a fork go, which `request:ID` is of, or `PROJECT#N` with the revision. */
+  approveBuild(asker: Asker, name: string, revision: string | undefined): Promise<ApprovalView>;
   /** Operator. */
   addWorker(asker: Asker, name: string, keys: readonly PublicKey[]): Promise<void>;
   revokeWorker(asker: Asker, name: string): Promise<void>;

@@ -37,6 +37,8 @@ export interface BuildRequest {
   readonly cause?: RequestCause;
   /** The newer request that is built in its place. */
   readonly collapsedInto?: number;
+  /** Of the source of a fork: whether somebody has approved its revision. */
+  readonly approval?: 'needed' | 'given';
 }
 
 /** Why a request waits again, or has ended otherwise than with a build of its own. */

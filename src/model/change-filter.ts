@@ -15,6 +15,8 @@ export interface ChangeFilter {
   readonly category?: TextRule;
   /** Names of tags: their changes are wanted, too. */
   readonly tags?: TextRule;
+  /** Pull requests are wanted, too, of which `branch` means the one that they are to go into. */
+  readonly pullRequests?: boolean;
   /** One of the change's files is to be among these. */
   readonly files?: TextRule;
   /** The same makes the change important; absent: each is. */

@@ -1,4 +1,7 @@
 import type { JsonObject } from './json.ts';
+import type { SourceStamp } from './source-stamp.ts';
+
+export type ChangeKind = 'push' | 'pull-request' | 'tag';
 
 /**
  * A change of a project's source, as somebody told of it. What its texts hold is anybody's: they are data, and are shown with
@@ -9,20 +12,41 @@ export interface Change {
   readonly project: string;
   /** The project's own, when it came. */
   readonly repository: string;
+  /** A branch; of a pull request, and of a tag, the whole ref. */
   readonly branch: string;
   readonly revision: string;
   /** Who made it, if that was told: nobody has checked it. */
   readonly author?: string;
   readonly comments: string;
   readonly files: readonly string[];
-  /** So many more files it has, of which the names are not kept. */
+  /** At least so many more files it has, of which the names are not known, or not kept. */
   readonly filesLeftOut: number;
   readonly category?: string;
+  /** Absent: nobody said. */
+  readonly kind?: ChangeKind;
+  /** Of a pull request: the branch that it is to go into. */
+  readonly target?: string;
+  /** It is of a fork: whoever wrote it may be anybody. */
+  readonly isUntrusted?: boolean;
+  /** Why nothing is built of it: it says so itself (`[skip ci]`), or forks are ignored. */
+  readonly skipped?: string;
   /** Builds of it begin with these. */
   readonly properties: JsonObject;
   readonly atMs: number;
-  /** The person whose key told of it. */
+  /** The person whose key told of it, or `hook:FORGE`. */
   readonly sentBy: string;
+}
+
+/** What builds of a change are of. */
+export function sourceOf({
+  repository,
+  branch,
+  revision,
+  isUntrusted,
+  author,
+  sentBy,
+}: Pick<Change, 'repository' | 'branch' | 'revision' | 'isUntrusted' | 'author' | 'sentBy'>): SourceStamp {
+  return { repository, branch, revision, ...(isUntrusted && { untrustedOf: author ?? sentBy }) };
 }
 
 /** The first line of what is said of a change. */

@@ -5,6 +5,11 @@ export interface SourceStamp {
   readonly revision?: string;
   /** On top of the revision. Two stamps with patches are never the same source: their requests are never joined. */
   readonly patch?: Patch;
+  /**
+   * It is of a fork, and this is whose: anybody may have written it. Its builds get no secrets, and wait until somebody
+   * approves the revision. It goes on to whatever is built of the same source.
+   */
+  readonly untrustedOf?: string;
 }
 
 /** A difference that somebody wants tried. It is a file of the master's, never a row or a frame. */

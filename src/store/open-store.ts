@@ -5,6 +5,7 @@ import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { ArchiveFolder } from './archive/archive-folder.ts';
 import { Sealer } from './archive/sealer.ts';
+import { approvalStore } from './sqlite/approvals.ts';
 import { auditStore } from './sqlite/audit-log.ts';
 import { BatchWriter } from './sqlite/batch-writer.ts';
 import type { CommitPoint } from './sqlite/batch-writer.ts';
@@ -15,6 +16,7 @@ import { commandStore } from './sqlite/commands.ts';
 import { configStore } from './sqlite/configs.ts';
 import { Connection } from './sqlite/connection.ts';
 import type { Context } from './sqlite/context.ts';
+import { hookDeliveryStore } from './sqlite/hook-deliveries.ts';
 import { invitationStore } from './sqlite/invitations.ts';
 import { hostKeyStore } from './sqlite/host-keys.ts';
 import { lockStore } from './sqlite/locks.ts';
@@ -108,6 +110,8 @@ function assemble(
     workers: workerStore(context),
     requests: requestStore(context),
     changes: changeStore(context),
+    approvals: approvalStore(context),
+    hookDeliveries: hookDeliveryStore(context),
     builds: buildStore(context),
     commands: commandStore(context),
     locks: lockStore(context),

@@ -30,6 +30,8 @@ export interface Store {
   readonly workers: WorkerStore;
   readonly requests: RequestStore;
   readonly changes: ChangeStore;
+  readonly approvals: ApprovalStore;
+  readonly hookDeliveries: HookDeliveryStore;
   readonly builds: BuildStore;
   readonly commands: CommandStore;
   readonly locks: LockStore;
@@ -272,6 +274,29 @@ export interface ChangeStore {
   }): Promise<readonly Change[]>;
   /** Those that a request is made for, oldest first. */
   ofRequest(requestId: number): Promise<readonly Change[]>;
+}
+
+/** Who approved that a revision of a fork is built by a project. */
+export interface ApprovalStore {
+  /** The person, if anybody did. */
+  find(project: string, revision: string): Promise<string | undefined>;
+  /**
+   * Approves this revision and no other, also for requests that are still to come; the first who did so stays. Resolves to the
+   * ids of the requests that waited for it and do not any more.
+   */
+  approve(approval: {
+    readonly project: string;
+    readonly revision: string;
+    readonly by: string;
+    readonly atMs: number;
+  }): Promise<readonly number[]>;
+}
+
+/** What forges have posted already: the newest of each project are kept, for a while. */
+export interface HookDeliveryStore {
+  /** One of these keys is there. */
+  isKnown(project: string, keys: readonly string[]): Promise<boolean>;
+  add(project: string, keys: readonly string[], atMs: number): Promise<void>;
 }
 
 export interface BuildFilter {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import type { ConnectConfig } from 'ssh2';
 import { makeKeyPair } from '../../src/transport/keys.ts';
+import { addBuildSet } from '../../src/store/sqlite/add-build-set.ts';
 import { auditStore } from '../../src/store/sqlite/audit-log.ts';
 import { BatchWriter } from '../../src/store/sqlite/batch-writer.ts';
 import { Connection } from '../../src/store/sqlite/connection.ts';
@@ -92,6 +93,28 @@ export class PeopleStand {
     await connection.close();
     if (!added) throw new Error('the message was not added');
     return added.id;
+  }
+
+  /** A request of a fork's revision that waits for approval, another one each time; by a connection of its own. */
+  async addForkRequest(project: string): Promise<number> {
+    const file = join(this.farm.masterDir, 'state', 'trunkline.sqlite');
+    const connection = await Connection.open(file, 'readwrite', 5_000);
+    const revision = randomUUID().replaceAll('-', '');
+    const writer = new BatchWriter(connection, undefined);
+    const { requests } = await writer.write((transaction) =>
+      addBuildSet(transaction, {
+        reason: 'a pull request',
+        owner: 'hook:github',
+        source: { branch: 'refs/pull/7/head', revision, untrustedOf: 'mallory' },
+        properties: {},
+        priority: 0,
+        builders: [{ project, builder: 'idle' }],
+        atMs: Date.now(),
+      }),
+    );
+    await writer.close();
+    await connection.close();
+    return requests[0]!.id;
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Verb } from '../verb.ts';
+import { approveBuild } from './approve-build.ts';
 import { audit } from './audit.ts';
 import { build } from './build.ts';
 import { builds } from './builds.ts';
@@ -37,6 +38,7 @@ export const VERBS: readonly Verb[] = [
   tryVerb,
   sendchange,
   stop,
+  approveBuild,
   workers,
   workerShow,
   workerInvite,

@@ -287,7 +287,20 @@ export class BuildRun {
       ...propertiesBefore(index, context.initial, context.records),
       ...Object.fromEntries(context.written),
     };
-    const facts: BuildFacts = { id, uid, number, project, builder, worker, reason, owner, source, properties: before };
+    const isUntrusted = source.untrustedOf !== undefined;
+    const facts: BuildFacts = {
+      id,
+      uid,
+      number,
+      project,
+      builder,
+      worker,
+      reason,
+      owner,
+      source,
+      isUntrusted,
+      properties: before,
+    };
     const begin = this.#beginning(index, stored);
     const waited = await this.#waitForLocks(index, shape, stored, begin);
     if (waited !== 'granted') return await this.#stepEnded(index, shape, waited);

@@ -1,6 +1,6 @@
 import type { Change } from '../../model/change.ts';
 import { OperatorError } from '../operator.ts';
-import type { ChangeWish } from '../views/change.ts';
+import type { ToldChange } from '../views/change.ts';
 import { shown } from '../operator-names.ts';
 import { checkBranch, checkProperties, checkRevision } from '../operator-wish.ts';
 
@@ -15,7 +15,18 @@ const BRANCHES = 'refs/heads/';
 
 export interface BoundChange extends Pick<
   Change,
-  'branch' | 'revision' | 'author' | 'comments' | 'files' | 'filesLeftOut' | 'category' | 'properties'
+  | 'branch'
+  | 'revision'
+  | 'author'
+  | 'comments'
+  | 'files'
+  | 'filesLeftOut'
+  | 'category'
+  | 'properties'
+  | 'kind'
+  | 'target'
+  | 'isUntrusted'
+  | 'skipped'
 > {
   /** Names the change in its project: what comes again under it is no new change. */
   readonly key: string;
@@ -25,10 +36,11 @@ export interface BoundChange extends Pick<
  * A change within its limits. What is only read is cut, and says so, because a long comment is no reason to build nothing; what
  * decides what is built is refused when it is none, with an `OperatorError`.
  */
-export function boundChange(wish: ChangeWish): BoundChange {
-  const { revision, author, comments = '', category, properties = {}, key } = wish;
+export function boundChange(wish: ToldChange): BoundChange {
+  const { revision, author, comments = '', category, properties = {}, key, kind, target, isUntrusted, skipped } = wish;
   const branch = wish.branch.startsWith(BRANCHES) ? wish.branch.slice(BRANCHES.length) : wish.branch;
   checkBranch(branch);
+  if (target !== undefined) checkBranch(target);
   checkRevision(revision);
   checkProperties(properties);
   if (category !== undefined && (category === '' || category.length > CATEGORY_MAX)) {
@@ -44,9 +56,13 @@ export function boundChange(wish: ChangeWish): BoundChange {
     ...(author !== undefined && author.trim() !== '' && { author: cut(author.trim(), AUTHOR_MAX) }),
     comments: cut(comments.trimEnd(), COMMENTS_MAX),
     files,
-    filesLeftOut: (wish.files ?? []).length - files.length,
+    filesLeftOut: (wish.files ?? []).length - files.length + (wish.filesLeftOut ?? 0),
     ...(category !== undefined && { category }),
     properties,
+    ...(kind !== undefined && { kind }),
+    ...(target !== undefined && { target }),
+    ...(isUntrusted && { isUntrusted }),
+    ...(skipped !== undefined && { skipped }),
     // Neither can look like the other.
     key: key === undefined ? `revision ${branch} ${revision}` : `key ${key}`,
   };

@@ -49,7 +49,8 @@ export async function classify(
     return true;
   };
 
-  if (!holds('branch', () => isBranchWanted(filter, change.branch))) return 'ignored';
+  if (change.skipped !== undefined) return 'ignored';
+  if (!holds('branch', () => isBranchWanted(filter, change))) return 'ignored';
   if (!holds('author', () => isText(filter.author, change.author))) return 'ignored';
   if (!holds('category', () => isText(filter.category, change.category))) return 'ignored';
   if (!holds('files', () => hasFile(filter.files, change))) return 'ignored';
@@ -60,7 +61,9 @@ export async function classify(
 }
 
 /** What is no branch is built only where it is asked for by name. */
-function isBranchWanted({ branch, tags }: ChangeFilter, name: string): boolean {
+function isBranchWanted({ branch, tags, pullRequests }: ChangeFilter, change: NewChange): boolean {
+  const { branch: name, kind, target = '' } = change;
+  if (kind === 'pull-request') return pullRequests === true && (branch === undefined || meansOneOf(branch, [target]));
   if (tags && name.startsWith(TAGS)) return meansOneOf(tags, [name.slice(TAGS.length)]);
   if (name.startsWith('refs/') && (branch?.any.length ?? 0) === 0) return false;
   return branch === undefined || meansOneOf(branch, [name]);

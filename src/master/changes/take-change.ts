@@ -3,7 +3,7 @@ import type { Bus } from '../../bus/bus.ts';
 import type { ProjectShape } from '../../config/shape.ts';
 import type { NewBuildSet, Store } from '../../store/store.ts';
 import { OperatorError } from '../operator.ts';
-import type { ChangeWish, SentChange } from '../views/change.ts';
+import type { SentChange, ToldChange } from '../views/change.ts';
 import { boundChange } from './bound-change.ts';
 import { classify } from './classify.ts';
 import type { ClassifyTools } from './classify.ts';
@@ -25,7 +25,7 @@ export interface ChangeIntake {
 export async function takeChange(
   { store, bus, clock, filters }: ChangeIntake,
   project: ProjectShape,
-  wish: ChangeWish,
+  wish: ToldChange,
   sentBy: string,
 ): Promise<SentChange> {
   const { key, ...bound } = boundChange(wish);

@@ -1,3 +1,4 @@
+import type { Change, ChangeKind } from '../../model/change.ts';
 import type { JsonObject } from '../../model/json.ts';
 
 /** A change as somebody tells of it; `key` tells it from others if branch and revision do not. */
@@ -10,6 +11,12 @@ export interface ChangeWish {
   readonly category?: string;
   readonly properties?: JsonObject;
   readonly key?: string;
+}
+
+/** A change that the master learned of by itself: with what nobody may say of his own. */
+export interface ToldChange extends ChangeWish, Pick<Change, 'kind' | 'target' | 'isUntrusted' | 'skipped'> {
+  /** At least so many files that are not named. */
+  readonly filesLeftOut?: number;
 }
 
 export interface SentChange {
@@ -42,6 +49,13 @@ export interface ChangeView {
   /** So many more files whose names are not kept. */
   readonly filesLeftOut: number;
   readonly category: string | null;
+  readonly kind: ChangeKind | null;
+  /** Of a pull request: the branch that it is to go into. */
+  readonly target: string | null;
+  /** It is of a fork. */
+  readonly isUntrusted: boolean;
+  /** Why nothing is built of it, if so. */
+  readonly skipped: string | null;
   readonly properties: JsonObject;
   readonly atMs: number;
   readonly sentBy: string;

@@ -24,6 +24,14 @@ export interface QueuedView extends RequestView {
   readonly revision: string | null;
 }
 
+/** The documented, stable JSON of `approve-build --json`. */
+export interface ApprovalView {
+  readonly project: string;
+  readonly revision: string;
+  /** Those that waited for it. */
+  readonly requests: readonly number[];
+}
+
 export interface Cause {
   readonly code:
     /** A request: what it waits for; one of its builds is retried; others go first. */

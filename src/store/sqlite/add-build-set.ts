@@ -4,6 +4,7 @@ import type { NewBuildSet } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { SqlValue } from './connection.ts';
 import type { Transaction } from './batch-writer.ts';
+import { trustOf } from './approvals.ts';
 import { placeOf } from './parents.ts';
 import { laneOf, takePlaces } from './lanes.ts';
 import { builderRules, schedulerRules } from './request-rules.ts';
@@ -28,6 +29,7 @@ const COLUMNS = [
   'only_worker',
   'project',
   'scheduler',
+  'approval',
 ] as const;
 const ADD_SET = `INSERT INTO build_sets (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) RETURNING id`;
 const LINK = 'INSERT INTO build_set_changes (build_set_id, change_id) SELECT ?, value FROM json_each(?)';
@@ -49,8 +51,9 @@ export async function addBuildSet(
   set: NewBuildSet,
   changes: readonly number[] = [],
 ): Promise<{ readonly id: number; readonly requests: readonly BuildRequest[] }> {
-  const { scheduler, source, reason, owner, propertySources, atMs, parent, worker } = set;
+  const { scheduler, reason, owner, propertySources, atMs, parent, worker } = set;
   const { priority, rankAtMs } = await placeOf(transaction, set);
+  const { source, approval } = await trustOf(transaction, set);
   const properties = JSON.stringify(set.properties);
   const ofScheduler = await rulesOfScheduler(transaction, set);
   const origin = originOf(set, ofScheduler, changes);
@@ -71,6 +74,7 @@ export async function addBuildSet(
     only_worker: orNull(worker),
     project: orNull(set.builders[0]?.project),
     scheduler: orNull(scheduler),
+    approval: orNull(approval),
   };
   const id = await idOf(transaction, ADD_SET, ...COLUMNS.map((column) => values[column]));
   if (changes.length > 0) await transaction.run(LINK, id, JSON.stringify(changes));
@@ -104,6 +108,7 @@ export async function addBuildSet(
       ...(parent && { parent: { buildId: parent.buildId, waits: parent.waits } }),
       ...(worker !== undefined && { worker }),
       ...(deadlineMs !== undefined && { deadlineMs }),
+      ...(approval !== undefined && { approval }),
     });
   }
   return { id, requests };

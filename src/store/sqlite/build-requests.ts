@@ -19,6 +19,7 @@ const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder,
     s.submitted_at_ms AS submittedAtMs,
     coalesce(r.rank_at_ms, s.rank_at_ms, s.submitted_at_ms) AS rankAtMs,
     s.only_worker AS worker,
+    s.approval,
     r.not_before_ms AS notBeforeMs,
     r.deadline_ms AS deadlineMs,
     r.collapsed_into AS collapsedInto,
@@ -58,6 +59,7 @@ interface Row extends SourceRow, ParentRow {
   readonly deadlineMs: number | null;
   readonly collapsedInto: number | null;
   readonly cause: RequestCause | null;
+  readonly approval: NonNullable<BuildRequest['approval']> | null;
   readonly state: KnownRequest['state'];
   readonly result: Result | null;
   readonly summary: string | null;

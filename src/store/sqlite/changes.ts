@@ -8,10 +8,11 @@ import { fromJson, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 
 const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, c.comments, c.files,
-    c.files_left_out AS filesLeftOut, c.category, c.properties, c.at_ms AS atMs, c.sent_by AS sentBy`;
+    c.files_left_out AS filesLeftOut, c.category, c.properties, c.kind, c.target,
+    c.is_untrusted AS isUntrusted, c.skipped, c.at_ms AS atMs, c.sent_by AS sentBy`;
 const ADD = `INSERT INTO changes (project, key, repository, branch, revision, author, comments, files, files_left_out, category,
-    properties, at_ms, sent_by)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
+    properties, kind, target, is_untrusted, skipped, at_ms, sent_by)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
 const FIND_BY_KEY = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.key = ?`;
 const REQUESTS = `SELECT r.id FROM build_set_changes l JOIN build_requests r ON r.build_set_id = l.build_set_id
   WHERE l.change_id = ? ORDER BY r.id`;
@@ -22,12 +23,30 @@ const LIST_OF = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.proj
   ORDER BY c.id DESC LIMIT ?`;
 const LIST_MOST = 1_000;
 
-type Row = Nullable<Omit<Change, 'files' | 'properties'>> & { readonly files: string; readonly properties: string };
+type Row = Nullable<Omit<Change, 'files' | 'properties' | 'isUntrusted'>> & {
+  readonly files: string;
+  readonly properties: string;
+  readonly isUntrusted: number | null;
+};
 
 export function changeStore({ reader, writer }: Context): ChangeStore {
   return {
     add(change, key, sets) {
-      const { project, repository, branch, revision, author, comments, filesLeftOut, category, atMs, sentBy } = change;
+      const {
+        project,
+        repository,
+        branch,
+        revision,
+        author,
+        comments,
+        filesLeftOut,
+        category,
+        kind,
+        target,
+        skipped,
+        atMs,
+        sentBy,
+      } = change;
       const files = JSON.stringify(change.files);
       const properties = JSON.stringify(change.properties);
       return writer.write(async (transaction) => {
@@ -44,6 +63,10 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
           filesLeftOut,
           orNull(category),
           properties,
+          orNull(kind),
+          orNull(target),
+          change.isUntrusted ? 1 : null,
+          orNull(skipped),
           atMs,
           sentBy,
         );
@@ -76,9 +99,10 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
   };
 }
 
-function toChange({ files, properties, ...row }: Row): Change {
+function toChange({ files, properties, isUntrusted, ...row }: Row): Change {
   return {
     ...present(row),
+    ...(isUntrusted && { isUntrusted: true }),
     files: fromJson(files) as readonly string[],
     properties: fromJson(properties) as JsonObject,
   };

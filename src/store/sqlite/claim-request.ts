@@ -24,7 +24,7 @@ const WAITING_PARENT = `SELECT p.id AS parent FROM build_requests r
     JOIN build_sets s ON s.id = r.build_set_id AND s.parent_waits = 1
     JOIN builds p ON p.id = s.parent_build_id AND p.state = 'running'
   WHERE r.id = ?`;
-const BUILD_SET = `SELECT s.reason, s.owner, s.properties, s.property_sources AS propertySources, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}
+const BUILD_SET = `SELECT s.reason, s.owner, s.properties, s.property_sources AS propertySources, s.approval, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}
   FROM build_sets s JOIN source_stamps p ON p.id = s.source_stamp_id WHERE s.id = ?`;
 const SEATS = `SELECT session, project, builder, seat, directory, fence, build_id AS buildId FROM seats WHERE worker = ?`;
 const TAKE_SEAT = 'UPDATE seats SET fence = fence + 1 WHERE session = ?';
@@ -43,6 +43,7 @@ interface SetRow extends SourceRow, ParentRow {
   readonly owner: string;
   readonly properties: string;
   readonly propertySources: string | null;
+  readonly approval: string | null;
 }
 type SeatRow = Omit<Seat, 'worker' | 'buildId'> & { readonly buildId: number | null };
 type Place = Pick<Seat, 'session' | 'fence'>;
@@ -66,6 +67,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
   const { project, builder } = request;
   const set = await transaction.get<SetRow>(BUILD_SET, request.buildSetId);
   if (!set) throw new StoreError('not-found', `build request ${requestId} has lost its build set`);
+  if (set.approval === 'needed') throw new StoreError('lost-claim', `build request ${requestId} waits for approval`);
   const { session, fence } = await takeSeat(transaction, worker, project, builder, atMs);
   const numbers = await transaction.get<{ last: number | null }>(NUMBER, project, builder);
   const number = (numbers?.last ?? 0) + 1;

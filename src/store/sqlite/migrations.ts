@@ -1,5 +1,6 @@
 import { buildsByWorker } from './migrations/builds-by-worker.ts';
 import { changes } from './migrations/changes.ts';
+import { hooks } from './migrations/hooks.ts';
 import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
 import { locks } from './migrations/locks.ts';
@@ -214,4 +215,5 @@ export const MIGRATIONS: readonly Migration[] = [
   schedulers,
   requestLives,
   locks,
+  hooks,
 ];

@@ -89,6 +89,7 @@ export async function tryConfig(text: string, options: Partial<CodeHostOptions> 
             reason: 'a test',
             owner: 'anna',
             source,
+            isUntrusted: false,
             properties,
           },
         },

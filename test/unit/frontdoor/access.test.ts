@@ -53,6 +53,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   sendchange: { words: (project) => `sendchange ${project} --branch main --revision r${++count}` },
   changes: { words: () => 'changes --json', tells: names },
   stop: { words: async (project) => `stop request:${await waiting(project)}` },
+  'approve-build': { words: async (project) => `approve-build request:${await stand.addForkRequest(project)}` },
   workers: {
     words: () => 'workers --json',
     tells: (output, project) =>

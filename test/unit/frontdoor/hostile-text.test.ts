@@ -33,6 +33,7 @@ const EVIL_JSON = JSON.stringify({ [EVIL]: EVIL, os: EVIL, arch: EVIL, cores: EV
 
 /** What is written over each column that may hold the words of others. */
 const TOLD: Readonly<Record<string, string>> = {
+  'approvals.approved_by': EVIL,
   'audit_log.who': EVIL,
   'audit_log.action': EVIL,
   'audit_log.target': EVIL,
@@ -59,6 +60,8 @@ const TOLD: Readonly<Record<string, string>> = {
   'changes.repository': EVIL,
   'changes.revision': EVIL,
   'changes.sent_by': EVIL,
+  'changes.skipped': EVIL,
+  'changes.target': EVIL,
   'invitations.invited_by': EVIL,
   'lock_claims.key': `host/board/${LINE}`,
   'lock_waits.refusal': EVIL,
@@ -73,6 +76,7 @@ const TOLD: Readonly<Record<string, string>> = {
   'source_stamps.branch': EVIL,
   'source_stamps.repository': EVIL,
   'source_stamps.revision': EVIL,
+  'source_stamps.untrusted_of': EVIL,
   'steps.name': EVIL,
   'steps.summary': EVIL,
   'troubles.end_text': EVIL,
@@ -88,12 +92,14 @@ const TOLD: Readonly<Record<string, string>> = {
 
 /** The other columns of text hold the master's own words (states, kinds, ids, hashes), keys, and names that were checked. */
 const OURS = {
+  approvals: ['project', 'revision'],
   build_requests: ['cause', 'lane', 'result', 'state'],
-  build_sets: ['only_worker', 'origin', 'parent_key', 'project', 'scheduler'],
+  build_sets: ['approval', 'only_worker', 'origin', 'parent_key', 'project', 'scheduler'],
   builds: ['config_hash', 'result', 'retry_cause', 'session', 'state', 'uid'],
-  changes: ['key'],
+  changes: ['key', 'kind'],
   commands: ['answer', 'call', 'id', 'key', 'kind', 'seen_by', 'state'],
   configs: ['hash'],
+  hook_deliveries: ['delivery', 'project'],
   invitations: ['code_hash', 'used_key', 'worker'],
   lock_claims: ['mode'],
   lock_waits: ['accesses'],
@@ -142,6 +148,12 @@ const CALLS: Readonly<Record<string, () => readonly string[] | Promise<readonly 
     'sendchange p --json-stdin',
   ],
   stop: async () => [`stop request:${await request('idle')} --reason ${SAID}`, `stop ${ended}`, `stop ${SAID}`],
+  'approve-build': async () => [
+    `approve-build request:${await stand.addForkRequest('p')}`,
+    'approve-build p#7',
+    `approve-build ${SAID}#7 --revision ${SAID}`,
+    `approve-build ${SAID}`,
+  ],
   workers: () => ['workers'],
   'worker show': () => ['worker show w', 'worker show held', `worker show ${SAID}`],
   'worker invite': () => [`worker invite new-${++count} --host ci`, `worker invite new --host ${SAID}`],

@@ -78,7 +78,8 @@ it.each(EARLIER)('keeps what a database of schema %i holds, and can then retry i
   const rows = [
     `INSERT INTO workers (name, facts, epoch, is_connected) VALUES ('w', '{}', 3, 0)`,
     'INSERT INTO source_stamps (id) VALUES (1)',
-    `INSERT INTO build_sets VALUES (1, 1, 'because', 'anna', '{}', 0, 1000)`,
+    `INSERT INTO build_sets (id, source_stamp_id, reason, owner, properties, priority, submitted_at_ms)
+     VALUES (1, 1, 'because', 'anna', '{}', 0, 1000)`,
     `INSERT INTO build_requests (id, build_set_id, project, builder, state) VALUES (4, 1, 'p', 'b', 'claimed')`,
     `INSERT INTO builds (id, uid, number, request_id, project, builder, worker, session, fence, config_hash, state, started_at_ms)
       VALUES (7, 'U', 1, 4, 'p', 'b', 'w', 'S', 1, 'c0ffee', 'running', 2000)`,

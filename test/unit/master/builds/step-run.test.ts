@@ -38,7 +38,7 @@ async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun;
     seat: bench.seat,
     step: { index: 0, name: 'make' },
     leaseMs: undefined,
-    facts: { id, uid, number, worker, reason, owner, source, properties: {}, ...names },
+    facts: { id, uid, number, worker, reason, owner, source, isUntrusted: false, properties: {}, ...names },
     records: [],
     onProperty: () => undefined,
     onRecord: () => undefined,

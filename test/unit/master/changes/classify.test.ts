@@ -79,6 +79,27 @@ test('what is no branch is built only by those who ask for it', async () => {
   expect(await made({ branch: 'refs/pull/*/head' }, { branch: 'refs/pull/7/head' })).toBe('important');
 });
 
+test('a pull request is built by those who ask for it, by the branch that it is to go into', async () => {
+  const request = {
+    branch: 'refs/pull/7/head',
+    kind: 'pull-request',
+    target: 'main',
+    files: [],
+    filesLeftOut: 1,
+  } as const;
+  expect(await made({}, request)).toBe('ignored');
+  expect(await made({ branch: '**' }, request)).toBe('ignored');
+  expect(await made({ branch: 'refs/pull/*/head' }, request)).toBe('ignored');
+  expect(await made({ pullRequests: true }, request)).toBe('important');
+  expect(await made({ pullRequests: true, branch: 'main', files: 'src/**' }, request)).toBe('important');
+  expect(await made({ pullRequests: true, branch: 'stable' }, request)).toBe('ignored');
+  expect(await made({ pullRequests: true, branch: 'main' })).toBe('important');
+});
+
+test('a change that is skipped is built by nobody', async () => {
+  expect(await made({ branch: 'main', filter: () => true }, { skipped: '[skip ci]' })).toBe('ignored');
+});
+
 test('a function is asked by its place, with the change, and only when all else holds', async () => {
   const asked: unknown[] = [];
   const ask: ClassifyTools['ask'] = async (place, args, limitMs) => {
