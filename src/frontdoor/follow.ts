@@ -2,7 +2,7 @@ import { plain } from '../base/plain.ts';
 import { EXIT_STATUS, worse } from '../model/result.ts';
 import type { Result } from '../model/result.ts';
 import type { BuildView } from '../master/views/build.ts';
-import type { RequestView } from '../master/views/request.ts';
+import type { ForceProgress, RequestView } from '../master/views/request.ts';
 import { awayText, buildName, stepLine } from './show/build.ts';
 import { howLong } from './show/time.ts';
 import { EX_UNAVAILABLE } from './verb.ts';
@@ -10,10 +10,9 @@ import type { VerbContext } from './verb.ts';
 
 /** Prints what changes until the request's build has ended; with `isJson` only the build, at its end. Resolves to the exit status. */
 export async function followOne(context: VerbContext, request: RequestView, isJson: boolean): Promise<number> {
-  const build = await follow(context, request, isJson, '  ');
-  if (!build?.result) return EX_UNAVAILABLE;
-  if (isJson) await context.write(`${JSON.stringify(build)}\n`);
-  return EXIT_STATUS[build.result];
+  const { build, result } = await follow(context, request, isJson, '  ');
+  if (isJson && build) await context.write(`${JSON.stringify(build)}\n`);
+  return result === undefined ? EX_UNAVAILABLE : EXIT_STATUS[result];
 }
 
 /** The same for several at once, whose lines say which they are of; with `isJson` the list of the builds. Exits by the worst. */
@@ -22,42 +21,45 @@ export async function followAll(
   requests: readonly RequestView[],
   isJson: boolean,
 ): Promise<number> {
-  const builds = await Promise.all(
+  const ends = await Promise.all(
     requests.map((request) =>
       follow(context, request, isJson, requests.length === 1 ? '  ' : `  ${request.project}/${request.builder}  `),
     ),
   );
-  const ended = builds.filter((build) => build !== undefined);
-  if (isJson) await context.write(`${JSON.stringify(ended)}\n`);
+  if (isJson) await context.write(`${JSON.stringify(ends.flatMap(({ build }) => build ?? []))}\n`);
+  const results = ends.flatMap(({ result }) => result ?? []);
   let worst: Result = 'skipped';
-  for (const { result } of ended) worst = worse(worst, result ?? 'exception');
+  for (const result of results) worst = worse(worst, result);
   // One that was taken out of the queue spoils a success, and says less than what failed.
-  return EXIT_STATUS[worst] === 0 && ended.length < requests.length ? EX_UNAVAILABLE : EXIT_STATUS[worst];
+  return EXIT_STATUS[worst] === 0 && results.length < requests.length ? EX_UNAVAILABLE : EXIT_STATUS[worst];
 }
 
-/** Resolves to the last build; undefined when the request was taken out of the queue. */
-async function follow(
-  context: VerbContext,
-  request: RequestView,
-  isJson: boolean,
-  indent: string,
-): Promise<BuildView | undefined> {
+/** The last build; none when the request ended in the queue, and no result when it was taken out of that. */
+interface End {
+  readonly build?: BuildView;
+  readonly result?: Result;
+}
+
+async function follow(context: VerbContext, request: RequestView, isJson: boolean, indent: string): Promise<End> {
   const say = async (line: string): Promise<void> => {
     if (!isJson) await context.write(`${line}\n`);
   };
   let last: BuildView | undefined;
+  let ended: Extract<ForceProgress, { readonly kind: 'ended' }> | undefined;
   for await (const progress of context.operator.watch(context.asker, request.id, context.signal)) {
     if (progress.kind === 'queued') await say(`request ${progress.request.id} is queued`);
     else if (progress.kind === 'waits') await say(`request ${request.id}: ${plain(progress.reason)}`);
-    else if (progress.kind === 'ended') last = undefined;
+    else if (progress.kind === 'ended') ended = progress;
     else {
       for (const line of news(last, progress.build, context.clock.now(), indent)) await say(line);
       last = progress.build;
     }
   }
-  if (last?.result) return last;
-  await say(`request ${request.id} was taken out of the queue`);
-  return undefined;
+  if (!ended && last?.result) return { build: last, result: last.result };
+  const isTaken = !ended || ended.result === 'cancelled';
+  const end = isTaken ? 'was taken out of the queue' : `ended as ${ended?.result ?? ''}`;
+  await say(`request ${request.id} ${end}${ended?.reason ? `: ${plain(ended.reason)}` : ''}`);
+  return isTaken || !ended ? {} : { result: ended.result };
 }
 
 /** The lines that tell one view of a build from the view before, of it or of the build that it was retried for. */

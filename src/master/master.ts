@@ -40,8 +40,10 @@ import { Knocks } from './people/knocks.ts';
 import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { approvalHolds } from './queue/approval-holds.ts';
+import { AskedCollapses } from './queue/asked-collapses.ts';
 import { Distributor } from './queue/distributor.ts';
 import { QueueDeadlines } from './queue/queue-deadlines.ts';
+import { pausedRequests, requestsWithUpstreams } from './queue/request-holds.ts';
 import { OutboxSender } from './reporters/outbox-sender.ts';
 import { TroubleWatch } from './troubles/trouble-watch.ts';
 import { refusedForward } from './web-door.ts';
@@ -203,11 +205,12 @@ async function openParts(
     connected: () => desk.connected(),
     config: () => configs.active,
     configOf: (hash) => configs.get(hash),
-    holds: [approvalHolds],
+    holds: [approvalHolds, pausedRequests, requestsWithUpstreams(store)],
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),
   });
   const deadlines = new QueueDeadlines({ store, bus, clock, logger, reasons: () => distributor.reasons() });
+  const collapses = new AskedCollapses({ store, bus, clock, logger, codeHost, config: () => configs.active });
   undo.add(
     store.onAside((aside) => {
       if (aside.kind === 'ended') bus.publish('requests', aside.requestId);
@@ -292,6 +295,7 @@ async function openParts(
   undo.add(() => desk.close('the master stops; it will be back'));
   undo.add(() => builds.close());
   undo.add(() => deadlines.close());
+  undo.add(() => collapses.close());
   undo.add(() => distributor.close());
   undo.add(() => farewell.close());
   undo.add(() => sender.close());
@@ -318,6 +322,7 @@ async function openParts(
   await builds.adopt();
   distributor.open();
   deadlines.open();
+  collapses.open();
   farewell.open();
   troubles.open();
   sender.open();

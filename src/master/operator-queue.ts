@@ -19,6 +19,7 @@ export async function queueViews({ store, clock, distributor }: QueueViewSources
   const pending = await store.requests.pending();
   if (pending.length === 0) return [];
   const reasons = await distributor.reasons();
+  const collapsed = await store.requests.collapsed(pending.map(({ id }) => id));
   const nowMs = clock.now();
   return pending
     .toSorted(queueOrder)
@@ -27,6 +28,9 @@ export async function queueViews({ store, clock, distributor }: QueueViewSources
       ...requestView(request, reasons.get(request.id) ?? BEING_STARTED),
       position: index + 1,
       priority: request.priority,
+      buildSet: request.buildSetId,
+      collapsed: collapsed.get(request.id) ?? [],
+      deadlineMs: request.deadlineMs ?? null,
       ageMs: Math.max(0, nowMs - request.submittedAtMs),
       branch: request.source.branch ?? null,
       revision: request.source.revision ?? null,

@@ -25,12 +25,13 @@ export interface ViewSources {
 /** A build with all that people see of it. */
 export async function buildView(sources: ViewSources, build: Build): Promise<BuildView> {
   const { store, clock, builds: running, desk } = sources;
-  const [steps, logs, properties, builds, changes] = await Promise.all([
+  const [steps, logs, properties, builds, changes, collapsed] = await Promise.all([
     store.builds.steps(build.id),
     store.logs.list(build.id),
     store.builds.properties(build.id),
     store.builds.ofRequest(build.requestId),
     store.changes.ofRequest(build.requestId),
+    store.requests.collapsed([build.requestId]),
   ]);
   const nth = builds.indexOf(build.id);
   const nowMs = clock.now();
@@ -40,7 +41,10 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     builder: build.builder,
     number: build.number,
     request: build.requestId,
+    buildSet: build.buildSetId,
+    collapsed: collapsed.get(build.requestId) ?? [],
     retryOf: builds[nth - 1] ?? null,
+    retryCause: build.retryCause ?? null,
     retriedAs: builds[nth + 1] ?? null,
     state: build.state,
     result: build.result ?? null,

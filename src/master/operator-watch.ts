@@ -57,7 +57,9 @@ export async function* watchRequest(
       } else {
         if (request?.state === 'finished') {
           // With `retry` its last build said so: there were too many.
-          if (request.result !== 'retry') yield { kind: 'ended' };
+          if (request.result !== 'retry') {
+            yield { kind: 'ended', result: request.result ?? 'cancelled', reason: request.summary ?? null };
+          }
           return;
         }
         const reason = (await sources.reasons()).get(requestId);

@@ -53,8 +53,16 @@ async function ofRequest(sources: WhySources, request: KnownRequest): Promise<Wh
     project,
     builder,
     state: 'ended',
-    causes: [{ code: 'ended', text: 'it was taken out of the queue' }],
+    causes: [{ code: 'ended', text: endText(now ?? request) }],
   };
+}
+
+/** Of one that no build ended. */
+function endText({ cause, result, summary }: KnownRequest): string {
+  const why = summary === undefined ? '' : `: ${summary}`;
+  return cause === 'stopped'
+    ? `it was taken out of the queue${why}`
+    : `it ended as ${result ?? 'nothing'} in the queue${why}`;
 }
 
 /** Those of them that still wait. */
@@ -64,7 +72,7 @@ async function waitingViews(sources: WhySources, requests: readonly WaitingReque
   const queue = await queueViews(sources);
   return queue
     .filter(({ id }) => ids.has(id))
-    .map(({ id, project, builder, position, waitsFor, retryOf }) => ({
+    .map(({ id, project, builder, position, waitsFor, retryOf, collapsed, deadlineMs }) => ({
       request: id,
       build: null,
       project,
@@ -73,6 +81,17 @@ async function waitingViews(sources: WhySources, requests: readonly WaitingReque
       causes: [
         { code: 'queue', text: waitsFor },
         ...(retryOf === null ? [] : [{ code: 'retry' as const, text: `build ${retryOf} of it is retried` }]),
+        ...(collapsed.length === 0
+          ? []
+          : [
+              {
+                code: 'collapsed' as const,
+                text: `built in place of ${collapsed.join(', ')}, which were collapsed into it`,
+              },
+            ]),
+        ...(deadlineMs === null
+          ? []
+          : [{ code: 'deadline' as const, text: `it is given up at ${new Date(deadlineMs).toISOString()}` }]),
         ...(position === 1 ? [] : [{ code: 'behind' as const, text: `it is number ${position} in the queue` }]),
       ],
     }));

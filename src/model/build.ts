@@ -9,6 +9,7 @@ export interface Build {
   readonly uid: string;
   readonly number: number;
   readonly requestId: number;
+  readonly buildSetId: number;
   readonly project: string;
   readonly builder: string;
   readonly worker: string;

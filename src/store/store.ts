@@ -236,6 +236,10 @@ export interface RequestStore {
   nextDeadline(): Promise<{ readonly id: number; readonly deadlineMs: number } | undefined>;
   /** All of a build set, oldest first; empty when there is no such set. */
   ofSet(buildSetId: number): Promise<readonly KnownRequest[]>;
+  /** Pending ones of a builder among which a newer one may take an older one's place, oldest first; those without such are left out. */
+  lanes(project: string, builder: string): Promise<readonly (readonly BuildRequest[])[]>;
+  /** Builds the newer one in place of the older one. Resolves to false, with nothing changed, unless both wait in one lane. */
+  collapse(older: number, newer: number, atMs: number): Promise<boolean>;
   /** Those that each of these requests is built in place of, for those that are. */
   collapsed(ids: readonly number[]): Promise<ReadonlyMap<number, readonly number[]>>;
   /** What pending requests wait for as their upstreams, by the id of who waits. */

@@ -60,6 +60,11 @@ function retries({ id, retryOf, retriedAs }: BuildView): string[] {
   ];
 }
 
+/** `request 3`, `requests 3, 4`. */
+export function requestsText(ids: readonly number[]): string {
+  return `${ids.length === 1 ? 'request' : 'requests'} ${ids.join(', ')}`;
+}
+
 function changeLine({ id, branch, revision, author, subject, sentBy }: BuildView['changes'][number]): string {
   return `change  ${id}, ${branch} ${revision.slice(0, 12)} by ${author ?? sentBy}: ${subject}`;
 }
@@ -76,6 +81,9 @@ export function buildPage(build: BuildView, nowMs: number): string {
     ...build.changes.map(changeLine),
     `asked   by ${build.owner}${build.scheduler === null ? '' : `, scheduler ${build.scheduler}`}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, ${build.finishedAtMs === null ? 'runs for' : 'took'} ${howLong(end - build.startedAtMs)}`,
+    ...(build.collapsed.length === 0
+      ? []
+      : [`instead of ${requestsText(build.collapsed)}, collapsed into ${build.request}`]),
     ...retries(build),
   ].map(plain);
   const steps = build.steps.map((step) => {

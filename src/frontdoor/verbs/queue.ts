@@ -1,4 +1,5 @@
 import { readArguments } from '../arguments.ts';
+import { requestsText } from '../show/build.ts';
 import { table } from '../show/table.ts';
 import { howLong } from '../show/time.ts';
 import type { Verb } from '../verb.ts';
@@ -14,13 +15,16 @@ export const queue: Verb = {
     if (values.json) await write(`${JSON.stringify(list)}\n`);
     else if (list.length === 0) await write('nothing waits\n');
     else {
-      const rows = list.map(({ position, id, project, builder, owner, ageMs, retryOf, waitsFor }) => [
+      const rows = list.map(({ position, id, project, builder, owner, ageMs, retryOf, collapsed, waitsFor }) => [
         String(position),
         String(id),
         `${project}/${builder}`,
         owner,
         howLong(ageMs),
-        retryOf === null ? waitsFor : `build ${retryOf} is retried: ${waitsFor}`,
+        [
+          retryOf === null ? waitsFor : `build ${retryOf} is retried: ${waitsFor}`,
+          ...(collapsed.length === 0 ? [] : [`in place of ${requestsText(collapsed)}`]),
+        ].join('; '),
       ]);
       await write(table(['PLACE', 'REQUEST', 'BUILDER', 'ASKED BY', 'FOR', 'WHY'], rows));
     }

@@ -1,3 +1,4 @@
+import type { RetryCause } from '../../model/build-request.ts';
 import type { Json } from '../../model/json.ts';
 import type { Result } from '../../model/result.ts';
 
@@ -7,10 +8,14 @@ export interface BuildView {
   readonly project: string;
   readonly builder: string;
   readonly number: number;
-  /** The request it was made for. */
+  /** The request it was made for, the build set of that, and the older requests that were collapsed into it. */
   readonly request: number;
+  readonly buildSet: number;
+  readonly collapsed: readonly number[];
   /** Its request had an earlier build, whose result was `retry`. */
   readonly retryOf: number | null;
+  /** Why its request is tried again; null when it is not. */
+  readonly retryCause: RetryCause | null;
   /** Its result was `retry`, and this build was made in its place. */
   readonly retriedAs: number | null;
   readonly state: 'running' | 'finished';

@@ -1,3 +1,4 @@
+import type { Result } from '../../model/result.ts';
 import type { BuildView } from './build.ts';
 
 export interface RequestView {
@@ -20,6 +21,11 @@ export interface QueuedView extends RequestView {
   readonly position: number;
   readonly priority: number;
   readonly ageMs: number;
+  readonly buildSet: number;
+  /** The older requests that were collapsed into it. */
+  readonly collapsed: readonly number[];
+  /** When it is given up; null: never. */
+  readonly deadlineMs: number | null;
   readonly branch: string | null;
   readonly revision: string | null;
 }
@@ -34,9 +40,11 @@ export interface ApprovalView {
 
 export interface Cause {
   readonly code:
-    /** A request: what it waits for; one of its builds is retried; others go first. */
+    /** A request: what it waits for; one of its builds is retried; what it is built in place of; when it is given up; others go first. */
     | 'queue'
     | 'retry'
+    | 'collapsed'
+    | 'deadline'
     | 'behind'
     /** A running build: what holds it up, what it does, when that is ended. */
     | 'worker-away'
@@ -65,5 +73,5 @@ export type ForceProgress =
   | { readonly kind: 'queued'; readonly request: RequestView }
   | { readonly kind: 'waits'; readonly reason: string }
   | { readonly kind: 'build'; readonly build: BuildView }
-  /** It was taken out of the queue: no build of it is to come. */
-  | { readonly kind: 'ended' };
+  /** It has ended in the queue: no build of it is to come. */
+  | { readonly kind: 'ended'; readonly result: Result; readonly reason: string | null };

@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
 import { endRequest, stopSet } from './end-request.ts';
+import { collapse } from './lanes.ts';
 import { fromJson, present } from './row.ts';
 import type { Nullable } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
@@ -35,6 +36,10 @@ const PATCHES_IN_USE = `SELECT DISTINCT p.patch_id AS id FROM build_requests r J
 const OF_SET = `${SELECT} WHERE r.build_set_id = ? ORDER BY r.id`;
 const COLLAPSED = `SELECT id, collapsed_into AS collapsedInto FROM build_requests
   WHERE collapsed_into IN (SELECT value FROM json_each(?)) ORDER BY id`;
+const LANES = `${SELECT.replace('SELECT', 'SELECT r.lane,')}
+  WHERE r.project = ? AND r.builder = ? AND r.state = 'pending' AND r.lane IS NOT NULL ORDER BY r.id`;
+const SHARE_LANE = `SELECT 1 FROM build_requests o JOIN build_requests n ON n.lane = o.lane
+  WHERE o.id = ? AND n.id = ? AND o.id < n.id AND o.state = 'pending' AND n.state = 'pending'`;
 const NEXT_DEADLINE = `SELECT id, deadline_ms AS deadlineMs FROM build_requests
   WHERE state = 'pending' AND deadline_ms IS NOT NULL ORDER BY deadline_ms LIMIT 1`;
 const UPSTREAMS = `SELECT w.request_id AS waiting, u.id, u.project, u.builder,
@@ -100,6 +105,20 @@ export function requestStore({ reader, writer }: Context): RequestStore {
     async ofSet(buildSetId) {
       return (await reader.all<Row>(OF_SET, buildSetId)).map(toKnown);
     },
+    async lanes(project, builder) {
+      const rows = await reader.all<Row & { lane: string }>(LANES, project, builder);
+      const lanes = groupedBy(
+        rows,
+        ({ lane }) => lane,
+        ({ lane: _lane, ...row }) => toRequest(row),
+      );
+      return [...lanes.values()].filter(({ length }) => length > 1);
+    },
+    collapse: (older, newer, atMs) =>
+      writer.write(async (transaction) => {
+        if (!(await transaction.get(SHARE_LANE, older, newer))) return false;
+        return await collapse(transaction, older, newer, atMs);
+      }),
     async collapsed(ids) {
       const rows = await reader.all<{ id: number; collapsedInto: number }>(COLLAPSED, JSON.stringify(ids));
       return groupedBy(
@@ -119,8 +138,8 @@ export function requestStore({ reader, writer }: Context): RequestStore {
   };
 }
 
-function groupedBy<T, V>(rows: readonly T[], keyOf: (row: T) => number, valueOf: (row: T) => V): Map<number, V[]> {
-  const groups = new Map<number, V[]>();
+function groupedBy<T, K, V>(rows: readonly T[], keyOf: (row: T) => K, valueOf: (row: T) => V): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
   for (const row of rows) {
     const key = keyOf(row);
     const group = groups.get(key);

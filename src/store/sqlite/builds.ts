@@ -14,7 +14,7 @@ import type { Nullable } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
-const SELECT = `SELECT b.id, b.uid, b.number, b.request_id AS requestId, b.project, b.builder, b.worker, b.session, b.fence,
+const SELECT = `SELECT b.id, b.uid, b.number, b.request_id AS requestId, r.build_set_id AS buildSetId, b.project, b.builder, b.worker, b.session, b.fence,
     b.config_hash AS configHash, b.state, b.result, b.summary, b.stop_reason AS stopReason,
     b.retry_cause AS retryCause, s.reason, s.owner,
     s.scheduler, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs

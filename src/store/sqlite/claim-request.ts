@@ -98,6 +98,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
     uid,
     number,
     requestId,
+    buildSetId: request.buildSetId,
     project,
     builder,
     worker,

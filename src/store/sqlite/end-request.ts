@@ -11,7 +11,7 @@ const CANCELS_REST = 'SELECT 1 FROM build_sets WHERE id = ? AND cancel_rest';
 const STOP = `UPDATE builds SET stop_reason = coalesce(stop_reason, ?) WHERE request_id = ? AND state = 'running' RETURNING id`;
 const DOWNSTREAM = 'SELECT request_id AS id, is_needed AS isNeeded FROM request_upstreams WHERE upstream_id = ?';
 const FORGET_UPSTREAM = 'DELETE FROM request_upstreams WHERE upstream_id = ? OR request_id = ?';
-const COLLAPSED_BEFORE = 'UPDATE build_requests SET collapsed_into = ? WHERE collapsed_into = ?';
+const COLLAPSED_BEFORE = 'UPDATE build_requests SET collapsed_into = ?, summary = ? WHERE collapsed_into = ?';
 const WAIT_INSTEAD = 'UPDATE OR IGNORE request_upstreams SET upstream_id = ? WHERE upstream_id = ?';
 
 /** The end of any request; `collapsedInto`: the newer one that is built in its place. */
@@ -43,7 +43,7 @@ export async function endRequest(
   transaction.aside({ kind: 'ended', requestId: id });
   const what = `${ended.project}/${ended.builder}, request ${id}, ended as ${result}`;
   if (collapsedInto !== undefined) {
-    await transaction.run(COLLAPSED_BEFORE, collapsedInto, id);
+    await transaction.run(COLLAPSED_BEFORE, collapsedInto, orNull(summary), id);
     await waitInstead(transaction, id, collapsedInto);
   }
   const isFailure = result === 'failure' || result === 'exception';

@@ -77,7 +77,7 @@ eachStore('what becomes of requests', (current) => {
       const end = { state: 'finished', result: 'skipped', cause: 'collapsed', collapsedInto: third };
       expect(await store.requests.find(id)).toMatchObject(end);
     }
-    expect((await store.requests.find(second))?.summary).toBe(`collapsed into request ${third}`);
+    expect((await store.requests.find(first))?.summary).toBe(`collapsed into request ${third}`);
     expect(await store.requests.collapsed([third])).toEqual(new Map([[third, [first, second]]]));
     expect((await store.changes.ofRequest(third)).map(({ revision }) => revision)).toHaveLength(3);
     expect(asides.map((aside) => aside.kind)).toEqual(['ended', 'ended']);

@@ -82,6 +82,7 @@ const TOLD: Readonly<Record<string, string>> = {
   'troubles.end_text': EVIL,
   'troubles.owner': EVIL,
   'troubles.text': EVIL,
+  'workers.aside_reason': EVIL,
   'workers.facts': EVIL_JSON,
   'workers.hold_by': EVIL,
   'workers.hold_reason': EVIL,

@@ -68,7 +68,11 @@ test('the queue in its order, and why each of it, and what runs, is where it is'
   expect(await operator.why(RITA, 'p/b')).toEqual([]);
   await operator.stop({ name: 'dora', role: 'developer' }, `request:${never}`, 'enough');
   const [ended] = await operator.why(RITA, `request:${never}`);
-  expect(ended).toMatchObject({ build: null, state: 'ended', causes: [{ text: 'it was taken out of the queue' }] });
+  expect(ended).toMatchObject({
+    build: null,
+    state: 'ended',
+    causes: [{ text: 'it was taken out of the queue: enough' }],
+  });
   expect(await operator.queue(RITA)).toEqual([]);
 });
 

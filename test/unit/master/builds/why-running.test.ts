@@ -10,6 +10,7 @@ const BUILD: RunningFacts['build'] = {
   uid: 'U',
   number: 1,
   requestId: 3,
+  buildSetId: 2,
   project: 'p',
   builder: 'b',
   worker: 'sid',
