@@ -17,6 +17,7 @@ export { checkout } from './config/steps/checkout.ts';
 export { reboot } from './config/steps/reboot.ts';
 export { sh } from './config/steps/sh.ts';
 export { step } from './config/steps/step.ts';
+export type { ChangeFacts, ChangeFunction, Pattern } from './config/change-filter.ts';
 export type { CheckoutOptions } from './config/steps/checkout.ts';
 export type { StepOptions } from './config/steps/step.ts';
 export type { BuildFacts } from './config/code-host.ts';

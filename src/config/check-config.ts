@@ -18,6 +18,7 @@ import type { CheckedReporter } from './reporter-schema.ts';
 import { labelsOf, selectWorkers, showSelector, writtenNames } from './select-workers.ts';
 import { builderRequestsShape, projectRequestsShape } from './request-shapes.ts';
 import type { BuilderShape, ConfigShape, HookShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
+import { pollMistakes, sourceShape } from './source-schema.ts';
 import { CONFIG_FORMAT } from './values.ts';
 
 export type Check =
@@ -61,6 +62,7 @@ function relationMistakes(config: CheckedConfig): string[] {
     mistakes.push(`reporter "${name}" is there twice; give one of them another name`);
   }
   mistakes.push(...dependsOnMistakes(config.projects));
+  mistakes.push(...pollMistakes(config.projects));
   for (const project of config.projects) {
     const inProject = `project "${project.name}"`;
     for (const name of doubles(project.builders)) {
@@ -175,9 +177,7 @@ function projectShape(project: CheckedProject, workers: CheckedConfig['workers']
   const { name, source, builders, schedulers = [], hook, forks = 'approve', trustedAuthors, access } = project;
   return {
     name,
-    ...(source && {
-      source: { kind: 'git', url: source.url, ...(source.branch !== undefined && { branch: source.branch }) },
-    }),
+    ...(source && { source: sourceShape(source) }),
     builders: builders.map((builder) => ({
       ...builderShape(builder, source?.url, workers),
       ...builderRequestsShape(builder, project),

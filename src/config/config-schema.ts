@@ -10,6 +10,7 @@ import { nameSchema as name } from './name-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
 import { builderRequests, projectRequests } from './request-schema.ts';
+import { sourceSchema } from './source-schema.ts';
 import type { StepFunction } from './step-context.ts';
 import { hostSchema, workerSchema, workersSchema } from './worker-schema.ts';
 
@@ -44,9 +45,6 @@ const stepName = z.string({ error: 'give it a name' }).refine((text) => /^\S(.{0
 const logLimit = z.string({ error: LOG_LIMIT_RULE }).refine((text) => isOf(parseLogLimit, text), {
   error: ({ input }) => `${JSON.stringify(input)} is no limit of a log: ${LOG_LIMIT_RULE}`,
 });
-const word = z.string().min(1).max(4_096);
-/** What git would take for an option is refused. */
-const gitWord = word.refine((text) => !text.startsWith('-'), { error: 'it must not begin with "-"' });
 
 function list<T extends z.ZodType>(item: T, what: string): z.ZodArray<T> {
   return z.array(item, { error: `give a list of ${what}` }).max(LONGEST_LIST);
@@ -105,12 +103,7 @@ const project = z.strictObject(
   {
     kind: z.literal('project', { error: NO.project }),
     name,
-    source: z
-      .strictObject(
-        { kind: z.literal('git', { error: NO.git }), url: gitWord, branch: gitWord.optional() },
-        { error: NO.git },
-      )
-      .optional(),
+    source: sourceSchema(NO.git).optional(),
     builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
     schedulers: list(schedulerSchema, 'schedulers').optional(),
     ...projectRequests,

@@ -1,6 +1,7 @@
 import type { Access } from '../model/access.ts';
 import type { LockAccess, LockShape } from '../model/lock.ts';
 import type { Forge } from '../model/forge.ts';
+import type { TextRule } from '../model/change-filter.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
 import type { RetryRules } from '../model/retry.ts';
@@ -69,7 +70,7 @@ export interface HostShape {
 export interface ProjectShape {
   readonly name: string;
   /** The repository, when there is one. */
-  readonly source?: { readonly kind: 'git'; readonly url: string; readonly branch?: string };
+  readonly source?: SourceShape;
   readonly builders: readonly BuilderShape[];
   /** The first failure of a build set cancels its other requests. */
   readonly cancelsRest?: true;
@@ -97,6 +98,33 @@ export interface HookShape {
 }
 
 export type Forks = 'build' | 'approve' | 'ignore';
+
+export interface SourceShape {
+  readonly kind: 'git';
+  readonly url: string;
+  readonly branch?: string;
+  /** The master looks for changes itself. */
+  readonly poll?: PollShape;
+}
+
+export interface PollShape {
+  readonly everyMs: number;
+  /** Which branches; absent: the source's, or the repository's default. */
+  readonly branches?: TextRule;
+  /** Which tags; absent: none. */
+  readonly tags?: TextRule;
+  /** What the first poll finds is a change, too. */
+  readonly isBuiltAtStart: boolean;
+  readonly mirrorLimitBytes: number;
+  readonly access: SourceAccess;
+}
+
+/** How the master comes to a repository. Files are relative to the master's folder, or absolute. */
+export interface SourceAccess {
+  readonly login?: { readonly user: string; readonly passwordFile: string };
+  readonly sshKeyFile?: string;
+  readonly knownHostsFile?: string;
+}
 
 export interface BuilderShape {
   readonly name: string;

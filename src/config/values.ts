@@ -6,6 +6,7 @@ import type { StepRules } from '../model/result.ts';
 import type { SchedulerConfig } from './scheduler-values.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Forks } from './shape.ts';
+import type { Pattern } from './change-filter.ts';
 import type { Duration, Size, StepFunction } from './step-context.ts';
 
 /**
@@ -132,6 +133,21 @@ export interface GitSource {
   readonly kind: 'git';
   readonly url: string;
   readonly branch?: string;
+  /** The master looks so often for what is new; absent: somebody tells it. What follows is for that alone. */
+  readonly poll?: Duration;
+  /** Which branches (`true`: all); default: `branch`, or the repository's default branch. */
+  readonly branches?: true | Pattern | readonly Pattern[];
+  readonly tags?: true | Pattern | readonly Pattern[];
+  /** What the first poll finds counts as new. */
+  readonly pollAtStart?: boolean;
+  /** Of https; files as `passwordFile` of `mail`. */
+  readonly user?: string;
+  readonly passwordFile?: string;
+  /** Of ssh; default: those of the account that the master runs in. */
+  readonly sshKeyFile?: string;
+  readonly knownHostsFile?: string;
+  /** What the master keeps of the repository takes no more; default `10GiB`. */
+  readonly mirrorLimit?: Size;
 }
 
 export interface BuilderConfig {

@@ -30,6 +30,7 @@ export function masterPaths(dir: string) {
     database: join(dir, 'state', 'trunkline.sqlite'),
     logsDir: join(dir, 'state', 'logs'),
     filesDir: join(dir, 'state', 'files'),
+    mirrorsDir: join(dir, 'state', 'mirrors'),
     patchesDir: join(dir, PATCHES_FOLDER),
     controlSocket: join(dir, 'control.sock'),
   } as const;

@@ -23,6 +23,7 @@ import type { LockView } from './views/lock.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
 import type { ApprovalView, ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
+import type { PolledView, SourceView } from './views/source.ts';
 import type {
   InvitationView,
   InviteView,
@@ -45,6 +46,7 @@ import { findBuild, shown } from './operator-names.ts';
 import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
 import { dropMessage, listOutbox, retryMessage } from './operator-outbox.ts';
 import { lockViews } from './operator-locks.ts';
+import { pollSource } from './operator-poll.ts';
 import { queueViews } from './operator-queue.ts';
 import { tryPatch } from './operator-try.ts';
 import { BEING_STARTED, buildView, requestView, troubleView } from './operator-views.ts';
@@ -62,6 +64,7 @@ import { holdWorker, untilDrained } from './operator-workers.ts';
 import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
 import type { OutboxSender } from './reporters/outbox-sender.ts';
+import type { SourcePolls } from './sources/source-polls.ts';
 import type { TroubleWatch } from './troubles/trouble-watch.ts';
 import type { WebSettings } from './web-door.ts';
 
@@ -81,6 +84,7 @@ export interface MasterOperatorOptions {
   readonly builds: Builds;
   readonly distributor: Distributor;
   readonly patches: PatchFolder;
+  readonly sourcePolls: Pick<SourcePolls, 'list' | 'look' | 'poll'>;
   readonly troubles: Pick<TroubleWatch, 'look'>;
   readonly sender: Pick<OutboxSender, 'look'>;
 }
@@ -224,6 +228,15 @@ export class MasterOperator implements Operator {
     return await listChanges(this.#parts.store, filter);
   }
 
+  async sources(asker: Asker): Promise<readonly SourceView[]> {
+    demand(asker, 'developer', 'see what is polled');
+    return await this.#parts.sourcePolls.list();
+  }
+
+  async poll(asker: Asker, project: string): Promise<PolledView> {
+    return await pollSource(this.#parts, asker, project);
+  }
+
   /** Has new requests looked at; resolves to what shows them with the reasons from before that. */
   async #queued(requests: readonly BuildRequest[]): Promise<(request: BuildRequest) => RequestView> {
     const { bus, distributor } = this.#parts;
@@ -322,7 +335,7 @@ export class MasterOperator implements Operator {
   }
 
   async reload(asker: Asker): Promise<ReloadView> {
-    const { configs, desk, distributor, people, troubles, sender } = this.#parts;
+    const { configs, desk, distributor, people, troubles, sender, sourcePolls } = this.#parts;
     const reloaded = await audited(
       this.#parts,
       asker,
@@ -340,6 +353,7 @@ export class MasterOperator implements Operator {
     distributor.wake();
     troubles.look();
     sender.look();
+    sourcePolls.look();
     const known = new Set(people.list().map(({ name }) => name));
     return { ...reloaded, warnings: unknownInAccess(configs.active.projects, known) };
   }

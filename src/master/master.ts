@@ -45,6 +45,8 @@ import { Distributor } from './queue/distributor.ts';
 import { QueueDeadlines } from './queue/queue-deadlines.ts';
 import { pausedRequests, requestsWithUpstreams } from './queue/request-holds.ts';
 import { OutboxSender } from './reporters/outbox-sender.ts';
+import { SourcePolls } from './sources/source-polls.ts';
+import { takeFound } from './sources/take-found.ts';
 import { TroubleWatch } from './troubles/trouble-watch.ts';
 import { refusedForward } from './web-door.ts';
 import type { WebDoor, WebParts } from './web-door.ts';
@@ -231,6 +233,15 @@ async function openParts(
       onFailed: (problem) => logger.warn('a change counts as important', { problem }),
     },
   };
+  const sourcePolls = new SourcePolls({
+    store,
+    clock,
+    logger,
+    dir: options.dir,
+    mirrorsDir: paths.mirrorsDir,
+    config,
+    take: (project, change) => takeFound(intake, project, change),
+  });
   const masterOperator = withinScope(
     new MasterOperator({
       store,
@@ -248,6 +259,7 @@ async function openParts(
       builds,
       distributor,
       patches,
+      sourcePolls,
       troubles,
       sender,
     }),
@@ -298,6 +310,7 @@ async function openParts(
   undo.add(() => collapses.close());
   undo.add(() => distributor.close());
   undo.add(() => farewell.close());
+  undo.add(() => sourcePolls.close());
   undo.add(() => sender.close());
   undo.add(() => troubles.close());
   undo.add(
@@ -326,6 +339,7 @@ async function openParts(
   farewell.open();
   troubles.open();
   sender.open();
+  sourcePolls.open();
   operator.resolve(masterOperator);
   isReady = true;
   return {

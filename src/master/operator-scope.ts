@@ -82,6 +82,20 @@ const ROWS: Rows = {
     return await inner.sendChanges(asker, project, changes);
   },
   changes: (inner, seenBy) => (asker, filter) => inner.changes(asker, { ...filter, without: seenBy(asker).hidden() }),
+  sources: (inner, seenBy) => async (asker) => {
+    const views = await inner.sources(asker);
+    const hidden = new Set(seenBy(asker).hidden());
+    return views.flatMap((view) => {
+      const projects = view.projects.filter((project) => !hidden.has(project));
+      return projects.length > 0 ? [{ ...view, projects }] : [];
+    });
+  },
+  poll: (inner, seenBy) => async (asker, project) => {
+    const sight = seenBy(asker);
+    await sight.controlProject('poll a source', project, project);
+    const view = await inner.poll(asker, project);
+    return { ...view, changes: sight.seen(view.changes) };
+  },
   watch: (inner, seenBy) =>
     async function* (asker, requestId, signal) {
       const project = await seenBy(asker).readRequest(requestId);

@@ -2,6 +2,7 @@ import type { BuilderShape, ProjectShape, ConfigShape } from '../config/shape.ts
 import type { JsonObject } from '../model/json.ts';
 import { PROPERTIES_BYTES_MAX, PROPERTIES_MAX, PROPERTY_NAME, PROPERTY_RULE } from '../model/properties.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
+import { isBranchName, REF_MAX } from '../model/branch-name.ts';
 import { OperatorError } from './operator.ts';
 import { noProject, shown } from './operator-names.ts';
 
@@ -18,10 +19,7 @@ export interface BuildWish {
   readonly reason?: string;
 }
 
-const REF_MAX = 255;
 const REASON_MAX = 1_000;
-/** What git-check-ref-format forbids, and what a command line or a terminal might take for something else. */
-const BAD_BRANCH = /^[-./]|[/.]$|\.\.|\/\/|@\{|\.lock(\/|$)|[\s~^:?*[\\\p{Cc}]/u;
 const REVISION = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 
 export function findProject(config: ConfigShape, name: string): ProjectShape {
@@ -71,7 +69,7 @@ export function wishDetail({ branch, revision, properties }: BuildWish): JsonObj
 }
 
 export function checkBranch(branch: string): void {
-  if (branch !== '' && branch.length <= REF_MAX && !BAD_BRANCH.test(branch)) return;
+  if (isBranchName(branch)) return;
   throw new OperatorError('usage', `"${shown(branch)}" is no name of a branch`);
 }
 

@@ -8,6 +8,7 @@ import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
 import type { OutboxView } from './views/outbox.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
 import type { ApprovalView, ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
+import type { PolledView, SourceView } from './views/source.ts';
 import type {
   HoldWish,
   InvitationView,
@@ -109,6 +110,10 @@ export interface Operator {
   sendChanges(asker: Asker, project: string, changes: readonly ChangeWish[]): Promise<readonly SentChange[]>;
   /** Reader. The newest first. */
   changes(asker: Asker, filter: ChangesWish): Promise<readonly ChangeView[]>;
+  /** Developer. The repositories that are polled. */
+  sources(asker: Asker): Promise<readonly SourceView[]>;
+  /** Polls the source of a project now; resolves when that is done. */
+  poll(asker: Asker, project: string): Promise<PolledView>;
   /** Reader. What becomes of a request: each change once, from build to build while it is retried, to its end. */
   watch(asker: Asker, requestId: number, signal: AbortSignal): AsyncIterable<ForceProgress>;
   /** Developer. Stops a build (or a waiting request by `request:ID`). */

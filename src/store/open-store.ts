@@ -26,6 +26,7 @@ import { outboxStore } from './sqlite/outbox.ts';
 import { passStore } from './sqlite/passes.ts';
 import { principalStore } from './sqlite/principals.ts';
 import { masterId } from './sqlite/settings.ts';
+import { sourceStore } from './sqlite/sources.ts';
 import { troubleStore } from './sqlite/troubles.ts';
 import { workerStore } from './sqlite/workers.ts';
 import { StoreError } from './store.ts';
@@ -119,6 +120,7 @@ function assemble(
     audit: auditStore(context),
     hostKeys: hostKeyStore(context),
     troubles: troubleStore(context),
+    sources: sourceStore(context),
     outbox: outboxStore(context),
     masterId: () => masterId(context, () => ulid(clock.now())),
     onAside: (listener) => writer.onAside(listener),

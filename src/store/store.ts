@@ -39,6 +39,7 @@ export interface Store {
   readonly audit: AuditStore;
   readonly hostKeys: HostKeyStore;
   readonly troubles: TroubleStore;
+  readonly sources: SourceStore;
   readonly outbox: OutboxStore;
   /** A name made once for this database: the master's id in `welcome`. */
   masterId(): Promise<string>;
@@ -427,6 +428,40 @@ export interface TroubleStore {
   ): Promise<number | undefined>;
   /** Resolves to false when it is over already. */
   end(id: number, untilMs: number, endText: string, messages: readonly NewMessage[]): Promise<boolean>;
+}
+
+/** What came of the last poll of a repository. */
+export interface SourceRecord {
+  readonly url: string;
+  readonly polledAtMs: number;
+  /** Why it could not be polled, and since when. */
+  readonly error?: string;
+  readonly errorSinceMs?: number;
+  /** In a row. */
+  readonly failures: number;
+  /** What the master's copy of it takes on disk. */
+  readonly mirrorBytes: number;
+}
+
+/** Repositories that are polled, by URL, and how far each project has come with its own: the tips that it was told of, by ref. */
+export interface SourceStore {
+  list(): Promise<readonly SourceRecord[]>;
+  polled(record: SourceRecord): Promise<void>;
+  /** Undefined: it was never begun, or with another repository. `wants` is what `begin` or `setTips` was given last. */
+  progress(
+    project: string,
+    url: string,
+  ): Promise<{ readonly wants: string; readonly tips: ReadonlyMap<string, string> } | undefined>;
+  /** Anew, with these tips alone. */
+  begin(
+    project: string,
+    start: { readonly url: string; readonly wants: string; readonly tips: ReadonlyMap<string, string> },
+  ): Promise<void>;
+  /** Sets some tips, removes others, all in one transaction. */
+  setTips(
+    project: string,
+    next: { readonly tips: ReadonlyMap<string, string>; readonly gone?: readonly string[]; readonly wants?: string },
+  ): Promise<void>;
 }
 
 /** What reporters are to send: each message until it is sent or given up. Both are kept for a while. */

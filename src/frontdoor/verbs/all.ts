@@ -10,6 +10,7 @@ import { locks } from './locks.ts';
 import { log } from './log.ts';
 import { login } from './login.ts';
 import { outbox, outboxDrop, outboxRetry } from './outbox.ts';
+import { poll } from './poll.ts';
 import { queue } from './queue.ts';
 import { sendchange } from './sendchange.ts';
 import { status } from './status.ts';
@@ -37,6 +38,7 @@ export const VERBS: readonly Verb[] = [
   force,
   tryVerb,
   sendchange,
+  poll,
   stop,
   approveBuild,
   workers,

@@ -8,6 +8,8 @@ export interface ChangeWish {
   readonly author?: string;
   readonly comments?: string;
   readonly files?: readonly string[];
+  /** So many more files it has. */
+  readonly filesLeftOut?: number;
   readonly category?: string;
   readonly properties?: JsonObject;
   readonly key?: string;

@@ -12,6 +12,7 @@ import { patches } from './migrations/patches.ts';
 import { setAside } from './migrations/set-aside.ts';
 import { schedulers } from './migrations/schedulers.ts';
 import { requestLives } from './migrations/request-lives.ts';
+import { sources } from './migrations/sources.ts';
 import { troubles } from './migrations/troubles.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
@@ -216,4 +217,5 @@ export const MIGRATIONS: readonly Migration[] = [
   requestLives,
   locks,
   hooks,
+  sources,
 ];

@@ -1,8 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test, vi } from 'vitest';
 import { VERBS } from '../../../src/frontdoor/verbs/all.ts';
 import type { WorkerView } from '../../../src/master/views/worker.ts';
 import { mayActAs } from '../../../src/model/principal.ts';
 import { makeKeyPair, parsePublicKeys } from '../../../src/transport/keys.ts';
+import { BareRepository } from '../../support/bare-repository.ts';
 import { docTable } from '../../support/doc-table.ts';
 import { PeopleStand } from '../../support/people-stand.ts';
 import { exec } from '../../support/ssh-exec.ts';
@@ -33,6 +37,7 @@ interface Trial {
 }
 
 let stand: PeopleStand;
+let repositoryDir: string;
 let count = 0;
 /** Builds that run, and builds that are over. */
 const running = new Map<Project, number>();
@@ -51,6 +56,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   force: { words: (project) => `force ${project}/idle` },
   try: { words: (project) => `try ${project}/idle --revision 1`, stdin: 'a patch' },
   sendchange: { words: (project) => `sendchange ${project} --branch main --revision r${++count}` },
+  poll: { words: (project) => `poll ${project}` },
   changes: { words: () => 'changes --json', tells: names },
   stop: { words: async (project) => `stop request:${await waiting(project)}` },
   'approve-build': { words: async (project) => `approve-build request:${await stand.addForkRequest(project)}` },
@@ -122,11 +128,13 @@ async function waiting(project: Project, builder = 'idle'): Promise<number> {
 }
 
 beforeAll(async () => {
+  repositoryDir = await mkdtemp(join(tmpdir(), 'tl-access-'));
+  await BareRepository.make(repositoryDir);
   const projects = Object.entries(PROJECTS).map(
     ([
       name,
       access,
-    ]) => `project('${name}', { ${access} source: git('/nowhere'), schedulers: [force(), tryBuilds()], builders: [
+    ]) => `project('${name}', { ${access} source: git('${repositoryDir}', { poll: '1d' }), schedulers: [force(), tryBuilds()], builders: [
       builder('short', { workers: ['w'], steps: [sh('s', 'echo in ${name}')] }),
       builder('long', { workers: ['w'], locks: [masterLock('board', { slots: 9 }).counting()], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { workers: ['nowhere'], steps: [checkout()] }),
@@ -156,6 +164,7 @@ afterAll(async () => {
     await stand.farm.finished(String(id));
   }
   await stand.close();
+  await rm(repositoryDir, { recursive: true, force: true });
 });
 
 /** Its output is the log itself. */

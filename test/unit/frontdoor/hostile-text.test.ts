@@ -73,6 +73,7 @@ const TOLD: Readonly<Record<string, string>> = {
   'properties.name': EVIL,
   'properties.source': EVIL,
   'properties.value': JSON.stringify(EVIL),
+  'sources.error': EVIL,
   'source_stamps.branch': EVIL,
   'source_stamps.repository': EVIL,
   'source_stamps.revision': EVIL,
@@ -113,7 +114,10 @@ const OURS = {
   request_rules: ['name', 'noun', 'project', 'rules'],
   seats: ['builder', 'directory', 'project', 'session', 'worker'],
   settings: ['name', 'value'],
+  source_progress: ['project', 'url', 'wants'],
   source_stamps: ['patch_id', 'patch_sha256'],
+  source_tips: ['project', 'ref', 'revision'],
+  sources: ['url'],
   steps: ['result', 'state'],
   troubles: ['kind', 'worker'],
   worker_connections: ['worker'],
@@ -148,6 +152,7 @@ const CALLS: Readonly<Record<string, () => readonly string[] | Promise<readonly 
     `sendchange p --branch ${SAID} --revision 1`,
     'sendchange p --json-stdin',
   ],
+  poll: () => ['poll', 'poll p', `poll ${SAID}`],
   stop: async () => [`stop request:${await request('idle')} --reason ${SAID}`, `stop ${ended}`, `stop ${SAID}`],
   'approve-build': async () => [
     `approve-build request:${await stand.addForkRequest('p')}`,
@@ -210,7 +215,7 @@ beforeAll(async () => {
   const print = JSON.stringify(`printf '%s' ${SAID}`);
   stand = await PeopleStand.open(
     `workers: [worker('w', { maxBuilds: 10, host: 'iron', owner: ${said} }), worker('held'), worker('nowhere')],
-    projects: [project('p', { source: git('/nowhere'), schedulers: [force(), tryBuilds()], builders: [
+    projects: [project('p', { source: git('/nowhere', { poll: '1d' }), schedulers: [force(), tryBuilds()], builders: [
       builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), step('told', () => ({ result: 'success', summary: ${said} }))] }),
       builder('long', { workers: ['w'], locks: [hostLock('board')], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { workers: ['nowhere'], steps: [checkout()] }),
@@ -226,6 +231,7 @@ beforeAll(async () => {
   running = await until('the long one runs', async () => (await farm.operator.status(ADMIN)).running[0]?.id);
   waits = await request('idle');
   await farm.operator.sendChanges(ADMIN, 'p', [{ branch: 'main', revision: 'first', comments: EVIL }]);
+  await expect(farm.operator.poll(ADMIN, 'p')).rejects.toThrow(/could not be polled/);
   await farm.operator.addToken(ADMIN, { label: LINE });
   await farm.operator.inviteWorker(ADMIN, 'invited', { arrivedAt: { host: 'ci', port: 2222 } });
   for (const name of ['held', 'drained', 'retired', 'revoked']) {
