@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { MiB } from '../../../../src/protocol/limits.ts';
 import { fileAnswer, runAnswer } from '../../../../src/master/builds/answer-of.ts';
+import { faultIn } from '../../../../src/master/builds/workers-fault.ts';
 import { smallDisk } from '../../../support/small-disk.ts';
 import type { SmallDisk } from '../../../support/small-disk.ts';
 import { ADMIN, TryFarm } from '../try-farm.ts';
@@ -117,4 +118,13 @@ test('a refusal of a worker that names no fault is the command’s, as it always
   const exception = { end: { result: 'exception', summary, isWorkersFault: true } };
   expect(runAnswer(faulty, undefined, 'w')).toEqual(exception);
   expect(fileAnswer('mkdir', 'x', faulty, 'w')).toEqual(exception);
+});
+
+test('what a step’s own code throws is no fault of its worker; a command that it could not run is', () => {
+  const record = { id: 'U.0.1', buildId: 1, step: 0, key: '1', kind: 'run', call: null, state: 'finished' } as const;
+  const thrown = { ...record, kind: 'exception', answer: null };
+  const unknown = { ...record, answer: { end: { result: 'exception', summary: 'unknown' } } };
+  expect(faultIn([thrown, unknown, { ...record, state: 'started' }])).toBeUndefined();
+  const faulty = { ...record, answer: { end: { result: 'exception', summary: 'no room', isWorkersFault: true } } };
+  expect(faultIn([thrown, faulty])).toBe('no room');
 });
