@@ -163,14 +163,39 @@ eachStore('locks', (current) => {
     await claim(ram(1));
   });
 
+  it('nothing is borrowed over a build that has ended: who waited for that one waits for nobody any more', async () => {
+    const first = await claim(VPN);
+    const between = await child(first);
+    const { id } = await child(between);
+    await store.builds.startStep(id, 0, 3_000);
+    const owner = { buildId: id, step: 0 };
+    await store.locks.wait(owner, [VPN_ACCESS], 3_000);
+    await store.builds.finish(between.id, 'cancelled', undefined, 3_000);
+    await expect(store.locks.grant(owner, [VPN], 4_000)).rejects.toMatchObject(LOST);
+    await store.builds.finish(first.id, 'success', undefined, 5_000);
+    await store.locks.grant(owner, [VPN], 6_000);
+  });
+
   it('fewer slots than are held: nobody new until it fits; none wanted is always granted', async () => {
     const builds = [await claim(ram(2)), await claim(ram(2))];
     await claim(ram(0));
+    expect(await held()).toHaveLength(2);
     await expect(claim(ram(1, 2))).rejects.toMatchObject(LOST);
     await child(builds[0]!, ram(2, 2));
     await store.builds.finish(builds[1]!.id, 'success', undefined, 3_000);
     await expect(claim(ram(1, 2))).rejects.toMatchObject(LOST);
     await claim(ram(1, 3));
+  });
+
+  it('masters on one database never give out more than there is', async () => {
+    const other = await current.temp.open();
+    const ids = await Promise.all(Array.from({ length: 10 }, () => request()));
+    const stores = [store, other];
+    const claims = ids.map((id, n) => stores[n % 2]!.requests.claim({ ...claimOf(id), locks: [ram(1), VPN] }));
+    const won = (await Promise.allSettled(claims)).filter(({ status }) => status === 'fulfilled');
+    expect(won).toHaveLength(1);
+    expect(await other.locks.claims()).toEqual(await store.locks.claims());
+    expect(await held()).toHaveLength(2);
   });
 
   it('two steps of builds, and a build, never have an exclusive lock together, whoever asks first', async () => {

@@ -175,6 +175,27 @@ test('a request waits for locks before it takes a place on a worker, and a stop 
   await farm.operator.reload(ADMIN);
 });
 
+test('two builds that would wait for each other: one ends as an exception that names the circle, and the other goes on', async () => {
+  await farm.config(`
+workers: [worker('w', { maxBuilds: 8 }), worker('x')],
+projects: [project('p', { schedulers: [force()], builders: ['left', 'right'].map((name, n) => builder(name, {
+  workers: ['w'], locks: [masterLock(['one', 'two'][n])],
+  steps: [sh('s', ${gate('circle')}), sh('both', 'true', { locks: [masterLock(['two', 'one'][n])] })],
+})) })]`);
+  await farm.operator.reload(ADMIN);
+  for (const name of ['left', 'right']) await farm.force(name);
+  for (const name of ['left', 'right']) await runs(`p/${name}#1`);
+  await go('circle');
+  const both = await Promise.all([farm.finished('p/left#1'), farm.finished('p/right#1')]);
+  const [ended, other] = both.toSorted((a, b) => (a.result ?? '').localeCompare(b.result ?? ''));
+  expect(other).toMatchObject({ result: 'success' });
+  expect(ended).toMatchObject({ result: 'exception' });
+  expect(ended!.steps[1]).toMatchObject({ result: 'exception', logs: [] });
+  for (const name of ['p/left 1', 'p/right 1', 'lock one', 'lock two']) expect(ended!.summary).toContain(name);
+  await farm.config(config());
+  await farm.operator.reload(ADMIN);
+});
+
 test('a lock that a reload takes away is what its holder knew it as, until nobody holds it', async () => {
   await farm.config(config().replaceAll('go-whole', 'go-last'));
   await farm.operator.reload(ADMIN);
