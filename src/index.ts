@@ -12,14 +12,18 @@ export {
   worker,
   workerLock,
 } from './config/define.ts';
-export { force, onChange, tryBuilds } from './config/define-schedulers.ts';
+export { force, onChange, triggerable, tryBuilds } from './config/define-schedulers.ts';
+export { bool, choice, fixed, int, text } from './config/parameters/values.ts';
 export { checkout } from './config/steps/checkout.ts';
 export { reboot } from './config/steps/reboot.ts';
 export { sh } from './config/steps/sh.ts';
 export { step } from './config/steps/step.ts';
 export type { ChangeFacts, ChangeFunction, Pattern } from './config/change-filter.ts';
+export { trigger } from './config/steps/trigger.ts';
 export type { CheckoutOptions } from './config/steps/checkout.ts';
 export type { StepOptions } from './config/steps/step.ts';
+export type { TriggerStepOptions } from './config/steps/trigger.ts';
+export type { ParameterConfig } from './config/parameters/values.ts';
 export type { BuildFacts } from './config/code-host.ts';
 export type {
   Duration,
@@ -30,6 +34,8 @@ export type {
   StepContext,
   StepFunction,
   StepOutcome,
+  TriggerOptions,
+  TriggerResult,
 } from './config/step-context.ts';
 export type { Json, JsonObject } from './model/json.ts';
 export type { Result } from './model/result.ts';

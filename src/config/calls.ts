@@ -1,4 +1,5 @@
-import type { Json } from '../model/json.ts';
+import type { Json, JsonObject } from '../model/json.ts';
+import type { Result } from '../model/result.ts';
 
 /**
  * The calls a step's function makes, and what each is answered with (`{ ok: … }` of `StepAnswer`).
@@ -13,13 +14,14 @@ import type { Json } from '../model/json.ts';
  * | `put`         | worker      | `FileAnswer`  | master → worker                                                           |
  * | `get`         | worker      | `FileAnswer`  | worker → master                                                           |
  * | `setProperty` | master      | `null`        | source of the property: the step's name                                   |
+ * | `trigger`     | master      | `TriggerAnswer` | adds its requests once, however often it is made; with `waits` once they have ended |
  * | `now`         | master      | number        | UTC ms                                                                    |
  * | `random`      | master      | number        | from 0 to below 1                                                         |
  * | `once`        | master      | `OnceAnswer`  | see below                                                                 |
  * | `once.done`   | master      | `null`        | has the key of its `once` and finishes that record; no record of its own  |
  *
- * Each call but `once.done` has a record of its own; a finished record is answered from, a started `run`, `reboot`, `put`
- * or `get` is re-attached, any other is done again.
+ * Each call but `once.done` has a record of its own; a finished record is answered from, a started `run`, `reboot`, `put`,
+ * `get` or `trigger` is re-attached, any other is done again.
  *
  * A file operation that the worker refused is answered `{ error: message }`: it is thrown in the step's function, and ends
  * the step as a failure when the function lets it pass. An outcome `unknown` is answered with `{ end: exception }`, a command
@@ -41,6 +43,7 @@ export type KnownCall =
   | { readonly kind: 'put'; readonly args: PutArgs }
   | { readonly kind: 'get'; readonly args: GetArgs }
   | { readonly kind: 'setProperty'; readonly args: { readonly name: string; readonly value: Json } }
+  | { readonly kind: 'trigger'; readonly args: TriggerArgs }
   | { readonly kind: 'now'; readonly args: NoArgs }
   | { readonly kind: 'random'; readonly args: NoArgs }
   | { readonly kind: 'once'; readonly args: { readonly name: string; readonly isIdempotent: boolean } }
@@ -86,6 +89,33 @@ export type RunAnswer = {
   readonly endedAtMs: number;
   /** With `capture`: the last bytes of the stored log, as UTF-8. */
   readonly captured?: string;
+};
+
+export type TriggerArgs = {
+  /** Each once: names of triggerable schedulers of the build's own project, or `PROJECT/NAME`. */
+  readonly schedulers: readonly string[];
+  /** Those of them whose results do not count. */
+  readonly unimportant: readonly string[];
+  readonly waits: boolean;
+  /** Of the same repository the same revision, with the patch if there is one; otherwise the tip of the branch. */
+  readonly isPinned: boolean;
+  /** The build's property `got_revision`, when it has one. */
+  readonly gotRevision?: string;
+  readonly properties: JsonObject;
+};
+
+export type TriggerAnswer = { readonly requests: readonly TriggeredRequest[] };
+
+export type TriggeredRequest = {
+  readonly id: number;
+  /** As the call named it. */
+  readonly scheduler: string;
+  readonly project: string;
+  readonly builder: string;
+  /** The id of its last build; null when there was none (yet). */
+  readonly build: number | null;
+  /** null when it had not ended. */
+  readonly result: Result | null;
 };
 
 type PathArgs = { readonly path: string };

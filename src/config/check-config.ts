@@ -7,6 +7,7 @@ import type { StepRules } from '../model/result.ts';
 import { TROUBLE_RULES } from '../model/trouble.ts';
 import type { TroubleRules } from '../model/trouble.ts';
 import { schedulerMistakes, schedulerShape } from './check-schedulers.ts';
+import { triggerMistakes } from './check-triggers.ts';
 import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
@@ -98,7 +99,7 @@ function relationMistakes(config: CheckedConfig): string[] {
       }
     }
   }
-  return [...mistakes, ...lockMistakes(config)];
+  return [...mistakes, ...triggerMistakes(config), ...lockMistakes(config)];
 }
 
 function hostMistakes({ hosts = [], workers }: CheckedConfig): string[] {

@@ -2,6 +2,7 @@ import { changeFilterShape } from './change-filter-schema.ts';
 import type { CheckedProject } from './config-schema.ts';
 import { schedulerRequestsShape } from './request-shapes.ts';
 import type { SchedulerShape } from './scheduler-shape.ts';
+import { parameterShapes } from './parameters/schema.ts';
 import type { CheckedScheduler } from './scheduler-schema.ts';
 
 /** What is wrong with the schedulers of a project beside the rest of it, each with its place. */
@@ -40,11 +41,21 @@ export function schedulerShape(scheduler: CheckedScheduler, project: CheckedProj
     builders: project.builders.map(({ name }) => name).filter((name) => !wanted || wanted.includes(name)),
     properties,
     priority,
-    ...('reason' in scheduler && scheduler.reason !== undefined && { reason: scheduler.reason }),
     ...schedulerRequestsShape(scheduler),
   };
-  if (scheduler.kind === 'onChange') {
-    return { ...base, kind: 'onChange', filter: changeFilterShape(scheduler) };
+  if (scheduler.kind === 'force') {
+    const { parameters, reason } = scheduler;
+    return {
+      ...base,
+      kind: 'force',
+      ...(parameters && { parameters: parameterShapes(parameters) }),
+      ...(reason === 'required' && { isReasonRequired: true as const }),
+    };
   }
-  return { ...base, kind: scheduler.kind };
+  if (scheduler.kind === 'try') return { ...base, kind: 'try' };
+  const acting = { ...base, ...(scheduler.reason !== undefined && { reason: scheduler.reason }) };
+  if (scheduler.kind === 'onChange') {
+    return { ...acting, kind: 'onChange', filter: changeFilterShape(scheduler) };
+  }
+  return { ...acting, kind: scheduler.kind };
 }

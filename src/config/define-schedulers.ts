@@ -1,4 +1,4 @@
-import type { ChangeScheduler, ForceScheduler, TryScheduler } from './scheduler-values.ts';
+import type { ChangeScheduler, ForceScheduler, TriggerableScheduler, TryScheduler } from './scheduler-values.ts';
 
 type Options<T> = Omit<T, 'kind'>;
 
@@ -10,6 +10,14 @@ export function force(options: Options<ForceScheduler> = {}): ForceScheduler {
 /** Every change of the branch that the master is told of is built. */
 export function onChange(options: Options<ChangeScheduler>): ChangeScheduler {
   return { ...options, kind: 'onChange' };
+}
+
+/** Its builds are made when a step asks for them, by `trigger()` or `ctx.trigger()`. */
+export function triggerable(
+  name: string,
+  options: Omit<Options<TriggerableScheduler>, 'name'> = {},
+): TriggerableScheduler {
+  return { ...options, kind: 'triggerable', name };
 }
 
 /** People may have patches built that are in no repository yet. */

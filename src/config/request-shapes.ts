@@ -49,6 +49,7 @@ const ORIGINS: Readonly<Record<SchedulerShape['kind'], Origin>> = {
   force: 'person',
   try: 'person',
   onChange: 'change',
+  triggerable: 'build',
 };
 
 /** The rules of a configuration as they are kept with its activation; builders to which none apply have none. */

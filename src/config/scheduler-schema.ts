@@ -4,6 +4,7 @@ import { PROPERTIES_BYTES_MAX, PROPERTIES_MAX, PROPERTY_NAME, PROPERTY_RULE } fr
 import { changeFilterFields, patternsSchema } from './change-filter-schema.ts';
 import { nameSchema } from './name-schema.ts';
 import { schedulerRequests } from './request-schema.ts';
+import { parametersSchema } from './parameters/schema.ts';
 
 const MOST_BUILDERS = 10_000;
 /** A point weighs as much as an hour of waiting. */
@@ -68,7 +69,13 @@ const wanted = {
 export const schedulerSchema = z.discriminatedUnion(
   'kind',
   [
-    z.strictObject({ kind: z.literal('force'), ...common }),
+    z.strictObject({
+      kind: z.literal('force'),
+      ...common,
+      parameters: parametersSchema.optional(),
+      reason: z.literal('required', { error: "write 'required', or leave it out" }).optional(),
+    }),
+    z.strictObject({ kind: z.literal('triggerable'), ...acting, name: nameSchema }),
     z.strictObject({ kind: z.literal('try'), ...common }),
     z.strictObject({
       kind: z.literal('onChange'),
@@ -76,7 +83,7 @@ export const schedulerSchema = z.discriminatedUnion(
       ...wanted,
     }),
   ],
-  { error: 'this is no scheduler: use force(), onChange() or tryBuilds()' },
+  { error: 'this is no scheduler: use force(), onChange(), triggerable() or tryBuilds()' },
 );
 
 export type CheckedScheduler = z.infer<typeof schedulerSchema>;

@@ -1,8 +1,9 @@
 import type { ChangeFilter } from '../model/change-filter.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { Parameter } from '../model/parameter.ts';
 
 /** A scheduler as plain data, checked: all that was left out is there. Times are ms. */
-export type SchedulerShape = ForceShape | TryShape | OnChangeShape;
+export type SchedulerShape = ForceShape | TriggerableShape | TryShape | OnChangeShape;
 
 interface SchedulerBase {
   /** Unique in its project; written `PROJECT/NAME`. */
@@ -21,6 +22,13 @@ interface SchedulerBase {
 
 export interface ForceShape extends SchedulerBase {
   readonly kind: 'force';
+  /** In the order in which they are shown; absent: any property may be given. */
+  readonly parameters?: readonly Parameter[];
+  readonly isReasonRequired?: true;
+}
+
+export interface TriggerableShape extends SchedulerBase {
+  readonly kind: 'triggerable';
 }
 
 export interface TryShape extends SchedulerBase {

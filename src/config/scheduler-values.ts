@@ -1,9 +1,10 @@
 import type { JsonObject } from '../model/json.ts';
+import type { ParameterConfig } from './parameters/values.ts';
 import type { ChangeFilterOptions } from './change-filter.ts';
 import type { Duration } from './step-context.ts';
 
 /** What schedulers are made of in a configuration. */
-export type SchedulerConfig = ForceScheduler | TryScheduler | ChangeScheduler;
+export type SchedulerConfig = ForceScheduler | TriggerableScheduler | TryScheduler | ChangeScheduler;
 
 export interface SchedulerOptions {
   /** Default: the kind's word. Unique in its project: two of a kind need a name each. */
@@ -28,6 +29,15 @@ export interface ActingOptions extends SchedulerOptions {
 
 export interface ForceScheduler extends SchedulerOptions {
   readonly kind: 'force';
+  /** What may, or must, be said of a build; absent: any property. */
+  readonly parameters?: Readonly<Record<string, ParameterConfig>>;
+  /** Nobody forces a build without saying why. */
+  readonly reason?: 'required';
+}
+
+export interface TriggerableScheduler extends ActingOptions {
+  readonly kind: 'triggerable';
+  readonly name: string;
 }
 
 export interface TryScheduler extends SchedulerOptions {

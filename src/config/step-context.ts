@@ -1,5 +1,6 @@
-import type { Json } from '../model/json.ts';
+import type { Json, JsonObject } from '../model/json.ts';
 import type { Result } from '../model/result.ts';
+import type { TriggeredRequest } from './calls.ts';
 import type { BuildFacts } from './code-host.ts';
 
 /** A time as text: `500ms`, `30s`, `20m`, `1h30m`. */
@@ -32,6 +33,31 @@ export interface RunOptions {
 export interface RebootOptions extends Pick<RunOptions, 'cwd' | 'env' | 'log'> {
   /** The machine has to be back after so long; default `10m`. */
   readonly within?: Duration;
+}
+
+export interface TriggerOptions {
+  /** Wait until all of it has ended; default false. */
+  readonly wait?: boolean;
+  /**
+   * What builds of the same repository build: `pin` (default) this build's revision (its `got_revision`, or what it was asked
+   * for) with its patch, `latest` the tip of its branch. Other repositories are built at the tip of their own.
+   */
+  readonly revision?: 'pin' | 'latest';
+  /** Their builds begin with these. */
+  readonly properties?: JsonObject;
+  /** Those of the schedulers whose results do not count. */
+  readonly unimportant?: readonly string[];
+}
+
+/** What came of a trigger. What fails does not throw. */
+export interface TriggerResult {
+  /** All that counts has ended as success, warnings or skipped; without `wait`: it was asked for. */
+  readonly ok: boolean;
+  /** The worst of what counts; null without `wait`. */
+  readonly result: Result | null;
+  /** For people: `request 12 of kate/debian: failure`. */
+  readonly summary: string;
+  readonly requests: readonly TriggeredRequest[];
 }
 
 /** How a command ended. A command that fails does not throw. */
@@ -91,6 +117,11 @@ export interface StepContext {
   /** A property of the build, as it is in this step. */
   property(name: string): Json | undefined;
   setProperty(name: string, value: Json): Promise<void>;
+  /**
+   * Has builds made by triggerable schedulers: `NAME` of the own project, or `PROJECT/NAME`. With `wait` their requests have the
+   * place of this build in the queue, and are cancelled when this build ends before them.
+   */
+  trigger(schedulers: string | readonly string[], options?: TriggerOptions): Promise<TriggerResult>;
   /** UTC milliseconds. */
   now(): Promise<number>;
   /** From 0 to below 1. */

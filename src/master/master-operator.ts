@@ -22,7 +22,16 @@ import type { ChangesWish, ChangeView, ChangeWish, SentChange } from './views/ch
 import type { LockView } from './views/lock.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
-import type { ApprovalView, ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
+import type {
+  ApprovalView,
+  ForceForm,
+  ForceProgress,
+  ForceWish,
+  QueuedView,
+  RebuildWish,
+  RequestView,
+  WhyView,
+} from './views/request.ts';
 import type { PolledView, SourceView } from './views/source.ts';
 import type {
   InvitationView,
@@ -36,7 +45,7 @@ import type {
 } from './views/worker.ts';
 import { approveBuild } from './operator-approve.ts';
 import { listChanges, sendChanges } from './operator-changes.ts';
-import { forceBuild } from './operator-force.ts';
+import { forceBuild, forceForms } from './operator-force.ts';
 import { hostKeyStatus, useHostKey } from './operator-host-key.ts';
 import { rotateKeys } from './operator-keys.ts';
 import { inviteWorker, listInvitations, uninviteWorker } from './operator-invitations.ts';
@@ -49,6 +58,7 @@ import { lockViews } from './operator-locks.ts';
 import { pollSource } from './operator-poll.ts';
 import { queueViews } from './operator-queue.ts';
 import { tryPatch } from './operator-try.ts';
+import { rebuild } from './operator-rebuild.ts';
 import { BEING_STARTED, buildView, requestView, troubleView } from './operator-views.ts';
 import { watchRequest } from './operator-watch.ts';
 import { explainWhy } from './operator-why.ts';
@@ -202,10 +212,15 @@ export class MasterOperator implements Operator {
     return revokeToken(this.#parts, asker, token);
   }
 
-  async force(asker: Asker, target: BuilderName, wish: BuildWish): Promise<RequestView> {
+  async force(asker: Asker, target: BuilderName, wish: ForceWish): Promise<RequestView> {
     const request = await forceBuild(this.#parts, asker, target, wish);
     const show = await this.#queued([request]);
     return show(request);
+  }
+
+  async parameters(asker: Asker, target: BuilderName): Promise<readonly ForceForm[]> {
+    demand(asker, 'reader', 'see what a build may be told');
+    return forceForms(this.#parts.configs.active, target);
   }
 
   async tryPatch(
@@ -215,6 +230,12 @@ export class MasterOperator implements Operator {
     patch: AsyncIterable<Uint8Array>,
   ): Promise<readonly RequestView[]> {
     const requests = await tryPatch(this.#parts, asker, targets, wish, patch);
+    const show = await this.#queued(requests);
+    return requests.map(show);
+  }
+
+  async rebuild(asker: Asker, name: string, wish: RebuildWish): Promise<readonly RequestView[]> {
+    const requests = await rebuild(this.#parts, asker, name, wish);
     const show = await this.#queued(requests);
     return requests.map(show);
   }

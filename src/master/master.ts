@@ -195,6 +195,7 @@ async function openParts(
     logger,
     desk,
     codeHost,
+    config: () => configs.active,
     folders: { dir: options.dir, filesDir },
     configOf: (hash) => configs.get(hash),
     isAdmitted: (worker) => people.isAdmitted(worker),

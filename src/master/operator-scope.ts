@@ -1,6 +1,7 @@
 import type { Asker, Operator } from './operator.ts';
 import { veilLock } from './operator-locks.ts';
 import { pullRequestName } from './operator-names.ts';
+import { ofReadableCauses } from './operator-why.ts';
 import { sightOf } from './sight.ts';
 import type { Sight, SightSources } from './sight.ts';
 
@@ -23,17 +24,25 @@ const ROWS: Rows = {
   status: (inner, seenBy) => async (asker) => {
     const view = await inner.status(asker);
     const sight = seenBy(asker);
-    return { ...view, running: sight.seen(view.running), waiting: sight.seen(view.waiting) };
+    return {
+      ...view,
+      running: sight.seen(view.running).map((one) => sight.build(one)),
+      waiting: sight.seen(view.waiting),
+    };
   },
-  builds: (inner, seenBy) => (asker, filter) => inner.builds(asker, { ...filter, without: seenBy(asker).hidden() }),
+  builds: (inner, seenBy) => async (asker, filter) => {
+    const sight = seenBy(asker);
+    return (await inner.builds(asker, { ...filter, without: sight.hidden() })).map((one) => sight.build(one));
+  },
   build: (inner, seenBy) => async (asker, name) => {
     await seenBy(asker).readBuild(name);
-    return await inner.build(asker, name);
+    return seenBy(asker).build(await inner.build(asker, name));
   },
   queue: (inner, seenBy) => async (asker) => seenBy(asker).seen(await inner.queue(asker)),
   why: (inner, seenBy) => async (asker, name) => {
     await seenBy(asker).readNamed(name);
-    return await inner.why(asker, name);
+    const sight = seenBy(asker);
+    return (await inner.why(asker, name)).map((view) => ofReadableCauses(view, sight.reads));
   },
   locks: (inner, seenBy) => async (asker, name) => {
     const { reads } = seenBy(asker);
@@ -71,11 +80,19 @@ const ROWS: Rows = {
     await seenBy(asker).controlProject('force a build', `${target.project}/${target.builder}`, target.project);
     return await inner.force(asker, target, options);
   },
+  parameters: (inner, seenBy) => async (asker, target) => {
+    seenBy(asker).readProject(target.project);
+    return await inner.parameters(asker, target);
+  },
   tryPatch: (inner, seenBy) => async (asker, targets, options, patch) => {
     const sight = seenBy(asker);
     const target = targets.map(({ project, builder }) => `${project}/${builder}`).join(',');
     for (const { project } of targets) await sight.controlProject('try a patch', target, project);
     return await inner.tryPatch(asker, targets, options, patch);
+  },
+  rebuild: (inner, seenBy) => async (asker, name, wish) => {
+    await seenBy(asker).controlBuildOrRequest('rebuild', name);
+    return await inner.rebuild(asker, name, wish);
   },
   sendChanges: (inner, seenBy) => async (asker, project, changes) => {
     await seenBy(asker).controlProject('send a change', project, project);
@@ -101,7 +118,7 @@ const ROWS: Rows = {
       const project = await seenBy(asker).readRequest(requestId);
       for await (const progress of inner.watch(asker, requestId, signal)) {
         seenBy(asker).mustReadRequest(project, requestId);
-        yield progress;
+        yield progress.kind === 'build' ? { ...progress, build: seenBy(asker).build(progress.build) } : progress;
       }
     },
   stop: (inner, seenBy) => async (asker, name, reason) => {

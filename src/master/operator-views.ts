@@ -11,6 +11,7 @@ import { heldBackText } from './held-back.ts';
 import type { WorkerDesk } from './link/desk.ts';
 import { heldText } from './queue/held-text.ts';
 import { changesOfBuild } from './operator-changes.ts';
+import { familyOf } from './views/family.ts';
 import type { BuildView, StepView } from './views/build.ts';
 import type { RequestView } from './views/request.ts';
 import type { TroubleView, WorkerView } from './views/worker.ts';
@@ -25,13 +26,14 @@ export interface ViewSources {
 /** A build with all that people see of it. */
 export async function buildView(sources: ViewSources, build: Build): Promise<BuildView> {
   const { store, clock, builds: running, desk } = sources;
-  const [steps, logs, properties, builds, changes, collapsed] = await Promise.all([
+  const [steps, logs, properties, builds, changes, collapsed, family] = await Promise.all([
     store.builds.steps(build.id),
     store.logs.list(build.id),
     store.builds.properties(build.id),
     store.builds.ofRequest(build.requestId),
     store.changes.ofRequest(build.requestId),
     store.requests.collapsed([build.requestId]),
+    familyOf(store, build),
   ]);
   const nth = builds.indexOf(build.id);
   const nowMs = clock.now();
@@ -58,6 +60,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     branch: build.source.branch ?? null,
     revision: build.source.revision ?? null,
     patch: build.source.patch ? { sha256: build.source.patch.sha256, bytes: build.source.patch.bytes } : null,
+    ...family,
     ...changesOfBuild(changes),
     startedAtMs: build.startedAtMs,
     finishedAtMs: build.finishedAtMs ?? null,

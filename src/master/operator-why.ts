@@ -3,11 +3,11 @@ import type { KnownRequest, WaitingRequest } from '../store/store.ts';
 import { whyRunning } from './builds/why-running.ts';
 import type { Configs } from './configs.ts';
 import { heldBackText } from './held-back.ts';
-import type { WhyView } from './views/request.ts';
+import type { Cause, WhyView } from './views/request.ts';
 import { builderName, findBuild, noRequest, requestId } from './operator-names.ts';
 import { queueViews } from './operator-queue.ts';
 import type { QueueViewSources } from './operator-queue.ts';
-import { BEING_GIVEN, waitsForLocks } from './operator-views.ts';
+import { BEING_GIVEN, BEING_STARTED, waitsForLocks } from './operator-views.ts';
 import type { ViewSources } from './operator-views.ts';
 import { findBuilder, findProject } from './operator-wish.ts';
 
@@ -105,7 +105,11 @@ async function ofBuild(sources: WhySources, build: Build): Promise<WhyView> {
     const text = `it has ended: ${build.result ?? 'no result'}${build.summary === undefined ? '' : ` (${build.summary})`}`;
     return { ...head, state: 'ended', causes: [{ code: 'ended', text }] };
   }
-  const [steps, records] = await Promise.all([store.builds.steps(id), store.commands.list(id)]);
+  const [steps, records, children] = await Promise.all([
+    store.builds.steps(id),
+    store.commands.list(id),
+    waitedFor(sources, build),
+  ]);
   const causes = whyRunning({
     build,
     away: builds.away(id),
@@ -113,6 +117,7 @@ async function ofBuild(sources: WhySources, build: Build): Promise<WhyView> {
     steps,
     records,
     waitsFor: steps.some(waitsForLocks) ? await whyForLocks(sources, id) : undefined,
+    children,
     nowMs: clock.now(),
   });
   return { ...head, state: 'running', causes };
@@ -121,4 +126,30 @@ async function ofBuild(sources: WhySources, build: Build): Promise<WhyView> {
 /** Of a step that the next round gives them there is nothing else to say. */
 async function whyForLocks({ distributor }: WhySources, build: number): Promise<string> {
   return (await distributor.survey()).choice.stepReasons.get(build) ?? BEING_GIVEN;
+}
+
+/** What a build triggered and waits for, each with where it stands. */
+async function waitedFor({ store, distributor }: WhySources, build: Build): Promise<readonly Cause[]> {
+  const open = (await store.requests.childrenOf(build.id)).filter(
+    ({ parent, state }) => parent?.waits && state !== 'finished',
+  );
+  if (open.length === 0) return [];
+  const reasons = await distributor.reasons();
+  return open.map(({ id, project, builder, state, buildId }) => {
+    const stands =
+      state === 'pending'
+        ? `request ${id} of ${project}/${builder}, which waits: ${reasons.get(id) ?? BEING_STARTED}`
+        : `build ${buildId} of ${project}/${builder}, which runs`;
+    return { code: 'child', text: `it waits for ${stands}`, ...(project !== build.project && { project }) };
+  });
+}
+
+/** The same for somebody who may not read every project that it tells of. */
+export function ofReadableCauses(view: WhyView, reads: (project: string) => boolean): WhyView {
+  return {
+    ...view,
+    causes: view.causes.map(({ project, ...cause }) =>
+      project === undefined || reads(project) ? cause : { ...cause, text: 'it waits for a build you may not see' },
+    ),
+  };
 }

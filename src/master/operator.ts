@@ -7,7 +7,16 @@ import type { LockView } from './views/lock.ts';
 import type { HostKeyStatus, ReloadView, StatusView } from './views/master.ts';
 import type { OutboxView } from './views/outbox.ts';
 import type { LoginView, NewTokenView, TokenView, TokenWish } from './views/pass.ts';
-import type { ApprovalView, ForceProgress, QueuedView, RequestView, WhyView } from './views/request.ts';
+import type {
+  ApprovalView,
+  ForceForm,
+  ForceProgress,
+  ForceWish,
+  QueuedView,
+  RebuildWish,
+  RequestView,
+  WhyView,
+} from './views/request.ts';
 import type { PolledView, SourceView } from './views/source.ts';
 import type {
   HoldWish,
@@ -84,13 +93,13 @@ export interface Operator {
   force(
     asker: Asker,
     target: { readonly project: string; readonly builder: string },
-    options: {
-      readonly branch?: string;
-      readonly revision?: string;
-      readonly properties: JsonObject;
-      readonly reason?: string;
-    },
+    wish: ForceWish,
   ): Promise<RequestView>;
+  /** Reader. What may, or must, be said to force a build. */
+  parameters(
+    asker: Asker,
+    target: { readonly project: string; readonly builder: string },
+  ): Promise<readonly ForceForm[]>;
   /**
    * Developer. Asks for a build by each of some builders of a project, of a revision with a patch on top. The patch is read
    * when all else is in order.
@@ -106,6 +115,8 @@ export interface Operator {
     },
     patch: AsyncIterable<Uint8Array>,
   ): Promise<readonly RequestView[]>;
+  /** Developer. Asks for a build again. */
+  rebuild(asker: Asker, name: string, wish: RebuildWish): Promise<readonly RequestView[]>;
   /** Developer. Tells of changes of a project, in their order; what is known already changes nothing. */
   sendChanges(asker: Asker, project: string, changes: readonly ChangeWish[]): Promise<readonly SentChange[]>;
   /** Reader. The newest first. */

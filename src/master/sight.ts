@@ -5,6 +5,8 @@ import { mayActAs } from '../model/principal.ts';
 import type { Store } from '../store/store.ts';
 import { noteRefused } from './audit.ts';
 import { OperatorError } from './operator.ts';
+import type { BuildView } from './views/build.ts';
+import { ofReadable } from './views/family.ts';
 import type { Asker } from './operator.ts';
 import {
   buildSetId,
@@ -26,9 +28,12 @@ export interface SightSources {
 
 /** What one asker sees of the farm's projects in this moment, and what of it he may control. */
 export interface Sight {
+  /** Whether the asker may read a project. */
   readonly reads: (project: string) => boolean;
   /** Those of the items whose project the asker may read. */
   seen<T extends { readonly project: string }>(items: readonly T[]): readonly T[];
+  /** A build without those of its family that the asker may not read. */
+  build(view: BuildView): BuildView;
   /** The projects to leave out of a list. */
   hidden(): readonly string[];
   /** Those of the builds, by id, that the asker may not read. */
@@ -65,6 +70,7 @@ export function sightOf(sources: SightSources, asker: Asker): Sight {
   return {
     reads,
     seen: (items) => items.filter(({ project }) => reads(project)),
+    build: (view) => ofReadable(view, reads),
     hidden: () => Object.keys(access).filter((project) => !reads(project)),
     async hiddenBuilds(ids) {
       const builds = await Promise.all(ids.map((id) => store.builds.find(id)));

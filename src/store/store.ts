@@ -182,6 +182,10 @@ export interface NewBuildSet {
   readonly parent?: Parent & { readonly key: string };
   /** Only this one of the builders' workers. */
   readonly worker?: string;
+  /** A build of the same source: what that was made for, this is. */
+  readonly changesOf?: number;
+  /** The build that somebody wanted again. */
+  readonly rebuiltOf?: number;
 }
 
 export interface Claim {
@@ -217,6 +221,19 @@ export interface RequestStore {
   /** All that wait, oldest first. */
   pending(): Promise<readonly WaitingRequest[]>;
   find(id: number): Promise<KnownRequest | undefined>;
+  /** Those of them that there are, oldest first. */
+  known(ids: readonly number[]): Promise<readonly KnownRequest[]>;
+  /**
+   * Adds the build sets that one call of a build asks for, all in one transaction; when the call is made again it finds them, and
+   * adds none. Resolves to the ids of their requests, a list a set. Rejects with `lost-claim` when the build has ended.
+   */
+  trigger(
+    sets: readonly (NewBuildSet & Required<Pick<NewBuildSet, 'parent'>>)[],
+  ): Promise<readonly (readonly number[])[]>;
+  /** The same of what such a call has added before; a list is empty when there is none of that key. */
+  triggered(buildId: number, keys: readonly string[]): Promise<readonly (readonly number[])[]>;
+  /** What a build asked for, oldest first. */
+  childrenOf(buildId: number): Promise<readonly KnownRequest[]>;
   /** Ids of the patches that requests which have not ended want. */
   patchesInUse(): Promise<readonly string[]>;
   /**
@@ -324,14 +341,17 @@ export interface BuildStore {
   running(): Promise<readonly Build[]>;
   /** When a build began last on each of these workers. */
   lastStarts(workers: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  /** Notes that someone wants it stopped; the first reason stays. False when it has ended already. */
-  requestStop(id: number, reason: string): Promise<boolean>;
+  /** Notes that someone wants it stopped, and with it what it waits for; the first reason stays. False when it has ended already. */
+  requestStop(id: number, reason: string, atMs: number): Promise<boolean>;
+  /** The build, the build that asked for it, and so on up, at most `limit` of them. */
+  lineage(id: number, limit: number): Promise<readonly Pick<Build, 'id' | 'project' | 'builder'>[]>;
   /** Ids of all builds of a request, oldest first: each but the last was retried. */
   ofRequest(requestId: number): Promise<readonly number[]>;
   /**
    * Ends the build, its request, and frees its seat and its locks, in one transaction. Does nothing when it has ended already. With a result
    * that `retry` allows another try for, the build is a `retry`, and the request waits again, with its age and priority, after
-   * the pause; a build that was to be stopped is not tried again: instead of `retry` it is `cancelled`, with the reason for it.
+   * the pause; a build that was to be stopped is not tried again: instead of `retry` it is `cancelled`, with the reason for it. What
+   * a build waits for ends with it: nothing is built for a build that is gone.
    */
   finish(id: number, result: Result, summary: string | undefined, atMs: number, retry?: RetryRules): Promise<void>;
   steps(id: number): Promise<readonly Step[]>;

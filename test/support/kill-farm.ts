@@ -36,11 +36,12 @@ export class KillFarm {
     this.farm = farm;
   }
 
-  static async create(): Promise<KillFarm> {
+  /** `text` makes the configuration of another farm, whose builder `p/b` is forced with a property `round`. */
+  static async create(text: (dir: string) => string = config): Promise<KillFarm> {
     const farm = await Farm.create();
     await mkdir(join(farm.dir, 'starts'));
     await mkdir(join(farm.dir, 'truth'));
-    await farm.config(config(farm.dir));
+    await farm.config(text(farm.dir));
     const kills = new KillFarm(farm);
     await kills.#startMaster();
     await farm.addWorker('w');

@@ -1,12 +1,20 @@
 import type { Json } from '../../model/json.ts';
-import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer } from '../calls.ts';
-import type { RebootOptions, RunOptions, RunResult, StepContext } from '../step-context.ts';
+import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer, TriggerAnswer } from '../calls.ts';
+import type {
+  RebootOptions,
+  RunOptions,
+  RunResult,
+  StepContext,
+  TriggerOptions,
+  TriggerResult,
+} from '../step-context.ts';
 import type { BuildFacts } from '../code-host.ts';
 import { toJson } from './open-run.ts';
 import type { OpenRun } from './open-run.ts';
 import { rebootArgs, runArgs, runResult } from './run-args.ts';
 import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
+import { triggerArgs, triggerResult } from './trigger-args.ts';
 
 const BRANCH = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
 /** A key becomes a part of a command's id, which is the name of a folder on the worker. */
@@ -105,6 +113,12 @@ export class StepScope implements StepContext {
     const copy = toJson(value, `property ${name}`);
     await this.#call('setProperty', () => ({ kind: 'setProperty', args: { name, value: copy } }));
     this.#run.setProperty(name, copy);
+  }
+
+  async trigger(schedulers: string | readonly string[], options: TriggerOptions = {}): Promise<TriggerResult> {
+    const args = triggerArgs(schedulers, options, this.property('got_revision'));
+    const answer = await this.#call('trigger', () => ({ kind: 'trigger', args }));
+    return triggerResult(args, answer as TriggerAnswer);
   }
 
   async now(): Promise<number> {

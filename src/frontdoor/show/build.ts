@@ -65,6 +65,20 @@ export function requestsText(ids: readonly number[]): string {
   return `${ids.length === 1 ? 'request' : 'requests'} ${ids.join(', ')}`;
 }
 
+function family({ parent, children }: BuildView): string[] {
+  return [
+    ...(parent === null
+      ? []
+      : [
+          `parent  build ${parent.build} (${parent.project}/${parent.builder}#${parent.number})${parent.waits ? ', which waits for it' : ''}`,
+        ]),
+    ...children.map(({ request, project, builder, state, result, build, isWaitedFor }) => {
+      const which = build === null ? `request ${request}` : `build ${build}`;
+      return `child   ${which} of ${project}/${builder}: ${result ?? state}${isWaitedFor ? '' : ', not waited for'}`;
+    }),
+  ];
+}
+
 function changeLine({ id, branch, revision, author, subject, sentBy }: BuildView['changes'][number]): string {
   return `change  ${id}, ${branch} ${revision.slice(0, 12)} by ${author ?? sentBy}: ${subject}`;
 }
@@ -85,6 +99,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
       ? []
       : [`instead of ${requestsText(build.collapsed)}, collapsed into ${build.request}`]),
     ...retries(build),
+    ...family(build),
   ].map(plain);
   const steps = build.steps.map((step) => {
     const logs = step.logs.map((log) => `${plain(log.name)} ${log.length} bytes${log.isComplete ? '' : ' so far'}`);

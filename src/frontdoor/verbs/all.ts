@@ -10,8 +10,10 @@ import { locks } from './locks.ts';
 import { log } from './log.ts';
 import { login } from './login.ts';
 import { outbox, outboxDrop, outboxRetry } from './outbox.ts';
+import { parameters } from './parameters.ts';
 import { poll } from './poll.ts';
 import { queue } from './queue.ts';
+import { rebuild } from './rebuild.ts';
 import { sendchange } from './sendchange.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
@@ -36,7 +38,9 @@ export const VERBS: readonly Verb[] = [
   changes,
   log,
   force,
+  parameters,
   tryVerb,
+  rebuild,
   sendchange,
   poll,
   stop,

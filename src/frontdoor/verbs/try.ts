@@ -1,6 +1,6 @@
-import { plain } from '../../base/plain.ts';
 import { readArguments } from '../arguments.ts';
 import { followAll } from '../follow.ts';
+import { queuedLines } from '../show/queued.ts';
 import { UsageError } from '../verb.ts';
 import type { Verb } from '../verb.ts';
 import { readTargets, readWish, WISH_OPTIONS } from '../wish-words.ts';
@@ -27,10 +27,7 @@ export const tryVerb: Verb = {
     const isJson = values.json ?? false;
     if (values.wait) return await followAll(context, requests, isJson);
     if (isJson) await write(`${JSON.stringify(requests)}\n`);
-    else {
-      for (const { id, project, builder, waitsFor } of requests)
-        await write(plain(`request ${id} of ${project}/${builder} is queued: ${waitsFor}`) + '\n');
-    }
+    else await write(queuedLines(requests));
     return 0;
   },
 };

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Bus } from '../../bus/bus.ts';
 import type { CodeHost } from '../../config/code-host.ts';
+import type { ConfigShape } from '../../config/shape.ts';
 import type { Store } from '../../store/store.ts';
 import type { WorkerDesk } from '../link/desk.ts';
 import type { MasterFolders } from './worker-command.ts';
@@ -15,4 +16,6 @@ export interface BuildTools {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly folders: MasterFolders;
+  /** The configuration that new builds are made from. */
+  readonly config: () => ConfigShape;
 }

@@ -58,8 +58,8 @@ export class Builds {
 
   /** Asks for the end of a running build; a second time also for the end of its cleaning up. False when it has ended already. */
   async stop(id: number, reason: string): Promise<boolean> {
-    const { store } = this.#options;
-    if (!(await store.builds.requestStop(id, reason))) return false;
+    const { store, clock } = this.#options;
+    if (!(await store.builds.requestStop(id, reason, clock.now()))) return false;
     this.#stopNow(id, reason);
     return true;
   }

@@ -14,6 +14,7 @@ import { Journal, commandId } from './journal.ts';
 import type { Performed } from './journal.ts';
 import { rebootMachine, untilBooted } from './reboot.ts';
 import { readTail, writeLine } from './step-log.ts';
+import { triggerBuilds } from './trigger.ts';
 import { isUnfinishedOnWorker, workerCommand } from './worker-command.ts';
 import type { WorkerCall } from './worker-command.ts';
 
@@ -217,6 +218,8 @@ export class StepRun {
           call.key,
           this.#journal.answer(call, attempt, (id, fresh) => this.#reboot(call, id, fresh), call.args.log),
         );
+      case 'trigger':
+        return await this.#journal.answer(call, attempt, () => this.#trigger(call));
       case 'setProperty':
         return await this.#journal.answer(call, attempt, () => this.#setProperty(call.args));
       case 'now':
@@ -271,6 +274,12 @@ export class StepRun {
       ok: await untilBooted(tools.desk, build.worker, undefined, signal),
     }));
     return { answer };
+  }
+
+  async #trigger({ key, args }: Extract<StepCall, { readonly kind: 'trigger' }>): Promise<Performed> {
+    const { tools, build, step } = this.#options;
+    const named = `${step.index}.${key}`;
+    return { answer: await this.#unlessEnded((signal) => triggerBuilds(tools, build, named, args, signal)) };
   }
 
   async #reboot(call: Extract<StepCall, { readonly kind: 'reboot' }>, id: string, fresh: Fresh): Promise<Performed> {

@@ -15,11 +15,14 @@ export interface RunningFacts {
   readonly records: readonly CommandRecord[];
   /** What the step under way waits for, when that is its locks. */
   readonly waitsFor: string | undefined;
+  /** What it triggered and waits for. */
+  readonly children: readonly Cause[];
   readonly nowMs: number;
 }
 
 /** Why a running build is where it is, the gravest first: what keeps it from going on, then what it does. */
-export function whyRunning({ build, away, heldBack, steps, records, waitsFor, nowMs }: RunningFacts): readonly Cause[] {
+export function whyRunning(facts: RunningFacts): readonly Cause[] {
+  const { build, away, heldBack, steps, records, children, waitsFor, nowMs } = facts;
   const causes: Cause[] = [];
   if (away) {
     const { forMs, retryInMs } = away;
@@ -51,7 +54,7 @@ export function whyRunning({ build, away, heldBack, steps, records, waitsFor, no
     const limits = limitsOf(record);
     if (limits !== undefined) causes.push({ code: 'limit', text: limits });
   }
-  return causes;
+  return open.some(({ kind }) => kind === 'trigger') ? [...causes, ...children] : causes;
 }
 
 const COMMAND_SHOWN = 200;
@@ -72,6 +75,8 @@ function callInWords(record: CommandRecord): string {
     case 'mkdir':
     case 'remove':
       return `the worker has not answered yet: ${call.kind} ${call.args.path}`;
+    case 'trigger':
+      return `what it triggered by ${call.args.schedulers.join(', ')} ${call.args.waits ? 'has not ended' : 'is being asked for'}`;
     case 'once':
       return `the function of once(${JSON.stringify(call.args.name)}) has not ended`;
     default:

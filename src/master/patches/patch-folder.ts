@@ -74,6 +74,20 @@ export class PatchFolder {
     }
   }
 
+  /** Has `use` make another row that names a patch which is here; it stays meanwhile. Rejects when it is here no more. */
+  async keep<T>({ id }: Patch, use: () => Promise<T>): Promise<T> {
+    this.#held.add(id);
+    try {
+      await stat(this.#path(id, WHOLE));
+      return await use();
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      throw new OperatorError('conflict', 'its patch is not kept any more: try it anew', { cause: error });
+    } finally {
+      this.#held.delete(id);
+    }
+  }
+
   async #receive(id: string, pieces: AsyncIterable<Uint8Array>): Promise<Patch> {
     const { dir, clock } = this.#options;
     const part = this.#path(id, PART);

@@ -1,21 +1,44 @@
 import type { SchedulerShape } from '../../config/scheduler-shape.ts';
 import type { ProjectShape } from '../../config/shape.ts';
 import { OperatorError } from '../operator.ts';
+import { shown } from '../operator-names.ts';
 
 const WORDS = {
   force: { what: 'builds', done: 'forced', call: 'force()' },
   try: { what: 'patches', done: 'tried', call: 'tryBuilds()' },
 } as const;
 
-/** The scheduler by which people ask for builds of these builders; throws what to write into the configuration when there is none. */
-export function askedScheduler(
-  { name, schedulers }: Pick<ProjectShape, 'name' | 'schedulers'>,
-  kind: 'force' | 'try',
+type OfKind<Kind> = SchedulerShape & { readonly kind: Kind };
+
+/** The schedulers of a kind by which people may ask for builds of these builders, in the order of the configuration. */
+export function schedulersFor<Kind extends 'force' | 'try'>(
+  { schedulers }: Pick<ProjectShape, 'schedulers'>,
+  kind: Kind,
   builders: readonly string[],
-): SchedulerShape {
-  const ofKind = schedulers.filter((one) => one.kind === kind);
-  const found = ofKind.find((one) => builders.every((builder) => one.builders.includes(builder)));
+): readonly OfKind<Kind>[] {
+  return schedulers.filter(
+    (one): one is OfKind<Kind> => one.kind === kind && builders.every((builder) => one.builders.includes(builder)),
+  );
+}
+
+/** The scheduler by which people ask for builds of these builders; throws what to write into the configuration when there is none. */
+export function askedScheduler<Kind extends 'force' | 'try'>(
+  project: Pick<ProjectShape, 'name' | 'schedulers'>,
+  kind: Kind,
+  builders: readonly string[],
+  wanted?: string,
+): OfKind<Kind> {
+  const { name } = project;
+  const fitting = schedulersFor(project, kind, builders);
+  const found = wanted === undefined ? fitting[0] : fitting.find((one) => one.name === wanted);
   if (found) return found;
+  if (wanted !== undefined && fitting.length > 0) {
+    throw new OperatorError(
+      'usage',
+      `there is no ${kind} scheduler "${shown(wanted)}" for ${builders.join(', ')} in ${name}: there is ${fitting.map((one) => one.name).join(', ')}`,
+    );
+  }
+  const ofKind = project.schedulers.filter((one) => one.kind === kind);
   const { what, done, call } = WORDS[kind];
   throw new OperatorError(
     'conflict',

@@ -34,6 +34,17 @@ export interface BuildView {
   readonly revision: string | null;
   /** A try build: the patch on top of the revision. */
   readonly patch: { readonly sha256: string; readonly bytes: number } | null;
+  /** The build that triggered it, if one did that the asker may read. */
+  readonly parent: {
+    readonly build: number;
+    readonly project: string;
+    readonly builder: string;
+    readonly number: number;
+    /** It waits for the end of this one. */
+    readonly waits: boolean;
+  } | null;
+  /** What it has triggered, oldest first, as far as the asker may read it. */
+  readonly children: readonly ChildView[];
   /** What it was made for, oldest first; empty when somebody asked for it. */
   readonly changes: readonly {
     readonly id: number;
@@ -52,6 +63,19 @@ export interface BuildView {
   readonly lockWaitMs: number;
   readonly steps: readonly StepView[];
   readonly properties: readonly { readonly name: string; readonly value: Json; readonly source: string }[];
+}
+
+/** A request that a build has triggered. */
+export interface ChildView {
+  readonly request: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly state: 'waiting' | 'running' | 'ended';
+  readonly result: Result | null;
+  /** Its newest build; null when it has had none. */
+  readonly build: number | null;
+  /** The build waits for its end. */
+  readonly isWaitedFor: boolean;
 }
 
 export interface StepView {

@@ -1,3 +1,5 @@
+import type { JsonObject } from '../../model/json.ts';
+import type { Parameter } from '../../model/parameter.ts';
 import type { Result } from '../../model/result.ts';
 import type { BuildView } from './build.ts';
 
@@ -13,6 +15,40 @@ export interface RequestView {
   readonly retryOf: number | null;
   /** Why it waits, for a person. */
   readonly waitsFor: string;
+}
+
+/** The build that a person wants. */
+export interface ForceWish {
+  readonly branch?: string;
+  readonly revision?: string;
+  readonly properties: JsonObject;
+  readonly reason?: string;
+  /** Of the force schedulers, where several have the builder. */
+  readonly scheduler?: string;
+  /** Of the builder's workers only this one. */
+  readonly worker?: string;
+  /** Operator. Instead of the scheduler's. */
+  readonly priority?: number;
+}
+
+/** What a force scheduler asks of whoever forces a build; the documented, stable JSON of `parameters --json`. */
+export interface ForceForm {
+  readonly project: string;
+  readonly scheduler: string;
+  readonly isReasonRequired: boolean;
+  /** null: any property may be given. */
+  readonly parameters: readonly Parameter[] | null;
+  /** The workers that may be asked for. */
+  readonly workers: readonly string[];
+}
+
+/** How a build is wanted again. */
+export interface RebuildWish {
+  /** Of the newest revision of its branch, instead of what it was of. */
+  readonly isLatest: boolean;
+  /** With all that was asked for together with it. */
+  readonly isWholeSet: boolean;
+  readonly reason?: string;
 }
 
 /** The documented, stable JSON of `queue --json`. */
@@ -52,11 +88,15 @@ export interface Cause {
     | 'stopping'
     | 'locks'
     | 'step'
+    /** A running build: what it triggered and waits for. */
+    | 'child'
     | 'limit'
     | 'between-steps'
     | 'ended';
   /** A sentence for people. */
   readonly text: string;
+  /** Whose project it tells of, when that is another than the build's. */
+  readonly project?: string;
 }
 
 /** The documented, stable JSON of `why --json`. */

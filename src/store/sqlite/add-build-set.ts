@@ -27,11 +27,15 @@ const COLUMNS = [
   'parent_key',
   'parent_waits',
   'only_worker',
+  'rebuilt_of',
   'project',
   'scheduler',
   'approval',
 ] as const;
 const ADD_SET = `INSERT INTO build_sets (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) RETURNING id`;
+const CHANGES_OF = `SELECT l.change_id AS id FROM builds b JOIN build_requests r ON r.id = b.request_id
+    JOIN build_set_changes l ON l.build_set_id = r.build_set_id
+  WHERE b.id = ? ORDER BY l.change_id`;
 const LINK = 'INSERT INTO build_set_changes (build_set_id, change_id) SELECT ?, value FROM json_each(?)';
 const ADD = `INSERT INTO build_requests (
     build_set_id,
@@ -49,9 +53,10 @@ const ADD = `INSERT INTO build_requests (
 export async function addBuildSet(
   transaction: Transaction,
   set: NewBuildSet,
-  changes: readonly number[] = [],
+  given: readonly number[] = [],
 ): Promise<{ readonly id: number; readonly requests: readonly BuildRequest[] }> {
   const { scheduler, reason, owner, propertySources, atMs, parent, worker } = set;
+  const changes = set.changesOf === undefined ? given : await changesOfBuild(transaction, set.changesOf);
   const { priority, rankAtMs } = await placeOf(transaction, set);
   const { source, approval } = await trustOf(transaction, set);
   const properties = JSON.stringify(set.properties);
@@ -72,6 +77,7 @@ export async function addBuildSet(
     parent_key: orNull(parent?.key),
     parent_waits: parent ? Number(parent.waits) : null,
     only_worker: orNull(worker),
+    rebuilt_of: orNull(set.rebuiltOf),
     project: orNull(set.builders[0]?.project),
     scheduler: orNull(scheduler),
     approval: orNull(approval),
@@ -114,6 +120,10 @@ export async function addBuildSet(
   return { id, requests };
 }
 
+async function changesOfBuild(transaction: Transaction, build: number): Promise<readonly number[]> {
+  return (await transaction.all<{ id: number }>(CHANGES_OF, build)).map(({ id }) => id);
+}
+
 async function rulesOfScheduler(
   transaction: Transaction,
   { scheduler, builders }: NewBuildSet,
@@ -124,7 +134,7 @@ async function rulesOfScheduler(
 }
 
 function originOf(set: NewBuildSet, ofScheduler: SchedulerRules | undefined, changes: readonly number[]): Origin {
-  if (set.source.patch) return 'person';
+  if (set.source.patch || set.rebuiltOf !== undefined) return 'person';
   if (set.parent) return 'build';
   return ofScheduler?.origin ?? (changes.length > 0 ? 'change' : 'person');
 }

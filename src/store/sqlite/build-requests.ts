@@ -5,7 +5,7 @@ import type { KnownRequest, RequestStore, Upstream } from '../store.ts';
 import { addBuildSet } from './add-build-set.ts';
 import { claimRequest, noLongerPending } from './claim-request.ts';
 import type { Context } from './context.ts';
-import { PARENT_COLUMNS, splitParent } from './parents.ts';
+import { PARENT_COLUMNS, splitParent, triggeredBefore } from './parents.ts';
 import type { ParentRow } from './parents.ts';
 import { endRequest, stopSet } from './end-request.ts';
 import { collapse } from './lanes.ts';
@@ -33,6 +33,8 @@ const FIND = `${SELECT} WHERE r.id = ?`;
 const PATCHES_IN_USE = `SELECT DISTINCT p.patch_id AS id FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id
   WHERE r.state IN ('pending', 'claimed') AND p.patch_id IS NOT NULL`;
+const KNOWN = `${SELECT} WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.id`;
+const CHILDREN = `${SELECT} WHERE s.parent_build_id = ? ORDER BY r.id`;
 const OF_SET = `${SELECT} WHERE r.build_set_id = ? ORDER BY r.id`;
 const COLLAPSED = `SELECT id, collapsed_into AS collapsedInto FROM build_requests
   WHERE collapsed_into IN (SELECT value FROM json_each(?)) ORDER BY id`;
@@ -89,6 +91,23 @@ export function requestStore({ reader, writer }: Context): RequestStore {
     async find(id) {
       const row = await reader.get<Row>(FIND, id);
       return row && toKnown(row);
+    },
+    async known(ids) {
+      return (await reader.all<Row>(KNOWN, JSON.stringify(ids))).map(toKnown);
+    },
+    trigger(sets) {
+      return writer.write(async (transaction) => {
+        const ids: (readonly number[])[] = [];
+        for (const set of sets) {
+          const before = await triggeredBefore(transaction, set.parent);
+          ids.push(before.length > 0 ? before : (await addBuildSet(transaction, set)).requests.map(({ id }) => id));
+        }
+        return ids;
+      });
+    },
+    triggered: (buildId, keys) => Promise.all(keys.map((key) => triggeredBefore(reader, { buildId, key }))),
+    async childrenOf(buildId) {
+      return (await reader.all<Row>(CHILDREN, buildId)).map(toKnown);
     },
     async patchesInUse() {
       const rows = await reader.all<{ id: string }>(PATCHES_IN_USE);

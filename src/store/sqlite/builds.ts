@@ -8,6 +8,7 @@ import type { SqlValue } from './connection.ts';
 import { freeLocks } from './lock-claims.ts';
 import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
+import { endChildren } from './end-request.ts';
 import { finishBuild } from './finish-build.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
@@ -29,6 +30,13 @@ const REQUEST_STOP = `UPDATE builds SET stop_reason = coalesce(stop_reason, ?) W
 const LAST_STARTS = `SELECT w.value AS worker, (SELECT max(started_at_ms) FROM (
     SELECT started_at_ms FROM builds WHERE worker = w.value ORDER BY id DESC LIMIT 10)) AS startedAtMs
   FROM json_each(?) w`;
+const LINEAGE = `WITH RECURSIVE line (id, project, builder, parent, depth) AS (
+    SELECT b.id, b.project, b.builder, s.parent_build_id, 1 FROM builds b
+      JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id WHERE b.id = ?
+    UNION ALL
+    SELECT b.id, b.project, b.builder, s.parent_build_id, depth + 1 FROM line JOIN builds b ON b.id = line.parent
+      JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id)
+  SELECT id, project, builder FROM line ORDER BY depth LIMIT ?`;
 const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? ORDER BY id';
 const EXISTS = 'SELECT 1 FROM builds WHERE id = ?';
 const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result, summary, started_at_ms AS startedAtMs,
@@ -77,9 +85,15 @@ export function buildStore({ reader, writer }: Context): BuildStore {
       );
       return new Map(rows.flatMap(({ worker, startedAtMs }) => (startedAtMs === null ? [] : [[worker, startedAtMs]])));
     },
-    async requestStop(id, reason) {
+    async lineage(id, limit) {
+      return await reader.all(LINEAGE, id, limit);
+    },
+    async requestStop(id, reason, atMs) {
       return await writer.write(async (transaction) => {
-        if ((await transaction.run(REQUEST_STOP, reason, id)) > 0) return true;
+        if ((await transaction.run(REQUEST_STOP, reason, id)) > 0) {
+          await endChildren(transaction, id, `was stopped: ${reason}`, atMs);
+          return true;
+        }
         await mustExist(transaction, id);
         return false;
       });

@@ -3,7 +3,7 @@ import type { Result } from '../../model/result.ts';
 import { pauseBefore, retryCause } from '../../model/retry.ts';
 import type { RetryRules } from '../../model/retry.ts';
 import type { Transaction } from './batch-writer.ts';
-import { endRequest } from './end-request.ts';
+import { endChildren, endRequest } from './end-request.ts';
 import { freeLocks } from './lock-claims.ts';
 import { orNull } from './row.ts';
 
@@ -49,6 +49,7 @@ export async function finishBuild(transaction: Transaction, id: number, end: Bui
   } else await endRequest(transaction, requestId, 'claimed', { result }, atMs);
   await transaction.run(FREE_SEAT, id);
   if (hasLocks === 1) await freeLocks(transaction, { buildId: id });
+  await endChildren(transaction, id, `has ended: ${again ? 'retry' : result}`, atMs);
   return true;
 }
 

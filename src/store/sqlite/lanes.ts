@@ -84,7 +84,7 @@ export async function takePlaces(
   for (const older of await transaction.all<Older>(OLDER, lane, 'claimed', id)) {
     if (!isNewer(older)) continue;
     await waitInstead(transaction, older.id, id);
-    await stopBuildOf(transaction, older.id, superseded);
+    await stopBuildOf(transaction, older.id, superseded, atMs);
   }
 }
 

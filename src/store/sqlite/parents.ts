@@ -34,3 +34,14 @@ export async function placeOf(
   if (!place) throw new StoreError('lost-claim', `build ${parent.buildId} has ended: nothing is triggered for it`);
   return parent.waits ? place : own;
 }
+
+const OF_CALL = `SELECT r.id FROM build_sets s JOIN build_requests r ON r.build_set_id = s.id
+  WHERE s.parent_build_id = ? AND s.parent_key = ? ORDER BY r.id`;
+
+/** Ids of what a call has asked for already, in an earlier run of its step. */
+export async function triggeredBefore(
+  rows: Pick<Transaction, 'all'>,
+  { buildId, key }: { readonly buildId: number; readonly key: string },
+): Promise<readonly number[]> {
+  return (await rows.all<{ id: number }>(OF_CALL, buildId, key)).map(({ id }) => id);
+}

@@ -21,8 +21,8 @@ eachStore('builds', (current) => {
 
   it('finishes build, request and seat together, once', async () => {
     const build = await claimedBuild(store);
-    await store.builds.requestStop(build.id, 'enough');
-    await store.builds.requestStop(build.id, 'really');
+    await store.builds.requestStop(build.id, 'enough', 3_000);
+    await store.builds.requestStop(build.id, 'really', 3_000);
     await store.builds.finish(build.id, 'cancelled', 'stopped: enough', 2_005);
     await store.builds.finish(build.id, 'success', undefined, 2_006);
     expect(await store.builds.find(build.id)).toMatchObject({
@@ -62,7 +62,7 @@ eachStore('builds', (current) => {
 
   it('retries no build that someone wants stopped', async () => {
     const build = await claimedBuild(store);
-    await store.builds.requestStop(build.id, 'enough');
+    await store.builds.requestStop(build.id, 'enough', 3_000);
     await store.builds.finish(build.id, 'retry', 'worker w was lost', 5);
     expect(await store.builds.find(build.id)).toMatchObject({ result: 'cancelled', summary: 'enough' });
     expect(await store.requests.find(build.requestId)).toMatchObject({ state: 'finished', result: 'cancelled' });
@@ -70,12 +70,12 @@ eachStore('builds', (current) => {
 
   it('says of a build that was retried meanwhile that there is nothing to stop', async () => {
     const build = await claimedBuild(store);
-    expect(await store.builds.requestStop(build.id, 'enough')).toBe(true);
+    expect(await store.builds.requestStop(build.id, 'enough', 3_000)).toBe(true);
     const other = await claimedBuild(store);
     await store.builds.finish(other.id, 'retry', 'worker w was lost', 5);
-    expect(await store.builds.requestStop(other.id, 'enough')).toBe(false);
+    expect(await store.builds.requestStop(other.id, 'enough', 3_000)).toBe(false);
     expect(await store.builds.find(other.id)).not.toHaveProperty('stopReason');
-    await expect(store.builds.requestStop(4711, 'enough')).rejects.toMatchObject({ code: 'not-found' });
+    await expect(store.builds.requestStop(4711, 'enough', 3_000)).rejects.toMatchObject({ code: 'not-found' });
   });
 
   it('retries a request so often, and no more', async () => {

@@ -59,7 +59,7 @@ test.each<[readonly unknown[], string]>([
   [[onChange({ branch: [] })], `${PLACE} 1, branch: write a text, a glob`],
   [[onChange({ name: 'x', branch: 'refs/heads/main' })], `${PLACE} "x", branch: write the branch without refs/heads/`],
   [[{ ...force(), colour: 'red' }], `${PLACE} 1: unknown option colour`],
-  [[{ kind: 'weekly' }], `${PLACE} 1: this is no scheduler: use force(), onChange() or tryBuilds()`],
+  [[{ kind: 'weekly' }], `${PLACE} 1: this is no scheduler: use force(), onChange(), triggerable() or tryBuilds()`],
   [[force({ name: '../x' })], `${PLACE} "../x", name: the name "../x" is not allowed`],
   [
     [force(), force({ builders: ['debian'] })],

@@ -54,6 +54,8 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   build: { words: (project) => `build ${over.get(project)} --json`, tells: names },
   log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },
   force: { words: (project) => `force ${project}/idle` },
+  parameters: { words: (project) => `parameters ${project}/idle --json`, tells: names },
+  rebuild: { words: (project) => `rebuild ${over.get(project)}` },
   try: { words: (project) => `try ${project}/idle --revision 1`, stdin: 'a patch' },
   sendchange: { words: (project) => `sendchange ${project} --branch main --revision r${++count}` },
   poll: { words: (project) => `poll ${project}` },

@@ -146,6 +146,8 @@ const CALLS: Readonly<Record<string, () => readonly string[] | Promise<readonly 
   changes: () => ['changes', `changes ${SAID}`],
   log: () => [`log ${ended} 0`, `log -f ${ended} 0`, `log ${ended} ${SAID}`, `log --log ${SAID} ${ended} 0`],
   force: () => [`force p/idle --reason ${SAID} -p a=${SAID}`, 'force p/short --wait', `force p/${SAID}`],
+  parameters: () => ['parameters p/idle', 'parameters p/formal', `parameters p/${SAID}`],
+  rebuild: () => [`rebuild ${ended}`, `rebuild ${ended} --set --latest --reason ${SAID}`, `rebuild ${SAID}`],
   try: () => [`try p/idle --revision 1 --reason ${SAID} -p a=${SAID}`, `try p/idle --revision ${SAID}`],
   sendchange: () => [
     `sendchange p --branch b --revision r${++count} --author ${SAID} --file ${SAID} --category ${SAID} --comments-stdin`,

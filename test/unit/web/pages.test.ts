@@ -32,6 +32,8 @@ test('the status page shows hostile names as text wherever they stand', () => {
     request: 3,
     retryOf: null,
     retriedAs: null,
+    parent: null,
+    children: [],
     result: null,
     summary: text,
     project: text,

@@ -31,6 +31,9 @@ async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun;
       desk: bench.desk,
       codeHost: host,
       clock: bench.clock,
+      config: () => {
+        throw new Error('nothing is triggered here');
+      },
       logger: silentLogger,
       folders: { dir: bench.dir, filesDir: bench.filesDir },
     },

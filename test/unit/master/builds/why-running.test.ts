@@ -33,7 +33,7 @@ function told(facts: Partial<RunningFacts>): readonly string[] {
     { buildId: 7, index: 0, name: 'checkout', state: 'finished' },
     { buildId: 7, index: 1, name: 'make', state: 'running', startedAtMs: NOW - 300_000 },
   ] as const;
-  const nothing = { away: undefined, heldBack: undefined, waitsFor: undefined, records: [] };
+  const nothing = { away: undefined, heldBack: undefined, waitsFor: undefined, records: [], children: [] };
   const all = { ...nothing, build: BUILD, steps, nowMs: NOW, ...facts };
   return whyRunning(all).map(({ code, text }) => `${code}: ${text}`);
 }
@@ -89,4 +89,18 @@ test('what holds it up goes before what it does', () => {
   expect(lines[2]).toContain('(enough)');
   expect(told({ away: { forMs: 60_000 } })[0]).toContain('the build waits for it');
   expect(told({ steps: [] })).toEqual([expect.stringMatching(/^between-steps/)]);
+});
+
+test('what it triggered and waits for, once, however many branches wait', () => {
+  const call = { schedulers: ['good', 'other/far'], waits: true };
+  const children = [{ code: 'child', text: 'it waits for build 8 of kate/good, which runs' }] as const;
+  const records = [record('trigger', call), { ...record('trigger', call), id: 'U.1.x', key: '2' }];
+  expect(told({ records, children })).toEqual([
+    `${STEP}what it triggered by good, other/far has not ended`,
+    `${STEP}what it triggered by good, other/far has not ended`,
+    'child: it waits for build 8 of kate/good, which runs',
+  ]);
+  expect(told({ records: [record('run', { command: 'x' })], children })).not.toContainEqual(
+    expect.stringContaining('child'),
+  );
 });

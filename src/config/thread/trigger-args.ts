@@ -1,0 +1,64 @@
+import { worse } from '../../model/result.ts';
+import type { Json } from '../../model/json.ts';
+import type { Result } from '../../model/result.ts';
+import type { TriggerAnswer, TriggerArgs, TriggeredRequest } from '../calls.ts';
+import type { TriggerOptions, TriggerResult } from '../step-context.ts';
+import { toJson } from './open-run.ts';
+
+/** Of one call. */
+const SCHEDULERS_MAX = 100;
+
+/** Checks what `ctx.trigger` was given. */
+export function triggerArgs(
+  schedulers: string | readonly string[],
+  { wait = false, revision = 'pin', properties = {}, unimportant = [] }: TriggerOptions,
+  gotRevision: Json | undefined,
+): TriggerArgs {
+  const names: readonly string[] = typeof schedulers === 'string' ? [schedulers] : [...schedulers];
+  if (names.length === 0) throw new TypeError('ctx.trigger was given no scheduler');
+  if (names.length > SCHEDULERS_MAX)
+    throw new RangeError(`ctx.trigger was given more than ${SCHEDULERS_MAX} schedulers`);
+  for (const name of names) {
+    if (typeof name !== 'string')
+      throw new TypeError("ctx.trigger takes names of schedulers: 'NAME' or 'PROJECT/NAME'");
+  }
+  if (new Set(names).size < names.length) throw new TypeError('ctx.trigger was given a scheduler twice');
+  const stranger = unimportant.find((name) => !names.includes(name));
+  if (stranger !== undefined)
+    throw new TypeError(`unimportant names ${JSON.stringify(stranger)}, which is not triggered`);
+  if (revision !== 'pin' && revision !== 'latest') throw new TypeError("revision is 'pin' or 'latest'");
+  const copy = toJson(properties, 'properties');
+  if (typeof copy !== 'object' || copy === null || Array.isArray(copy)) throw new TypeError('properties is no object');
+  return {
+    schedulers: names,
+    unimportant: [...unimportant],
+    waits: wait,
+    isPinned: revision === 'pin',
+    ...(typeof gotRevision === 'string' && gotRevision !== '' && { gotRevision }),
+    properties: copy as TriggerArgs['properties'],
+  };
+}
+
+export function triggerResult({ waits, unimportant }: TriggerArgs, { requests }: TriggerAnswer): TriggerResult {
+  if (!waits) return { ok: true, result: null, summary: `asked for ${requests.map(nameOf).join(', ')}`, requests };
+  const counting = requests.filter(({ scheduler }) => !unimportant.includes(scheduler));
+  let result: Result = 'skipped';
+  for (const one of counting) result = worse(result, countsAs(one));
+  const isOk = result === 'skipped' || result === 'success' || result === 'warnings';
+  const shown = isOk ? requests : counting.filter((one) => countsAs(one) === result);
+  return {
+    ok: isOk,
+    result: result === 'skipped' ? 'success' : result,
+    summary: shown.map((one) => `${nameOf(one)}: ${one.result ?? 'not ended'}`).join(', '),
+    requests,
+  };
+}
+
+/** One that was retried too often is no reason to retry the build that waited for it. */
+function countsAs({ result }: TriggeredRequest): Result {
+  return result === null || result === 'retry' ? 'exception' : result;
+}
+
+function nameOf({ id, project, builder, build }: TriggeredRequest): string {
+  return `${build === null ? `request ${id}` : `build ${build}`} of ${project}/${builder}`;
+}
