@@ -55,9 +55,7 @@ export class LockTable {
     const line = new Set<number>();
     for (let at: number | undefined = build; at !== undefined && !line.has(at);) {
       line.add(at);
-      const parent: number | undefined = this.#state.builds.get(at)?.parent;
-      // One that has ended lends nothing any more.
-      at = parent !== undefined && this.#state.builds.has(parent) ? parent : undefined;
+      at = this.#state.builds.get(at)?.parent;
     }
     const builds = [...line];
     this.#lines.set(build, builds);

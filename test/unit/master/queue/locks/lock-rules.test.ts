@@ -33,8 +33,10 @@ const anyStory = fc.record({
 });
 
 function play(world: LockWorld, move: Move): void {
-  const free = [...world.builds.keys()].filter((id) => world.isFree(id));
-  const build = 'build' in move ? free[move.build % Math.max(1, free.length)] : undefined;
+  // A build may ask for several children at a time; while it waits for them it goes no further.
+  const isAble = (id: number): boolean => (move.move === 'trigger' ? !world.waits.has(id) : world.isFree(id));
+  const able = [...world.builds.keys()].filter(isAble);
+  const build = 'build' in move ? able[move.build % Math.max(1, able.length)] : undefined;
   if (move.move === 'submit') world.submit(`b${move.builder}`, move.priority);
   else if (move.move === 'reload') world.locks = locksOf(move.slots);
   else if (build === undefined) return;
@@ -125,7 +127,7 @@ function mustBeAlone(world: LockWorld): void {
 }
 
 /** Some seconds of them. */
-const RUNS = Number(process.env['TRUNKLINE_LOCK_STORIES'] ?? 2_000);
+const RUNS = Number(process.env['TRUNKLINE_LOCK_STORIES'] ?? 1_500);
 
 test('whatever comes, each choice is what the simple rules say: nothing over capacity, nobody overtaken', () => {
   fc.assert(
@@ -149,13 +151,15 @@ test('in the end everybody had its turn, cycles apart, and no unit is left', () 
         world.commit(choose(world.state()));
       }
       const left = drained(world, (now) => {
-        const choice = choose(now.state());
-        // The build of a step that would wait for itself ends, and so does such a request.
-        for (const { owner } of choice.cycles) {
-          if ('buildId' in owner) now.finish(owner.buildId);
-          else now.requests.delete(owner.requestId);
+        for (;;) {
+          const choice = choose(now.state());
+          if (choice.cycles.length === 0) return choice;
+          // The build of a step that would wait for itself ends, and so does such a request.
+          for (const { owner } of choice.cycles) {
+            if ('buildId' in owner) now.finish(owner.buildId);
+            else now.requests.delete(owner.requestId);
+          }
         }
-        return choice.cycles.length > 0 ? choose(now.state()) : choice;
       });
       // What needs a seat that its own parent has is no matter of locks.
       expect([...left].filter((name) => !name.startsWith('request') || !isForItsParentsSeat(world, name))).toEqual([]);
