@@ -39,10 +39,16 @@ export class KeyUnits {
    */
   fits(wish: LockUnits, line: readonly number[]): boolean {
     const units = this.#units(wish);
+    if (line.length === 0) return this.#queued.total + units <= this.slots;
     const { before, after } = this.#queued.family(line, units);
     if (!this.#held.isLent(line)) return this.#queued.total - before + after <= this.slots;
     const held = this.#held.family(line, 0).before;
     return after <= held || this.#held.total - held + after <= this.slots;
+  }
+
+  /** Nobody gets any of it any more in this walk, but those to whom it is lent; nor does a place more change anything. */
+  get isSpent(): boolean {
+    return this.#queued.total >= this.slots;
   }
 
   /** Units of those who hold: of a build and the ones that it waits for, whichever have more. */
@@ -52,7 +58,7 @@ export class KeyUnits {
 
   /** How many that keep a place go before the asker. */
   ahead(line: readonly number[]): number {
-    return this.#held.isLent(line) ? 0 : this.#reservers;
+    return line.length > 0 && this.#held.isLent(line) ? 0 : this.#reservers;
   }
 
   /** Whether it can be granted beside what is held, whoever is ahead. */

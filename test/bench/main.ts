@@ -1,7 +1,9 @@
 import { builds } from './builds.ts';
+import { choice } from './choose.ts';
 import { control } from './control.ts';
 import { dispatch } from './dispatch.ts';
 import type { Figure } from './figure.ts';
+import { locks } from './locks.ts';
 import { line, log, logOfOneFile } from './log.ts';
 import { sessions } from './sessions.ts';
 import { step } from './step.ts';
@@ -16,6 +18,8 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   control,
   builds,
   dispatch,
+  choose: choice,
+  locks,
   sessions,
   workers,
 };

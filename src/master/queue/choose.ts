@@ -6,7 +6,7 @@ import type { LockWaiter } from './locks/lock-waiter.ts';
 import { standing } from './locks/standstill.ts';
 import { fitAll, fitAllBesideHeld, reserveAll, takeAll } from './locks/take-or-reserve.ts';
 import { rankOf } from './queue-order.ts';
-import type { Choice, Grant, QueueState } from './queue-state.ts';
+import type { Choice, Cycle, Grant, QueueState } from './queue-state.ts';
 import { RequestWalk } from './request-walk.ts';
 
 /**
@@ -16,6 +16,31 @@ import { RequestWalk } from './request-walk.ts';
  * other cause holds up nobody.
  */
 export function choose(state: QueueState): Choice {
+  const { walk, grants, cycles } = decide(state, false);
+  let told: Decision | undefined;
+  // Most rounds want no reasons, and those who ask for them want them of all.
+  const thorough = (): Decision => (told ??= decide(state, true));
+  return {
+    pairs: walk.pairs,
+    grants,
+    cycles,
+    get reasons() {
+      return thorough().walk.reasons();
+    },
+    get stepReasons() {
+      return thorough().stepReasons();
+    },
+  };
+}
+
+interface Decision {
+  readonly walk: RequestWalk;
+  readonly grants: readonly Grant[];
+  readonly cycles: readonly Cycle[];
+  readonly stepReasons: () => ReadonlyMap<number, string>;
+}
+
+function decide(state: QueueState, isThorough: boolean): Decision {
   const table = new LockTable(state);
   const grants: Grant[] = [];
   const steps: LockWaiter[] = [];
@@ -24,7 +49,7 @@ export function choose(state: QueueState): Choice {
     if ('locks' in waiter) grants.push(waiter);
     else steps.push(waiter);
   }
-  const walk = new RequestWalk(state, table);
+  const walk = new RequestWalk(state, table, isThorough);
   walk.walk();
   const waiters = [...steps, ...walk.waiters.values()];
   const cycles = findCycles(state, standing(state, waiters.filter(hasLine), { heedsPlaces: false }));
@@ -36,19 +61,12 @@ export function choose(state: QueueState): Choice {
         grants.push({ owner: waiter.owner, locks: takeAll(waiter.kept, waiter.line) });
     }
   }
-  return {
-    pairs: walk.pairs,
-    grants,
-    cycles,
-    get reasons() {
-      return walk.reasons();
-    },
-    get stepReasons() {
-      const granted = new Set(grants.map(({ owner }) => owner.buildId));
-      const waiting = steps.filter(({ line: [build] }) => build !== undefined && !granted.has(build));
-      return new Map(waiting.map((waiter) => [waiter.line[0] ?? 0, lockReason(waiter, state)]));
-    },
+  const stepReasons = (): ReadonlyMap<number, string> => {
+    const granted = new Set(grants.map(({ owner }) => owner.buildId));
+    const waiting = steps.filter(({ line: [build] }) => build !== undefined && !granted.has(build));
+    return new Map(waiting.map((waiter) => [waiter.line[0] ?? 0, lockReason(waiter, state)]));
   };
+  return { walk, grants, cycles, stepReasons };
 }
 
 /** By the place that the build had in the queue, then by who waits for longer. */

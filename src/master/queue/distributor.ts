@@ -69,10 +69,17 @@ export class Distributor {
     const { pairs, grants, cycles } = choose(state);
     // In one turn and this order: so they are committed as they were chosen.
     await Promise.all([
-      ...cycles.map((cycle) => this.#refuse(cycle)),
+      ...(await this.#confirmed(cycles)).map((cycle) => this.#refuse(cycle)),
       ...grants.map((grant) => this.#grant(grant)),
       ...pairs.map((pair) => this.#claim(pair, state.config.hash)),
     ]);
+  }
+
+  /** A reading is not of one moment: only the circles that a second one shows as well were there, between the two. */
+  async #confirmed(cycles: readonly Cycle[]): Promise<readonly Cycle[]> {
+    if (cycles.length === 0) return [];
+    const again = new Set(choose(await readQueue(this.#options)).cycles.map(cycleKey));
+    return cycles.filter((cycle) => again.has(cycleKey(cycle)));
   }
 
   /** When a hold ends, or a worker may be given more. */
@@ -135,4 +142,8 @@ export class Distributor {
       this.#options.logger.error(failed, { ...what, error: errorText(error) });
     }
   }
+}
+
+function cycleKey({ owner, text }: Cycle): string {
+  return JSON.stringify([owner, text]);
 }

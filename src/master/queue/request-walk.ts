@@ -13,12 +13,16 @@ import type { Pair, QueueState } from './queue-state.ts';
 interface Target {
   readonly builder: BuilderShape;
   readonly lastUsed: string | undefined;
-  /** What it asks for wherever it is built, and by worker what it asks for there in all; absent: nothing more. */
+  /** What it asks for wherever it is built, and by worker, as far as was needed, what it asks for there in all; absent: nothing more. */
   readonly ofFarm: readonly Ask[];
-  readonly byWorker: ReadonlyMap<string, readonly Ask[]> | undefined;
+  readonly byWorker: Map<string, readonly Ask[]> | undefined;
   /** None of its workers takes one more build. */
   isFull: boolean;
+  /** Where a request of it kept its place last. */
+  kept?: string;
 }
+
+const NOBODY: readonly number[] = [];
 
 /** The requests in the order of the queue, and what becomes of each. */
 export class RequestWalk {
@@ -28,17 +32,20 @@ export class RequestWalk {
   readonly #state: QueueState;
   readonly #table: LockTable;
   readonly #farm: Farm;
-  readonly #builders = new Map<string, BuilderShape>();
-  readonly #targets = new Map<string, Target>();
+  readonly #builders: ReadonlyMap<string, ReadonlyMap<string, BuilderShape>>;
+  readonly #targets = new Map<BuilderShape, Target>();
   readonly #others: BuildRequest[] = [];
+  readonly #isThorough: boolean;
 
-  constructor(state: QueueState, table: LockTable) {
+  /** `isThorough`: also those of which it is known that they cannot go and hold up nobody are looked at, for their reasons. */
+  constructor(state: QueueState, table: LockTable, isThorough: boolean) {
     this.#state = state;
     this.#table = table;
+    this.#isThorough = isThorough;
     this.#farm = new Farm(state);
-    for (const project of state.config.projects) {
-      for (const builder of project.builders) this.#builders.set(`${project.name}/${builder.name}`, builder);
-    }
+    this.#builders = new Map(
+      state.config.projects.map(({ name, builders }) => [name, new Map(builders.map((one) => [one.name, one]))]),
+    );
   }
 
   walk(): void {
@@ -54,7 +61,7 @@ export class RequestWalk {
     const request = this.#state.requests.find(({ id }) => 'requestId' in owner && id === owner.requestId);
     const target = request && this.#targetOf(request);
     if (!target) return;
-    const fitting = this.#open(request, target).filter((name) => fitAllBesideHeld(asksOn(target, name), line));
+    const fitting = this.#open(request, target).filter((name) => fitAllBesideHeld(this.#asksOn(target, name), line));
     if (this.#give(request, target, fitting, line)) this.waiters.delete(request.id);
   }
 
@@ -77,14 +84,16 @@ export class RequestWalk {
   /** False: it waits for something else than locks. */
   #visit(request: BuildRequest, target: Target): boolean {
     if (target.isFull) return false;
+    const line = this.#lineOf(request);
+    if (!this.#isThorough && line.length === 0 && this.#isSpent(request, target)) return true;
     const open = this.#open(request, target);
     if (open.length === 0) return false;
-    const line = this.#lineOf(request);
     const fitting = this.#fitting(target, open, line);
     if (this.#give(request, target, fitting, line)) return true;
     const { id, project, submittedAtMs } = request;
-    const kept = asksOn(target, keptPlace(open));
-    const choices = target.byWorker ? open.map((name) => asksOn(target, name)) : [target.ofFarm];
+    target.kept = keptPlace(open);
+    const kept = this.#asksOn(target, target.kept);
+    const choices = target.byWorker ? open.map((name) => this.#asksOn(target, name)) : [target.ofFarm];
     const blocked = reserveAll(kept, line);
     this.waiters.set(id, { owner: { requestId: id }, project, line, choices, kept, blocked, sinceMs: submittedAtMs });
     return true;
@@ -98,51 +107,61 @@ export class RequestWalk {
   }
 
   /** Those workers on which it can have all its locks. */
-  #fitting({ ofFarm, byWorker }: Target, names: readonly string[], line: readonly number[]): readonly string[] {
-    if (!fitAll(ofFarm, line)) return [];
-    return byWorker ? names.filter((name) => fitAll(byWorker.get(name) ?? [], line)) : names;
+  #fitting(target: Target, names: readonly string[], line: readonly number[]): readonly string[] {
+    if (!fitAll(target.ofFarm, line)) return [];
+    return target.byWorker ? names.filter((name) => fitAll(this.#asksOn(target, name), line)) : names;
+  }
+
+  /** A request of the target cannot have its locks, and its place would take nothing from those behind: as with the one before it. */
+  #isSpent({ worker }: BuildRequest, { ofFarm, byWorker, kept }: Target): boolean {
+    if (kept === undefined || ofFarm.length === 0 || !this.#farm.hasRoom(kept)) return false;
+    if (worker !== undefined || this.#state.vetoes.size > 0) return false;
+    return (byWorker?.get(kept) ?? ofFarm).every(({ of }) => of.isSpent);
   }
 
   #give(request: BuildRequest, target: Target, names: readonly string[], line: readonly number[]): boolean {
     const worker = this.#farm.best(names, target.lastUsed);
     if (worker === undefined) return false;
     this.#farm.give(worker);
-    this.pairs.push({ request, worker, builder: target.builder, locks: takeAll(asksOn(target, worker), line) });
+    this.pairs.push({ request, worker, builder: target.builder, locks: takeAll(this.#asksOn(target, worker), line) });
     return true;
   }
 
   #targetOf({ project, builder: name }: BuildRequest): Target | undefined {
-    const target = `${project}/${name}`;
-    const known = this.#targets.get(target);
-    if (known) return known;
-    const builder = this.#builders.get(target);
+    const builder = this.#builders.get(project)?.get(name);
     if (!builder) return undefined;
-    const { locks, workers } = builder;
+    const known = this.#targets.get(builder);
+    if (known) return known;
+    const { locks } = builder;
+    const ofFarm = this.#table.asks(
+      locks.filter(({ scope }) => scope === 'farm'),
+      '',
+    );
     const made: Target = {
       builder,
-      lastUsed: this.#state.lastUsed.get(target),
-      ofFarm: this.#table.asks(
-        locks.filter(({ scope }) => scope === 'farm'),
-        '',
-      ),
-      byWorker: locks.every(({ scope }) => scope === 'farm')
-        ? undefined
-        : new Map(workers.map((worker) => [worker, this.#table.asks(locks, worker)])),
+      lastUsed: this.#state.lastUsed.get(`${project}/${name}`),
+      ofFarm,
+      byWorker: locks.every(({ scope }) => scope === 'farm') ? undefined : new Map(),
       isFull: false,
     };
-    this.#targets.set(target, made);
+    this.#targets.set(builder, made);
     return made;
+  }
+
+  #asksOn({ builder, ofFarm, byWorker }: Target, worker: string): readonly Ask[] {
+    if (!byWorker) return ofFarm;
+    const known = byWorker.get(worker);
+    if (known) return known;
+    const asks = this.#table.asks(builder.locks, worker);
+    byWorker.set(worker, asks);
+    return asks;
   }
 
   /** Itself, under a number that no build has, and those that wait for it. */
   #lineOf({ id, parent }: BuildRequest): readonly number[] {
-    if (!parent?.waits || !this.#state.builds.has(parent.buildId)) return [];
+    if (!parent?.waits || !this.#state.builds.has(parent.buildId)) return NOBODY;
     return [-id, ...this.#table.line(parent.buildId)];
   }
-}
-
-function asksOn({ ofFarm, byWorker }: Target, worker: string): readonly Ask[] {
-  return byWorker?.get(worker) ?? ofFarm;
 }
 
 /**
