@@ -93,10 +93,12 @@ function waitingSteps(state: QueueState, choice: Choice, lock: string, stepName:
     const access = accesses.find((one) => one.lock === lock);
     if (!access) return [];
     const { mode, units } = access;
-    const { project = null, builder = null } = state.builds.get(owner.buildId) ?? {};
+    const { project = null, builder = null, number = null } = state.builds.get(owner.buildId) ?? {};
     const build = owner.buildId;
     const waitsFor = choice.stepReasons.get(build) ?? BEING_GIVEN;
-    return [{ build, request: null, project, builder, step: stepName(owner), worker, mode, units, sinceMs, waitsFor }];
+    return [
+      { build, request: null, project, builder, number, step: stepName(owner), worker, mode, units, sinceMs, waitsFor },
+    ];
   });
 }
 
@@ -122,6 +124,7 @@ function waitingRequests({ requests, config }: QueueState, choice: Choice, lock:
         request: id,
         project,
         builder,
+        number: null,
         step: null,
         worker: null,
         mode,
@@ -133,7 +136,7 @@ function waitingRequests({ requests, config }: QueueState, choice: Choice, lock:
   });
 }
 
-const NOBODY = { build: null, project: null, builder: null, step: null } as const;
+const NOBODY = { build: null, project: null, builder: null, number: null, step: null } as const;
 
 /** As whoever reads these projects sees it: that somebody holds it or waits is for everybody, since it is why others wait. */
 export function veilLock(lock: LockView, reads: (project: string) => boolean): LockView {
@@ -142,7 +145,7 @@ export function veilLock(lock: LockView, reads: (project: string) => boolean): L
     ...lock,
     places: lock.places.map((place) => ({
       ...place,
-      holders: place.holders.map((one) => (isSeen(one) ? one : { ...one, ...NOBODY, number: null })),
+      holders: place.holders.map((one) => (isSeen(one) ? one : { ...one, ...NOBODY })),
     })),
     waiters: lock.waiters.map((one) =>
       isSeen(one) ? one : { ...one, ...NOBODY, request: null, worker: null, waitsFor: null },

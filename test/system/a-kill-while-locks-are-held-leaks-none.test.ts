@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 
 /** `TRUNKLINE_KILL_POINTS`: `all` for every commit of a clean round, or how many of them; each round takes a second or two. */
 const WANTED = process.env['TRUNKLINE_KILL_POINTS'];
-const FEW = 3;
+const FEW = 2;
 /** A kill can move some writes into commits of their own: beyond the last one of a clean round so many more are tried. */
 const BEYOND = 3;
 const KILLED_MASTER = resolve(import.meta.dirname, '../../dist/test/support/killed-master-main.js');
@@ -146,6 +146,19 @@ test('holders and those that wait, in the line and before it, outlive a kill of 
     [false, 'part', 'hold'],
     [true, 'whole', null],
   ]);
+  expect(await say('locks', 'board')).toMatch(
+    new RegExp(
+      [
+        '^lock board, of the farm',
+        '  1 of 1 slot in use',
+        '    held by build 1 p/whole#1, all of it, for [0-9.]+ s',
+        '  1\\. build 2 p/part#1 step hold, all of it, for [0-9.]+ s: waits for lock board .*',
+        '  2\\. build 3 p/part#2 step hold, .*',
+        '  3\\. request 5 p/whole, all of it, .*',
+        '$',
+      ].join('\n'),
+    ),
+  );
   const queue = await ask<readonly QueuedView[]>('queue');
   expect(queue.map(({ builder, waitsFor }) => [builder, waitsFor])).toEqual([
     ['part', expect.stringMatching(/^waits for lock ram /)],

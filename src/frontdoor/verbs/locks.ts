@@ -38,18 +38,19 @@ function placeLines({ place, slots, used, holders }: LockPlaceView, nowMs: numbe
 }
 
 function holderText(holder: LockHolderView, nowMs: number): string {
-  const { build, project, builder, number, step, sinceMs } = holder;
-  const who =
-    build === null ? 'a build you may not see' : `build ${build} ${project}/${builder}#${number}${stepText(step)}`;
-  return `${who}, ${amount(holder)}, for ${howLong(nowMs - sinceMs)}`;
+  return `${buildText(holder) ?? 'a build you may not see'}, ${amount(holder)}, for ${howLong(nowMs - holder.sinceMs)}`;
 }
 
 function waiterText(waiter: LockWaiterView, nowMs: number): string {
-  const { build, request, project, builder, step, sinceMs, waitsFor } = waiter;
-  const since = `waits for ${howLong(nowMs - sinceMs)}`;
-  if (project === null) return `what you may not see, ${amount(waiter)}, ${since}`;
-  const what = request === null ? `build ${build}` : `request ${request}`;
-  return `${what} ${project}/${builder}${stepText(step)}, ${amount(waiter)}, ${since}: ${waitsFor ?? ''}`;
+  const { request, project, builder, sinceMs, waitsFor } = waiter;
+  const who = request === null ? buildText(waiter) : `request ${request} ${project}/${builder}`;
+  const why = waitsFor === null ? '' : `: ${waitsFor}`;
+  return `${who ?? 'what you may not see'}, ${amount(waiter)}, for ${howLong(nowMs - sinceMs)}${why}`;
+}
+
+/** Undefined of what may not be seen. */
+function buildText({ build, project, builder, number, step }: LockHolderView): string | undefined {
+  return build === null ? undefined : `build ${build} ${project}/${builder}#${number}${stepText(step)}`;
 }
 
 function stepText(step: string | null): string {

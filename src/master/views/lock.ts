@@ -30,6 +30,7 @@ interface LockParty {
   readonly build: number | null;
   readonly project: string | null;
   readonly builder: string | null;
+  readonly number: number | null;
   /** The step's name; null: it is for the whole build. */
   readonly step: string | null;
   readonly mode: LockMode;
@@ -37,9 +38,7 @@ interface LockParty {
   readonly sinceMs: number;
 }
 
-export interface LockHolderView extends LockParty {
-  readonly number: number | null;
-}
+export type LockHolderView = LockParty;
 
 export interface LockWaiterView extends LockParty {
   /** Null of a step, whose build runs. */

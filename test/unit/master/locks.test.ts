@@ -90,6 +90,10 @@ test('a step waits for what a build holds, which is told, and is told apart from
   const waiting = await build('p/part#1');
   expect(waiting.steps[1]).toMatchObject({ state: 'running', waitsForLocks: true, logs: [] });
 
+  await farm.stopMaster();
+  await farm.startMaster();
+  await farm.connected('w', true);
+  await waits('p/part#1');
   await go('whole');
   await runs('p/part#1');
   expect(await holder()).toBe('p/part#1');
