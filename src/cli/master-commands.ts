@@ -7,6 +7,7 @@ import { askMaster } from '../master/control.ts';
 import { checkMaster } from '../master/check-master.ts';
 import { initMaster } from '../master/init-master.ts';
 import { openMaster } from '../master/master.ts';
+import { openHooks } from '../web/hooks/open-hooks.ts';
 import { openWeb } from '../web/open-web.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { findOperatorKey } from './operator-key.ts';
@@ -95,10 +96,12 @@ async function start(dir: string, options: { readonly listen?: string; readonly 
       logger,
       ...(listen && { listen }),
       openWeb,
+      openHooks,
       onPerson: (operator, asker, call) => answerCall({ operator, clock: systemClock, logger }, asker, call),
     });
+    const hooks = master.hooksPort === undefined ? '' : `, webhooks on port ${master.hooksPort}`;
     return {
-      ready: `master listens on ${master.host}:${master.port}, host key ${master.hostKeyFingerprint}`,
+      ready: `master listens on ${master.host}:${master.port}, host key ${master.hostKeyFingerprint}${hooks}`,
       closed: master.closed,
       stop: () => master.stop(),
     };

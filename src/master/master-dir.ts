@@ -5,6 +5,7 @@ import { shellWord } from '../base/shell-word.ts';
 import { PATCHES_FOLDER } from '../model/source-stamp.ts';
 import { loadPrivateKey } from '../transport/keys.ts';
 import type { SshPrivateKey } from '../transport/keys.ts';
+import type { HookSettings } from './hooks/hook-door.ts';
 import type { WebSettings } from './web-door.ts';
 
 /** Where a master listens. */
@@ -41,6 +42,8 @@ export type MasterPaths = ReturnType<typeof masterPaths>;
 export interface MasterSettings {
   readonly listen: Listen;
   readonly web: WebSettings;
+  /** Absent: there is no port for webhooks. */
+  readonly hooks?: HookSettings;
 }
 
 const WEB: WebSettings = { host: 'localhost', port: 8080, isListening: false };
@@ -61,13 +64,17 @@ export async function readSettings(paths: MasterPaths): Promise<MasterSettings> 
       },
     );
   }
-  const { listen, web } = parseObject(text);
+  const { listen, web, hooks } = parseObject(text);
   if (!isListen(listen)) {
     throw new UserMistake(
       `${paths.settings} does not say where to listen: write {"listen": {"host": "0.0.0.0", "port": 2222}}`,
     );
   }
-  return { listen: { host: listen.host, port: listen.port }, web: readWeb(web, paths.settings) };
+  return {
+    listen: { host: listen.host, port: listen.port },
+    web: readWeb(web, paths.settings),
+    ...(hooks !== undefined && { hooks: readHooks(hooks, paths.settings) }),
+  };
 }
 
 function readWeb(web: unknown, file: string): WebSettings {
@@ -85,10 +92,19 @@ function badWeb(file: string): UserMistake {
   );
 }
 
+function readHooks(hooks: unknown, file: string): HookSettings {
+  const { host, port, proxied = false } = (hooks ?? {}) as Readonly<Record<string, unknown>>;
+  const isGood = typeof host === 'string' && HOST.test(host) && isPort(port) && typeof proxied === 'boolean';
+  if (isGood) return { host, port, isProxied: proxied };
+  throw new UserMistake(
+    `"hooks" in ${file} is not as it should be: write {"host": "127.0.0.1", "port": 8090, "proxied": true}, or leave it out`,
+  );
+}
+
 /** A name or an address: it stands in links. */
 const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
 
-function parseObject(text: string): { readonly listen?: unknown; readonly web?: unknown } {
+function parseObject(text: string): { readonly listen?: unknown; readonly web?: unknown; readonly hooks?: unknown } {
   try {
     return (JSON.parse(text) as { readonly listen?: unknown } | null) ?? {};
   } catch {

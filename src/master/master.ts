@@ -24,6 +24,9 @@ import type { ChangeIntake } from './changes/take-change.ts';
 import { Configs } from './configs.ts';
 import { Farewell } from './farewell.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
+import type { HookDoor, HookParts } from './hooks/hook-door.ts';
+import { takeDelivery } from './hooks/take-delivery.ts';
+import type { Delivery, Taken } from './hooks/delivery.ts';
 import type { ControlAnswers } from './control.ts';
 import { HostKeys } from './host-keys.ts';
 import { keyRing } from './people/key-ring.ts';
@@ -61,6 +64,8 @@ export interface MasterOptions {
   readonly heartbeatMs?: number;
   /** Opens the web, which people's forwards lead to; absent: there is none. */
   readonly openWeb?: (parts: WebParts) => Promise<WebDoor>;
+  /** Opens the port for webhooks where the folder says that there is one. */
+  readonly openHooks?: (parts: HookParts) => Promise<HookDoor>;
   /** Answers one call of a person; must not reject. */
   readonly onPerson: (operator: Operator, asker: Asker, call: PersonCall) => Promise<void>;
   /** For tests that kill the process around a commit. */
@@ -71,6 +76,8 @@ export interface Master {
   readonly host: string;
   readonly port: number;
   readonly hostKeyFingerprint: string;
+  /** Of the port for webhooks, if there is one. */
+  readonly hooksPort?: number;
   readonly operator: Operator;
   /** Detaches: workers get a goodbye, builds go on without a master and are adopted at its next start. */
   stop(): Promise<void>;
@@ -118,7 +125,7 @@ async function openParts(
 ): Promise<Omit<Master, 'stop' | 'closed'>> {
   const { clock, logger, heartbeatMs } = options;
   const paths = masterPaths(options.dir);
-  const { web, ...settings } = await readSettings(paths);
+  const { web, hooks, ...settings } = await readSettings(paths);
   const listen = options.listen ?? settings.listen;
   // Undone last, so that the one who asked for the stop hears of it when the folder can be started again.
   const served: ControlServer[] = [];
@@ -269,6 +276,13 @@ async function openParts(
 
   const webDoor = await options.openWeb?.({ settings: web, operator: masterOperator, access: passes, clock, logger });
   undo.add(() => webDoor?.close());
+  // Before the configuration is made the active one: that nothing can listen there is told in time. What comes waits.
+  const take = async (delivery: Delivery): Promise<Taken> => {
+    await operator.promise;
+    return await takeDelivery({ intake, configs, logger, dir }, delivery);
+  };
+  const hookDoor = hooks && (await options.openHooks?.({ settings: hooks, take, clock, logger }));
+  undo.add(() => hookDoor?.close());
   const invitedDoor = { invitations, store, clock, logger, hostKeys };
   const ssh = await listenSsh<LoggedIn>({
     ...listen,
@@ -347,6 +361,7 @@ async function openParts(
     host: listen.host,
     port: ssh.port,
     hostKeyFingerprint: hostKeys.current.fingerprint,
+    ...(hookDoor && { hooksPort: hookDoor.port }),
     operator: masterOperator,
   };
 }

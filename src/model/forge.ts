@@ -2,6 +2,15 @@
 export const FORGES = ['github', 'gitlab', 'gitea'] as const;
 export type Forge = (typeof FORGES)[number];
 
+export function isForge(name: string): name is Forge {
+  return (FORGES as readonly string[]).includes(name);
+}
+
+/** Where a forge keeps the head of a pull request, for git to fetch: it is the branch of the request's changes. */
+export function pullRequestRef(forge: Forge, number: number): string {
+  return `refs/${forge === 'gitlab' ? 'merge-requests' : 'pull'}/${number}/head`;
+}
+
 /** The number of the pull request whose head this is; undefined when it is none. */
 export function pullRequestOf(branch: string | undefined): number | undefined {
   const number = /^refs\/(?:pull|merge-requests)\/([1-9]\d{0,14})\/head$/.exec(branch ?? '')?.[1];

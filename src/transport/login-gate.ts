@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { networkOf } from '../base/network-of.ts';
 
 export interface LoginGateLimits {
   /**
@@ -176,12 +177,3 @@ export class LoginGate {
 const NOTHING = { unauthenticated: 0, handshakes: 0 };
 /** Of all places; who has less gives none away. */
 const LARGE_SHARE = 0.25;
-
-/** Whoever has an IPv6 network has all its 2^64 addresses: they count as one. */
-function networkOf(address: string): string {
-  if (!address.includes(':') || address.includes('.')) return address;
-  const [head = '', tail] = address.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) while (groups.length < 8 - tail.split(':').length) groups.push('0');
-  return groups.slice(0, 4).join(':');
-}

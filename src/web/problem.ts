@@ -27,8 +27,12 @@ const STATUS_OF: Readonly<Record<OperatorErrorCode, number>> = {
 };
 const SERVER_FAULT = 'something went wrong in the master; its log says more';
 
-/** The outermost: whatever went wrong becomes a page, or for the API a problem document (RFC 9457). */
-export function answerErrors(logger: Logger) {
+/** The outermost: whatever went wrong becomes a page, or for programs a problem document (RFC 9457). */
+export function answerErrors(logger: Logger, isForProgram = (path: string): boolean => path.startsWith('/api/')) {
+  const tell = (ctx: Context, status: number, detail: string): void => {
+    if (isForProgram(ctx.path)) tellProgram(ctx, status, detail);
+    else tellPerson(ctx, status, detail);
+  };
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
@@ -55,21 +59,28 @@ function judge(error: unknown): readonly [number, string] {
   return [500, SERVER_FAULT];
 }
 
-function tell(ctx: Context, status: number, detail: string): void {
+function tellPerson(ctx: Context, status: number, detail: string): void {
   const title = STATUS_CODES[status] ?? 'Error';
   ctx.status = status;
-  if (status === 401) ctx.set('WWW-Authenticate', 'Bearer realm="trunkline"');
-  if (!ctx.path.startsWith('/api/')) {
-    ctx.type = 'html';
-    ctx.body = page(
-      title,
-      html`<h1>${title}</h1>
-        <p>${detail}</p>`,
-    );
-    return;
-  }
+  if (status === 401) askForToken(ctx);
+  ctx.type = 'html';
+  ctx.body = page(
+    title,
+    html`<h1>${title}</h1>
+      <p>${detail}</p>`,
+  );
+}
+
+function tellProgram(ctx: Context, status: number, detail: string): void {
+  const title = STATUS_CODES[status] ?? 'Error';
+  ctx.status = status;
+  if (status === 401) askForToken(ctx);
   ctx.body = JSON.stringify({ type: 'about:blank', title, status, detail });
   ctx.type = 'application/problem+json';
+}
+
+function askForToken(ctx: Context): void {
+  ctx.set('WWW-Authenticate', 'Bearer realm="trunkline"');
 }
 
 /** A path may hold a login's code. */

@@ -2,6 +2,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { openLogger } from '../../src/base/logger.ts';
 import { answerCall } from '../../src/frontdoor/answer-call.ts';
 import { openMaster } from '../../src/master/master.ts';
+import { openHooks } from '../../src/web/hooks/open-hooks.ts';
 import { KillSwitch } from './kill-switch.ts';
 
 /** `trunkline master start DIR --listen HOST:PORT`, but killed around a commit when the file `KILL_MASTER` says so. */
@@ -15,6 +16,7 @@ const master = await openMaster({
   ...(listen !== '' && { listen: { host, port: Number(port) } }),
   clock: systemClock,
   logger,
+  openHooks,
   onPerson: (operator, asker, call) => answerCall({ operator, clock: systemClock, logger }, asker, call),
   onCommit({ phase }) {
     if (phase === 'before') n = kill.before();

@@ -1,0 +1,37 @@
+import type { ProjectShape } from '../../config/shape.ts';
+import type { ToldChange } from '../views/change.ts';
+import type { HookNews } from './hook-event.ts';
+
+type Rules = Pick<ProjectShape, 'hook' | 'forks' | 'trustedAuthors'>;
+
+/** What a project makes of a forge's news: a change for each commit, oldest first. */
+export function hookChanges(
+  project: Rules,
+  { kind, branch, commits, notes, pullRequest }: HookNews,
+): readonly ToldChange[] {
+  const isUntrusted = pullRequest?.isOfFork === true && !isTrusted(project, pullRequest);
+  const skipped = skippedFor(project, notes, isUntrusted);
+  return commits.map(({ id, message, author, files, filesLeftOut }) => ({
+    branch,
+    revision: id,
+    comments: message,
+    files,
+    filesLeftOut,
+    kind,
+    ...(author !== undefined && author !== '' && { author }),
+    ...(pullRequest && { target: pullRequest.target }),
+    ...(isUntrusted && { isUntrusted }),
+    ...(skipped !== undefined && { skipped }),
+  }));
+}
+
+/** Both: somebody else may push to the fork of one who is trusted. Forges tell no case apart in names. */
+function isTrusted({ trustedAuthors = [] }: Rules, { author, by }: NonNullable<HookNews['pullRequest']>): boolean {
+  const trusted = new Set(trustedAuthors.map((name) => name.toLowerCase()));
+  return [author, by ?? ''].every((name) => trusted.has(name.toLowerCase()));
+}
+
+function skippedFor({ hook, forks }: Rules, notes: readonly string[], isUntrusted: boolean): string | undefined {
+  if (isUntrusted && forks === 'ignore') return 'it is of a fork';
+  return hook?.skip.find((mark) => notes.some((note) => note.toLowerCase().includes(mark.toLowerCase())));
+}
