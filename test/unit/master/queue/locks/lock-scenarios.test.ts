@@ -214,6 +214,15 @@ test('children have together no more than their parent lends, and queue only for
   expect(farm.end('two').go()).toEqual(['one']);
 });
 
+test('among the children of one parent nobody is overtaken either', () => {
+  const farm = new Scenario([lock('vm', 2)], { parent: [some('vm', 2)], one: [some('vm')], two: [some('vm', 2)] });
+  farm.ask('parent').go();
+  for (const child of ['one', 'two', 'one']) farm.world.submit(child, 0, farm.build('parent'));
+  expect(farm.go()).toEqual(['one']);
+  expect(farm.end('one').go()).toEqual(['two']);
+  expect(farm.end('two').go()).toEqual(['one']);
+});
+
 test('a lock that is gone from the configuration goes on as builds know it, or with one slot', () => {
   const farm = new Scenario([lock('vm', 2)], { x: [] });
   farm.ask('x', 'x', 'x').go();
