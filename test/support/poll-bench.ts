@@ -87,9 +87,14 @@ export class PollBench {
     return (await this.store.changes.list({ limit: 1_000 })).toReversed();
   }
 
-  async close(): Promise<void> {
+  /** Its folder stays, for the next. */
+  async leave(): Promise<void> {
     await this.polls.close();
     await this.store.close();
+  }
+
+  async close(): Promise<void> {
+    await this.leave();
     await rm(this.dir, { recursive: true, force: true });
   }
 }
