@@ -56,7 +56,8 @@ export async function listChanges(store: Store, filter: ChangesWish): Promise<re
   return (await store.changes.list({ ...filter, limit })).map(changeView);
 }
 
-function changeView({ author, category, kind, target, isUntrusted = false, skipped, ...change }: Change): ChangeView {
+function changeView(told: Change): ChangeView {
+  const { author, category, kind, target, isUntrusted = false, skipped, problems = [], ...change } = told;
   return {
     ...change,
     author: author ?? null,
@@ -65,6 +66,7 @@ function changeView({ author, category, kind, target, isUntrusted = false, skipp
     target: target ?? null,
     isUntrusted,
     skipped: skipped ?? null,
+    problems,
   };
 }
 

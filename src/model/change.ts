@@ -30,6 +30,8 @@ export interface Change {
   readonly isUntrusted?: boolean;
   /** Why nothing is built of it: it says so itself (`[skip ci]`), or forks are ignored. */
   readonly skipped?: string;
+  /** Filters that could not tell whether they want it, and why: it is built as if they did. */
+  readonly problems?: readonly string[];
   /** Builds of it begin with these. */
   readonly properties: JsonObject;
   readonly atMs: number;

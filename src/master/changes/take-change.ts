@@ -33,12 +33,21 @@ export async function takeChange(
   if (!source) throw new OperatorError('usage', `project ${name} has no source, so nothing of it changes`);
   const change = { ...bound, project: name, repository: source.url, atMs: clock.now(), sentBy };
   const sets: NewBuildSet[] = [];
+  const problems: string[] = [];
+  const onFailed = (problem: string): void => {
+    problems.push(problem);
+    filters.onFailed(problem);
+  };
   for (const scheduler of project.schedulers) {
     if (scheduler.kind !== 'onChange') continue;
-    const importance = await classify(scheduler, change, filters);
+    const importance = await classify(scheduler, change, { ...filters, onFailed });
     if (importance === 'important') sets.push(setOfChange(scheduler, change));
   }
-  const { change: stored, isNew, requests } = await store.changes.add(change, key, sets);
+  const {
+    change: stored,
+    isNew,
+    requests,
+  } = await store.changes.add({ ...change, ...(problems.length > 0 && { problems }) }, key, sets);
   for (const id of isNew ? requests : []) bus.publish('requests', id);
   const { id, branch, revision } = stored;
   return { id, branch, revision, isNew, requests };

@@ -9,6 +9,6 @@ const SENT_BY = 'the poller';
 
 /** Takes what a poll has found in, as any other change. */
 export async function takeFound(intake: ChangeIntake, project: ProjectShape, found: FoundChange): Promise<SentChange> {
-  const { branch, revision, author, comments, files, filesLeftOut } = found;
-  return await takeChange(intake, project, { branch, revision, author, comments, files, filesLeftOut }, SENT_BY);
+  const { isTag, ...told } = found;
+  return await takeChange(intake, project, { ...told, kind: isTag ? 'tag' : 'push' }, SENT_BY);
 }

@@ -8,8 +8,6 @@ export interface ChangeWish {
   readonly author?: string;
   readonly comments?: string;
   readonly files?: readonly string[];
-  /** So many more files it has. */
-  readonly filesLeftOut?: number;
   readonly category?: string;
   readonly properties?: JsonObject;
   readonly key?: string;
@@ -58,6 +56,8 @@ export interface ChangeView {
   readonly isUntrusted: boolean;
   /** Why nothing is built of it, if so. */
   readonly skipped: string | null;
+  /** Filters that could not tell, and why. */
+  readonly problems: readonly string[];
   readonly properties: JsonObject;
   readonly atMs: number;
   readonly sentBy: string;

@@ -9,10 +9,10 @@ import type { Nullable } from './row.ts';
 
 const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, c.comments, c.files,
     c.files_left_out AS filesLeftOut, c.category, c.properties, c.kind, c.target,
-    c.is_untrusted AS isUntrusted, c.skipped, c.at_ms AS atMs, c.sent_by AS sentBy`;
+    c.is_untrusted AS isUntrusted, c.skipped, c.problems, c.at_ms AS atMs, c.sent_by AS sentBy`;
 const ADD = `INSERT INTO changes (project, key, repository, branch, revision, author, comments, files, files_left_out, category,
-    properties, kind, target, is_untrusted, skipped, at_ms, sent_by)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
+    properties, kind, target, is_untrusted, skipped, problems, at_ms, sent_by)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
 const FIND_BY_KEY = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.key = ?`;
 const REQUESTS = `SELECT r.id FROM build_set_changes l JOIN build_requests r ON r.build_set_id = l.build_set_id
   WHERE l.change_id = ? ORDER BY r.id`;
@@ -23,7 +23,8 @@ const LIST_OF = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.proj
   ORDER BY c.id DESC LIMIT ?`;
 const LIST_MOST = 1_000;
 
-type Row = Nullable<Omit<Change, 'files' | 'properties' | 'isUntrusted'>> & {
+type Row = Nullable<Omit<Change, 'files' | 'properties' | 'isUntrusted' | 'problems'>> & {
+  readonly problems: string | null;
   readonly files: string;
   readonly properties: string;
   readonly isUntrusted: number | null;
@@ -67,6 +68,7 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
           orNull(target),
           change.isUntrusted ? 1 : null,
           orNull(skipped),
+          change.problems ? JSON.stringify(change.problems) : null,
           atMs,
           sentBy,
         );
@@ -99,10 +101,11 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
   };
 }
 
-function toChange({ files, properties, isUntrusted, ...row }: Row): Change {
+function toChange({ files, properties, isUntrusted, problems, ...row }: Row): Change {
   return {
     ...present(row),
     ...(isUntrusted && { isUntrusted: true }),
+    ...(problems !== null && { problems: fromJson(problems) as readonly string[] }),
     files: fromJson(files) as readonly string[],
     properties: fromJson(properties) as JsonObject,
   };

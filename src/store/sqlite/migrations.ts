@@ -1,6 +1,7 @@
 import { buildsByWorker } from './migrations/builds-by-worker.ts';
 import { changes } from './migrations/changes.ts';
 import { hooks } from './migrations/hooks.ts';
+import { filterProblems } from './migrations/filter-problems.ts';
 import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
 import { locks } from './migrations/locks.ts';
@@ -218,4 +219,5 @@ export const MIGRATIONS: readonly Migration[] = [
   locks,
   hooks,
   sources,
+  filterProblems,
 ];

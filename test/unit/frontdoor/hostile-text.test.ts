@@ -55,6 +55,7 @@ const TOLD: Readonly<Record<string, string>> = {
   'changes.category': EVIL,
   'changes.comments': EVIL,
   'changes.files': JSON.stringify([EVIL, EVIL]),
+  'changes.problems': JSON.stringify([EVIL]),
   'changes.project': EVIL,
   'changes.properties': EVIL_JSON,
   'changes.repository': EVIL,

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Asker } from '../../../../src/master/operator.ts';
+import { TryFarm } from '../try-farm.ts';
+
+// A real thread on a machine that may be busy with much else.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const DORA: Asker = { name: 'dora', role: 'developer' };
+let farm: TryFarm;
+
+beforeAll(async () => {
+  farm = await TryFarm.create(`
+workers: [worker('nowhere')],
+projects: [project('p', {
+  source: git('/p.git'),
+  builders: [builder('b', { workers: ['nowhere'], steps: [sh('s', 'true')] })],
+  schedulers: [
+    onChange({ name: 'large', branch: '**', filter: async ({ files, filesLeftOut }) => files.length + filesLeftOut > 2 }),
+    onChange({ name: 'broken', branch: 'broken', filter: ({ author }) => author.undefined.more }),
+    onChange({ name: 'minor', branch: 'minor', fileIsImportant: ({ files }) => files.includes('major') }),
+  ],
+})]`);
+  await farm.startMaster();
+});
+afterAll(() => farm.close());
+
+let revision = 0;
+async function schedulersOf(branch: string, files: readonly string[]): Promise<readonly (string | undefined)[]> {
+  const [sent] = await farm.operator.sendChanges(DORA, 'p', [{ branch, revision: `r${++revision}`, files }]);
+  const { waiting } = await farm.operator.status(DORA);
+  return waiting.filter(({ id }) => sent?.requests.includes(id)).map(({ scheduler }) => scheduler ?? undefined);
+}
+
+test('functions of the configuration say what is wanted', async () => {
+  expect(await schedulersOf('main', ['a', 'b', 'c'])).toEqual(['large']);
+  expect(await schedulersOf('main', ['a'])).toEqual([]);
+  expect(await schedulersOf('minor', ['a'])).toEqual([]);
+  expect(await schedulersOf('minor', ['major'])).toEqual(['minor']);
+  const [newest] = await farm.operator.changes(DORA, { limit: 1 });
+  expect(newest?.problems).toEqual([]);
+});
+
+test('a function that throws has the change built, and the change says why', async () => {
+  expect(await schedulersOf('broken', ['a'])).toEqual(['broken']);
+  const [newest] = await farm.operator.changes(DORA, { limit: 1 });
+  expect(newest?.problems).toEqual([
+    expect.stringMatching(/^filter of scheduler broken: .*Cannot read properties of undefined/),
+  ]);
+});
