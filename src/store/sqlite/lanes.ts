@@ -7,7 +7,7 @@ import type { Transaction } from './batch-writer.ts';
 import { endRequest, stopBuildOf, waitInstead } from './end-request.ts';
 
 /** By the index of lanes: those of other branches and builders, and all that have ended, are not looked at. */
-const OLDER = `SELECT r.id, r.state, s.origin, s.properties, p.revision,
+export const OLDER = `SELECT r.id, r.state, s.origin, s.properties, p.revision,
     (SELECT max(l.change_id) FROM build_set_changes l WHERE l.build_set_id = s.id) AS change
   FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id
   WHERE r.lane = ? AND r.state = ? AND r.id < ? ORDER BY r.id`;

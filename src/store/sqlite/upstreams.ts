@@ -2,7 +2,7 @@ import type { BuilderRules } from '../../model/request-rules.ts';
 import type { Transaction } from './batch-writer.ts';
 
 /** The newest of each builder: what came before it is in it. */
-const WAIT_FOR = `INSERT INTO request_upstreams (request_id, upstream_id, is_needed)
+export const WAIT_FOR = `INSERT INTO request_upstreams (request_id, upstream_id, is_needed)
   SELECT ?, max(r.id), ? FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
   WHERE r.project = ? AND r.state IN ('pending', 'claimed') AND s.origin = 'change' GROUP BY r.builder`;
 

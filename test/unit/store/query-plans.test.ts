@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { listQuery } from '../../../src/store/sqlite/builds.ts';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
 import type { SqlValue } from '../../../src/store/sqlite/connection.ts';
+import { OLDER } from '../../../src/store/sqlite/lanes.ts';
+import { WAIT_FOR } from '../../../src/store/sqlite/upstreams.ts';
 import { MARK_UNSEEN } from '../../../src/store/sqlite/workers.ts';
 import { TempStore } from '../../support/temp-store.ts';
 
@@ -29,4 +31,20 @@ it('finds the last builds of one worker without walking those of all others, and
 it('finds what runs on a worker that comes anew among the running builds, not among all that it ever had', async () => {
   const steps = await plan(MARK_UNSEEN, 'i1', 'w');
   expect(steps).toContainEqual(expect.stringMatching(/^SEARCH builds USING .*\(state=\?\)$/));
+});
+
+it('looks for what a request may take the place of among those of its lane alone', async () => {
+  const steps = await plan(OLDER, 'lane', 'pending', 7);
+  expect(steps[0]).toMatch(
+    /^SEARCH r USING INDEX build_requests_lane_state_id_index \(lane=\? AND state=\? AND id<\?\)/,
+  );
+  expect(steps.filter((step) => step.startsWith('SCAN'))).toEqual([]);
+});
+
+it('looks for what a request waits for upstream among what is not built of that project', async () => {
+  const steps = await plan(WAIT_FOR, 7, 0, 'up');
+  expect(steps).toContainEqual(
+    expect.stringMatching(/^SEARCH r USING INDEX build_requests_project_state_id_index \(project=\? AND state=\?\)/),
+  );
+  expect(steps.filter((step) => step.startsWith('SCAN'))).toEqual([]);
 });
