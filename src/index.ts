@@ -12,7 +12,16 @@ export {
   worker,
   workerLock,
 } from './config/define.ts';
-export { force, onChange, triggerable, tryBuilds } from './config/define-schedulers.ts';
+export {
+  after,
+  anyBranch,
+  force,
+  nightly,
+  onChange,
+  periodic,
+  triggerable,
+  tryBuilds,
+} from './config/define-schedulers.ts';
 export { bool, choice, fixed, int, text } from './config/parameters/values.ts';
 export { checkout } from './config/steps/checkout.ts';
 export { reboot } from './config/steps/reboot.ts';

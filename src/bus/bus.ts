@@ -1,10 +1,10 @@
 import type { Cancel } from '../base/clock.ts';
 
 /**
- * What may have changed; the key names the row: a request, build or log by id, a worker by name. `locks`: a step of the build
- * waits for some, or has let go of some.
+ * What may have changed; the key names the row: a request, build or log by id, a worker by name, schedulers by their project.
+ * `locks`: a step of the build waits for some, or has let go of some.
  */
-export type Topic = 'requests' | 'builds' | 'logs' | 'workers' | 'locks';
+export type Topic = 'requests' | 'builds' | 'logs' | 'workers' | 'locks' | 'schedulers';
 export type Key = string | number;
 
 /** Wake-up signals. They carry no news: who is woken reads the rows again. Lost or doubled ones do no harm. */

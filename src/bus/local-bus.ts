@@ -13,6 +13,7 @@ export class LocalBus implements Bus {
     logs: new Signal(),
     workers: new Signal(),
     locks: new Signal(),
+    schedulers: new Signal(),
   };
   #pending = new Map<Topic, Set<Key>>();
   #isPlanned = false;

@@ -6,10 +6,12 @@ import { STEP_RULES } from '../model/result.ts';
 import type { StepRules } from '../model/result.ts';
 import { TROUBLE_RULES } from '../model/trouble.ts';
 import type { TroubleRules } from '../model/trouble.ts';
+import { chainMistakes } from './check-chains.ts';
 import { schedulerMistakes, schedulerShape } from './check-schedulers.ts';
 import { triggerMistakes } from './check-triggers.ts';
 import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
+import { doubles } from './doubles.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { lockMistakes } from './lock-mistakes.ts';
 import { accessShapes, lockShapes } from './lock-shapes.ts';
@@ -64,6 +66,7 @@ function relationMistakes(config: CheckedConfig): string[] {
   }
   mistakes.push(...dependsOnMistakes(config.projects));
   mistakes.push(...pollMistakes(config.projects));
+  mistakes.push(...chainMistakes(config.projects));
   for (const project of config.projects) {
     const inProject = `project "${project.name}"`;
     for (const name of doubles(project.builders)) {
@@ -116,18 +119,6 @@ function hostMistakes({ hosts = [], workers }: CheckedConfig): string[] {
 
 function needsSource({ made }: CheckedBuilder['steps'][number]): boolean {
   return made?.of === 'checkout' && made['url'] === undefined;
-}
-
-/** Names that occur more than once, also those that differ in case only: they become folders, and not every disk tells. */
-function doubles(items: readonly { readonly name: string }[]): string[] {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const { name } of items) {
-    const folded = name.toLowerCase();
-    if (seen.has(folded)) twice.add(name);
-    seen.add(folded);
-  }
-  return [...twice];
 }
 
 function shapeOf(hash: string, config: CheckedConfig): ConfigShape {

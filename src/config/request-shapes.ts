@@ -50,6 +50,10 @@ const ORIGINS: Readonly<Record<SchedulerShape['kind'], Origin>> = {
   try: 'person',
   onChange: 'change',
   triggerable: 'build',
+  anyBranch: 'change',
+  periodic: 'time',
+  nightly: 'time',
+  after: 'time',
 };
 
 /** The rules of a configuration as they are kept with its activation; builders to which none apply have none. */

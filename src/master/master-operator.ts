@@ -33,6 +33,7 @@ import type {
   WhyView,
 } from './views/request.ts';
 import type { PolledView, SourceView } from './views/source.ts';
+import type { SchedulerView, SwitchWish } from './views/scheduler.ts';
 import type {
   InvitationView,
   InviteView,
@@ -57,6 +58,7 @@ import { dropMessage, listOutbox, retryMessage } from './operator-outbox.ts';
 import { lockViews } from './operator-locks.ts';
 import { pollSource } from './operator-poll.ts';
 import { queueViews } from './operator-queue.ts';
+import { listSchedulers, switchScheduler } from './operator-schedulers.ts';
 import { tryPatch } from './operator-try.ts';
 import { rebuild } from './operator-rebuild.ts';
 import { BEING_STARTED, buildView, requestView, troubleView } from './operator-views.ts';
@@ -75,6 +77,7 @@ import type { People } from './people/people.ts';
 import type { Distributor } from './queue/distributor.ts';
 import type { OutboxSender } from './reporters/outbox-sender.ts';
 import type { SourcePolls } from './sources/source-polls.ts';
+import type { Schedulers } from './schedulers/schedulers.ts';
 import type { TroubleWatch } from './troubles/trouble-watch.ts';
 import type { WebSettings } from './web-door.ts';
 
@@ -93,6 +96,7 @@ export interface MasterOperatorOptions {
   readonly configs: Configs;
   readonly builds: Builds;
   readonly distributor: Distributor;
+  readonly schedulers: Pick<Schedulers, 'wake'>;
   readonly patches: PatchFolder;
   readonly sourcePolls: Pick<SourcePolls, 'list' | 'look' | 'poll'>;
   readonly troubles: Pick<TroubleWatch, 'look'>;
@@ -258,6 +262,14 @@ export class MasterOperator implements Operator {
     return await pollSource(this.#parts, asker, project);
   }
 
+  schedulers(asker: Asker, project: string | undefined): Promise<readonly SchedulerView[]> {
+    return listSchedulers(this.#parts, asker, project);
+  }
+
+  switchScheduler(asker: Asker, name: string, wish: SwitchWish): Promise<{ readonly dropped: number }> {
+    return switchScheduler(this.#parts, asker, name, wish);
+  }
+
   /** Has new requests looked at; resolves to what shows them with the reasons from before that. */
   async #queued(requests: readonly BuildRequest[]): Promise<(request: BuildRequest) => RequestView> {
     const { bus, distributor } = this.#parts;
@@ -356,7 +368,7 @@ export class MasterOperator implements Operator {
   }
 
   async reload(asker: Asker): Promise<ReloadView> {
-    const { configs, desk, distributor, people, troubles, sender, sourcePolls } = this.#parts;
+    const { configs, desk, distributor, schedulers, people, troubles, sender, sourcePolls } = this.#parts;
     const reloaded = await audited(
       this.#parts,
       asker,
@@ -372,6 +384,7 @@ export class MasterOperator implements Operator {
     );
     desk.hasten(configs.active.heartbeatMs);
     distributor.wake();
+    schedulers.wake();
     troubles.look();
     sender.look();
     sourcePolls.look();

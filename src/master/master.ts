@@ -50,6 +50,7 @@ import { pausedRequests, requestsWithUpstreams } from './queue/request-holds.ts'
 import { OutboxSender } from './reporters/outbox-sender.ts';
 import { SourcePolls } from './sources/source-polls.ts';
 import { takeFound } from './sources/take-found.ts';
+import { Schedulers } from './schedulers/schedulers.ts';
 import { TroubleWatch } from './troubles/trouble-watch.ts';
 import { refusedForward } from './web-door.ts';
 import type { WebDoor, WebParts } from './web-door.ts';
@@ -230,6 +231,7 @@ async function openParts(
   const patches = await PatchFolder.open({ dir: paths.patchesDir, clock, inUse: () => store.requests.patchesInUse() });
   const farewell = new Farewell({ store, bus, clock, logger, desk, builds, people });
   const config = (): ConfigShape => configs.active;
+  const schedulers = new Schedulers({ store, bus, clock, logger, config });
   const sender = new OutboxSender({ store, clock, logger, dir: options.dir, config });
   const troubles = new TroubleWatch({ store, bus, clock, logger, desk, config, onTold: () => sender.look() });
   const intake: ChangeIntake = {
@@ -266,6 +268,7 @@ async function openParts(
       configs,
       builds,
       distributor,
+      schedulers,
       patches,
       sourcePolls,
       troubles,
@@ -326,6 +329,7 @@ async function openParts(
   undo.add(() => distributor.close());
   undo.add(() => farewell.close());
   undo.add(() => sourcePolls.close());
+  undo.add(() => schedulers.close());
   undo.add(() => sender.close());
   undo.add(() => troubles.close());
   undo.add(
@@ -352,6 +356,7 @@ async function openParts(
   deadlines.open();
   collapses.open();
   farewell.open();
+  schedulers.open();
   troubles.open();
   sender.open();
   sourcePolls.open();

@@ -13,7 +13,7 @@ import type { Asker } from './operator.ts';
 import { shown } from './operator-names.ts';
 import { checkWish, findBuilder, findProject, wishDetail } from './operator-wish.ts';
 import type { BuilderName } from './operator-wish.ts';
-import { askedScheduler, schedulersFor } from './schedulers/asked-scheduler.ts';
+import { askedScheduler, demandOn, schedulersFor } from './schedulers/asked-scheduler.ts';
 import { joinedProperties } from './schedulers/joined-properties.ts';
 import type { ForceForm, ForceWish } from './views/request.ts';
 
@@ -43,12 +43,13 @@ export async function forceBuild(
   return await audited({ store, clock }, asker, action, async () => {
     if (priority !== undefined) checkPriority(asker, priority);
     const { scheduler, source, properties } = checkForce(configs.active, target, wish);
+    await demandOn({ store, clock }, target.project, scheduler);
     const [added] = await store.requests.add({
       scheduler: scheduler.name,
       reason: wish.reason ?? `forced by ${asker.name}`,
       owner: asker.name,
       source,
-      ...joinedProperties(scheduler.properties, properties, 'request'),
+      ...joinedProperties(['scheduler', scheduler.properties], ['request', properties]),
       priority: priority ?? scheduler.priority,
       builders: [{ project: target.project, builder: target.builder }],
       atMs: clock.now(),

@@ -41,6 +41,13 @@ export function noProject(name: string): OperatorError {
   return new OperatorError('not-found', `there is no project "${shown(name)}" in the configuration`);
 }
 
+export function noScheduler(name: string): OperatorError {
+  return new OperatorError(
+    'not-found',
+    `there is no scheduler "${shown(name)}": give PROJECT/NAME; "schedulers" lists them`,
+  );
+}
+
 /** The step that a person named: its name, or its index from 0. A name that looks like an index goes first. */
 export function findStep(steps: readonly Step[], name: string, build: string): Step {
   const step = steps.find((one) => one.name === name) ?? (/^\d+$/.test(name) ? steps[Number(name)] : undefined);

@@ -113,6 +113,16 @@ const ROWS: Rows = {
     const view = await inner.poll(asker, project);
     return { ...view, changes: sight.seen(view.changes) };
   },
+  schedulers: (inner, seenBy) => async (asker, project) => {
+    const sight = seenBy(asker);
+    if (project !== undefined) sight.readProject(project);
+    return sight.seen(await inner.schedulers(asker, project));
+  },
+  switchScheduler: (inner, seenBy) => async (asker, name, wish) => {
+    const action = wish.isEnabled ? 'enable a scheduler' : 'disable a scheduler';
+    await seenBy(asker).controlScheduler(action, name);
+    return await inner.switchScheduler(asker, name, wish);
+  },
   watch: (inner, seenBy) =>
     async function* (asker, requestId, signal) {
       const project = await seenBy(asker).readRequest(requestId);

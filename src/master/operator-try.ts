@@ -13,7 +13,7 @@ import { shown } from './operator-names.ts';
 import { checkWish, findBuilder, findProject, wishDetail } from './operator-wish.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
 import type { PatchFolder } from './patches/patch-folder.ts';
-import { askedScheduler } from './schedulers/asked-scheduler.ts';
+import { askedScheduler, demandOn } from './schedulers/asked-scheduler.ts';
 
 export interface TrySources {
   readonly store: Store;
@@ -45,6 +45,7 @@ export async function tryPatch(
     { action: 'try a patch', target, detail, role: 'developer' },
     async () => {
       const { scheduler, source } = checkTry(configs.active, targets, wish);
+      await demandOn({ store, clock }, targets[0]?.project ?? '', scheduler);
       return await patches.take(pieces, (patch) => {
         taken = patch;
         return store.requests.add({

@@ -18,6 +18,7 @@ import type {
   WhyView,
 } from './views/request.ts';
 import type { PolledView, SourceView } from './views/source.ts';
+import type { SchedulerView, SwitchWish } from './views/scheduler.ts';
 import type {
   HoldWish,
   InvitationView,
@@ -125,6 +126,10 @@ export interface Operator {
   sources(asker: Asker): Promise<readonly SourceView[]>;
   /** Polls the source of a project now; resolves when that is done. */
   poll(asker: Asker, project: string): Promise<PolledView>;
+  /** Reader. Of one project, or of all. */
+  schedulers(asker: Asker, project: string | undefined): Promise<readonly SchedulerView[]>;
+  /** Developer. Switches `PROJECT/NAME` off or on; resolves to how many changes wait for it no more. */
+  switchScheduler(asker: Asker, name: string, wish: SwitchWish): Promise<{ readonly dropped: number }>;
   /** Reader. What becomes of a request: each change once, from build to build while it is retried, to its end. */
   watch(asker: Asker, requestId: number, signal: AbortSignal): AsyncIterable<ForceProgress>;
   /** Developer. Stops a build (or a waiting request by `request:ID`). */

@@ -15,6 +15,7 @@ import {
   noBuild,
   noProject,
   noRequest,
+  noScheduler,
   noSet,
   requestId,
 } from './operator-names.ts';
@@ -50,6 +51,8 @@ export interface Sight {
   readNamed(name: string): Promise<void>;
   /** Throws, and notes the refusal in the audit log, when the asker may not control the project. */
   controlProject(action: string, target: string, project: string): Promise<void>;
+  /** The same for a scheduler, `PROJECT/NAME`. */
+  controlScheduler(action: string, name: string): Promise<void>;
   /** The same for what `name` names: a build, `request:ID`, or all projects of `set:ID`. What is not there is left to the action itself. */
   controlBuildOrRequest(action: string, name: string): Promise<void>;
 }
@@ -104,6 +107,7 @@ export function sightOf(sources: SightSources, asker: Asker): Sight {
       else await this.readBuild(name);
     },
     controlProject: (action, target, project) => check(action, target, project, noProject(project)),
+    controlScheduler: (action, name) => check(action, name, name.split('/')[0] ?? '', noScheduler(name)),
     async controlBuildOrRequest(action, name) {
       const id = requestId(name);
       const set = buildSetId(name);

@@ -25,6 +25,7 @@ import { migrate } from './sqlite/migrate.ts';
 import { outboxStore } from './sqlite/outbox.ts';
 import { passStore } from './sqlite/passes.ts';
 import { principalStore } from './sqlite/principals.ts';
+import { schedulerStore } from './sqlite/schedulers.ts';
 import { masterId } from './sqlite/settings.ts';
 import { sourceStore } from './sqlite/sources.ts';
 import { troubleStore } from './sqlite/troubles.ts';
@@ -113,6 +114,7 @@ function assemble(
     changes: changeStore(context),
     approvals: approvalStore(context),
     hookDeliveries: hookDeliveryStore(context),
+    schedulers: schedulerStore(context),
     builds: buildStore(context),
     commands: commandStore(context),
     locks: lockStore(context),

@@ -13,6 +13,7 @@ import type { Principal, PublicKey } from '../model/principal.ts';
 import type { RequestRule } from '../model/request-rules.ts';
 import type { Result } from '../model/result.ts';
 import type { RetryRules } from '../model/retry.ts';
+import type { PendingChanges, SchedulerName, SchedulerRecord, SwitchedOff } from '../model/scheduler.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Trouble } from '../model/trouble.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
@@ -32,6 +33,7 @@ export interface Store {
   readonly changes: ChangeStore;
   readonly approvals: ApprovalStore;
   readonly hookDeliveries: HookDeliveryStore;
+  readonly schedulers: SchedulerStore;
   readonly builds: BuildStore;
   readonly commands: CommandStore;
   readonly locks: LockStore;
@@ -279,21 +281,27 @@ export interface Upstream extends Pick<BuildRequest, 'id' | 'project' | 'builder
 
 export interface ChangeStore {
   /**
-   * Stores a change unless its project has one of that key, and with it the build sets that it gives rise to, in one
-   * transaction: a change is never stored without its builds, nor built twice. Resolves to what is there, and to the ids of its
-   * requests.
+   * Stores a change unless its project has one of that key, and with it what schedulers make of it, in one transaction: a change is
+   * never stored without its builds, nor built twice. Those that are switched off make nothing of it. Resolves to what is there, to
+   * the ids of its requests, and to the schedulers that it waits for.
    */
   add(
     change: Omit<Change, 'id'>,
     key: string,
-    sets: readonly NewBuildSet[],
-  ): Promise<{ readonly change: Change; readonly isNew: boolean; readonly requests: readonly number[] }>;
+    takers: readonly ChangeTaker[],
+  ): Promise<{
+    readonly change: Change;
+    readonly isNew: boolean;
+    readonly requests: readonly number[];
+    readonly waitsFor: readonly string[];
+  }>;
   /** The newest, at most 1,000; without those of the projects named in `without`. */
   list(filter: {
     readonly project?: string;
     readonly without?: readonly string[];
     readonly limit: number;
   }): Promise<readonly Change[]>;
+  find(id: number): Promise<Change | undefined>;
   /** Those that a request is made for, oldest first. */
   ofRequest(requestId: number): Promise<readonly Change[]>;
 }
@@ -319,6 +327,69 @@ export interface HookDeliveryStore {
   /** One of these keys is there. */
   isKnown(project: string, keys: readonly string[]): Promise<boolean>;
   add(project: string, keys: readonly string[], atMs: number): Promise<void>;
+}
+
+/** What a scheduler makes of a change that has just come. */
+export interface ChangeTaker {
+  readonly scheduler: string;
+  /** Built at once; absent: the change waits for the scheduler. */
+  readonly set?: NewBuildSet;
+  readonly isImportant: boolean;
+  /** It waits also for a scheduler that is switched off. */
+  readonly isKept?: boolean;
+}
+
+/** An occasion of a scheduler, and what comes of it. */
+export interface Firing extends SchedulerName {
+  /** What it was decided on: its timer, which goes off next at `nextAtMs`, or the end of a build set; absent: changes alone. */
+  readonly timer?: { readonly atMs: number; readonly nextAtMs?: number };
+  readonly follows?: number;
+  /** The changes that wait for it on this branch; none is newer than `newestId`. They wait no more. */
+  readonly changes?: { readonly branch: string; readonly newestId: number };
+  /** Absent: nothing is built, the occasion is over all the same. */
+  readonly set?: NewBuildSet;
+  /** The set has the changes of the one that is followed. */
+  readonly isSameSource?: boolean;
+}
+
+/** A build set that has ended, for whatever follows it. */
+export interface EndedSet {
+  readonly id: number;
+  readonly source: SourceStamp;
+  /** All its requests ended as success or warnings. */
+  readonly isSuccess: boolean;
+  /** What its first builder that checked the source out had (property `got_revision`). */
+  readonly gotRevision?: string;
+}
+
+/**
+ * What schedulers wait for, as rows: a firing and what it takes away are one transaction, so that each occasion comes about once at
+ * most, however many loops and restarts there are.
+ */
+export interface SchedulerStore {
+  list(): Promise<readonly SchedulerRecord[]>;
+  pending(): Promise<readonly PendingChanges[]>;
+  /** The wall clock was put back: what waits came no later than now. */
+  pullBack(nowMs: number): Promise<void>;
+  /**
+   * Notes a rule and when the timer goes off by it, if the record is still as it was read. Under a new rule only build sets from
+   * now on are followed, and only changes of `branch` go on waiting (absent: all).
+   */
+  settle(
+    record: Required<Pick<SchedulerRecord, 'project' | 'scheduler' | 'rule'>> & Pick<SchedulerRecord, 'nextAtMs'>,
+    was: Pick<SchedulerRecord, 'rule' | 'nextAtMs'> | undefined,
+    branch?: string,
+  ): Promise<void>;
+  /** Ended sets of `upstream` that this one has not followed yet, oldest first, some at a time. */
+  toFollow(follower: SchedulerName, upstream: SchedulerName): Promise<readonly EndedSet[]>;
+  /** Resolves to the requests; rejects with `lost-claim` when what it was decided on is so no more. */
+  fire(firing: Firing): Promise<readonly BuildRequest[]>;
+  /** Switches it off, or (undefined) on; its timer begins anew. Resolves to how many changes wait for it no more. */
+  switch(name: SchedulerName, off: SwitchedOff | undefined, dropsChanges: boolean): Promise<number>;
+  /** It is gone from the configuration: all but its switch is forgotten. Resolves to how many changes waited for it. */
+  forget(name: SchedulerName): Promise<number>;
+  /** Id and time of its last build set. */
+  lastSet(name: SchedulerName): Promise<{ readonly id: number; readonly atMs: number } | undefined>;
 }
 
 export interface BuildFilter {

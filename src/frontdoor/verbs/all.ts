@@ -14,6 +14,7 @@ import { parameters } from './parameters.ts';
 import { poll } from './poll.ts';
 import { queue } from './queue.ts';
 import { rebuild } from './rebuild.ts';
+import { schedulerDisable, schedulerEnable, schedulers } from './schedulers.ts';
 import { sendchange } from './sendchange.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
@@ -43,6 +44,9 @@ export const VERBS: readonly Verb[] = [
   rebuild,
   sendchange,
   poll,
+  schedulers,
+  schedulerEnable,
+  schedulerDisable,
   stop,
   approveBuild,
   workers,

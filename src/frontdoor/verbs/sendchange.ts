@@ -65,9 +65,12 @@ async function inWords({ readStdin }: VerbContext, values: Values): Promise<Chan
   };
 }
 
-function told({ id, branch, revision, isNew, requests }: SentChange): string {
+function told({ id, branch, revision, isNew, requests, waitsFor }: SentChange): string {
   const change = `change ${id}, ${branch} ${revision.slice(0, 12)}`;
   if (!isNew) return `${change}: known already`;
-  if (requests.length === 0) return `${change}: no scheduler of the project builds ${branch}`;
-  return `${change}: ${requests.length === 1 ? 'request' : 'requests'} ${requests.join(', ')}`;
+  const what = [
+    ...(requests.length > 0 ? [`${requests.length === 1 ? 'request' : 'requests'} ${requests.join(', ')}`] : []),
+    ...(waitsFor.length > 0 ? [`waits for ${waitsFor.join(', ')}`] : []),
+  ];
+  return `${change}: ${what.join('; ') || `no scheduler of the project builds ${branch}`}`;
 }

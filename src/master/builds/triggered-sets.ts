@@ -38,7 +38,7 @@ export async function triggeredSets(
       reason: scheduler.reason ?? `triggered by build ${build.id} of ${build.project}/${build.builder}`,
       owner: build.owner,
       source,
-      ...joinedProperties(scheduler.properties, args.properties, 'trigger'),
+      ...joinedProperties(['scheduler', scheduler.properties], ['trigger', args.properties]),
       priority: scheduler.priority,
       builders: scheduler.builders.map((builder) => ({ project: project.name, builder })),
       scheduler: scheduler.name,

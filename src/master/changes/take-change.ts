@@ -1,13 +1,16 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Bus } from '../../bus/bus.ts';
+import { isListening } from '../../config/scheduler-shape.ts';
+import type { ListeningShape } from '../../config/scheduler-shape.ts';
 import type { ProjectShape } from '../../config/shape.ts';
-import type { NewBuildSet, Store } from '../../store/store.ts';
+import type { ChangeTaker, Store } from '../../store/store.ts';
+import type { Importance } from '../../model/change-filter.ts';
 import { OperatorError } from '../operator.ts';
+import { setOfChanges } from '../schedulers/sets.ts';
 import type { SentChange, ToldChange } from '../views/change.ts';
 import { boundChange } from './bound-change.ts';
 import { classify } from './classify.ts';
-import type { ClassifyTools } from './classify.ts';
-import { setOfChange } from './set-of-change.ts';
+import type { ClassifyTools, NewChange } from './classify.ts';
 
 /** What every way in for changes works with. */
 export interface ChangeIntake {
@@ -32,23 +35,33 @@ export async function takeChange(
   const { name, source } = project;
   if (!source) throw new OperatorError('usage', `project ${name} has no source, so nothing of it changes`);
   const change = { ...bound, project: name, repository: source.url, atMs: clock.now(), sentBy };
-  const sets: NewBuildSet[] = [];
   const problems: string[] = [];
   const onFailed = (problem: string): void => {
     problems.push(problem);
     filters.onFailed(problem);
   };
-  for (const scheduler of project.schedulers) {
-    if (scheduler.kind !== 'onChange') continue;
-    const importance = await classify(scheduler, change, { ...filters, onFailed });
-    if (importance === 'important') sets.push(setOfChange(scheduler, change));
+  const takers: ChangeTaker[] = [];
+  for (const shape of project.schedulers.filter(isListening)) {
+    const importance = await classify(shape, change, { ...filters, onFailed });
+    const taker = takerOf(shape, importance, change);
+    if (taker) takers.push(taker);
   }
-  const {
-    change: stored,
-    isNew,
-    requests,
-  } = await store.changes.add({ ...change, ...(problems.length > 0 && { problems }) }, key, sets);
-  for (const id of isNew ? requests : []) bus.publish('requests', id);
+  const told = { ...change, ...(problems.length > 0 && { problems }) };
+  const { change: stored, isNew, requests, waitsFor } = await store.changes.add(told, key, takers);
+  if (isNew) {
+    for (const id of requests) bus.publish('requests', id);
+    if (waitsFor.length > 0) bus.publish('schedulers', name);
+  }
   const { id, branch, revision } = stored;
-  return { id, branch, revision, isNew, requests };
+  return { id, branch, revision, isNew, requests, waitsFor };
+}
+
+function takerOf(shape: ListeningShape, importance: Importance, change: NewChange): ChangeTaker | undefined {
+  if (importance === 'ignored' || (importance === 'unimportant' && shape.onlyImportant)) return undefined;
+  const isImportant = importance === 'important';
+  const taker = { scheduler: shape.name, isImportant };
+  // What changed while it was switched off has changed all the same.
+  if (shape.kind === 'periodic' || shape.kind === 'nightly') return { ...taker, isKept: true };
+  if (shape.quietMs !== undefined || !isImportant) return taker;
+  return { ...taker, set: setOfChanges(shape, change, 1, change.atMs) };
 }

@@ -1,7 +1,10 @@
+import type { Clock } from '../../base/clock.ts';
 import type { SchedulerShape } from '../../config/scheduler-shape.ts';
 import type { ProjectShape } from '../../config/shape.ts';
+import type { Store } from '../../store/store.ts';
 import { OperatorError } from '../operator.ts';
 import { shown } from '../operator-names.ts';
+import { offText } from './waits-for.ts';
 
 const WORDS = {
   force: { what: 'builds', done: 'forced', call: 'force()' },
@@ -45,5 +48,20 @@ export function askedScheduler<Kind extends 'force' | 'try'>(
     ofKind.length === 0
       ? `${what} of ${name} cannot be ${done}: add ${call} to its schedulers and reload`
       : `${what} of ${name} cannot be ${done} by ${builders.join(', ')}: no ${call} of it has them in its builders; add them there and reload`,
+  );
+}
+
+/** Throws who switched the scheduler off, and how it is switched on. */
+export async function demandOn(
+  { store, clock }: { readonly store: Store; readonly clock: Clock },
+  project: string,
+  { name }: SchedulerShape,
+): Promise<void> {
+  const records = await store.schedulers.list();
+  const off = records.find((one) => one.project === project && one.scheduler === name)?.off;
+  if (!off) return;
+  throw new OperatorError(
+    'conflict',
+    `scheduler ${project}/${name} ${offText(off, clock.now())}; "scheduler enable ${project}/${name}" switches it on`,
   );
 }

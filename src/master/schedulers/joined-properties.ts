@@ -1,15 +1,17 @@
 import type { JsonObject } from '../../model/json.ts';
 import type { NewBuildSet } from '../../store/store.ts';
 
-/** The properties of a build set: its scheduler's, and over them those that came with what it is made for, each with its source. */
+type Source = 'change' | 'scheduler' | 'request' | 'trigger';
+
+/** The properties of a build set with their sources; what comes later wins. */
 export function joinedProperties(
-  ofScheduler: JsonObject,
-  given: JsonObject,
-  source: 'request' | 'trigger',
+  ...parts: readonly (readonly [source: Source, properties: JsonObject])[]
 ): Pick<NewBuildSet, 'properties' | 'propertySources'> {
-  const sources = Object.fromEntries([
-    ...Object.keys(ofScheduler).map((name) => [name, 'scheduler']),
-    ...Object.keys(given).map((name) => [name, source]),
-  ]) as Readonly<Record<string, string>>;
-  return { properties: { ...ofScheduler, ...given }, propertySources: sources };
+  const sources = parts.flatMap(([source, properties]) =>
+    Object.keys(properties).map((name) => [name, source] as const),
+  );
+  return {
+    properties: Object.assign({}, ...parts.map(([, properties]) => properties)) as JsonObject,
+    propertySources: Object.fromEntries(sources),
+  };
 }

@@ -27,6 +27,8 @@ export interface SentChange {
   readonly isNew: boolean;
   /** Those that were made for it, now or when it came first. */
   readonly requests: readonly number[];
+  /** Schedulers that it waits for: a quiet branch, or their time. */
+  readonly waitsFor: readonly string[];
 }
 
 export interface ChangesWish {

@@ -6,6 +6,7 @@ import { addBuildSet } from './add-build-set.ts';
 import type { Context } from './context.ts';
 import { fromJson, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
+import { isOff, takeChanges } from './schedulers.ts';
 
 const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, c.comments, c.files,
     c.files_left_out AS filesLeftOut, c.category, c.properties, c.kind, c.target,
@@ -13,11 +14,14 @@ const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, 
 const ADD = `INSERT INTO changes (project, key, repository, branch, revision, author, comments, files, files_left_out, category,
     properties, kind, target, is_untrusted, skipped, problems, at_ms, sent_by)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
+const WAIT = `INSERT INTO scheduler_changes (project, scheduler, branch, change_id, is_important, at_ms) VALUES (?, ?, ?, ?, ?, ?)`;
+const WAITS_FOR = 'SELECT scheduler FROM scheduler_changes WHERE change_id = ? ORDER BY scheduler';
 const FIND_BY_KEY = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.key = ?`;
 const REQUESTS = `SELECT r.id FROM build_set_changes l JOIN build_requests r ON r.build_set_id = l.build_set_id
   WHERE l.change_id = ? ORDER BY r.id`;
 const OF_BUILD_SET = `SELECT DISTINCT ${COLUMNS} FROM build_set_changes l JOIN changes c ON c.id = l.change_id
   WHERE l.build_set_id IN (SELECT build_set_id FROM build_requests WHERE id = ?1 OR collapsed_into = ?1) ORDER BY c.id`;
+const FIND = `SELECT ${COLUMNS} FROM changes c WHERE c.id = ?`;
 const LIST = `SELECT ${COLUMNS} FROM changes c WHERE c.project NOT IN (SELECT value FROM json_each(?)) ORDER BY c.id DESC LIMIT ?`;
 const LIST_OF = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.project NOT IN (SELECT value FROM json_each(?))
   ORDER BY c.id DESC LIMIT ?`;
@@ -32,7 +36,7 @@ type Row = Nullable<Omit<Change, 'files' | 'properties' | 'isUntrusted' | 'probl
 
 export function changeStore({ reader, writer }: Context): ChangeStore {
   return {
-    add(change, key, sets) {
+    add(change, key, takers) {
       const {
         project,
         repository,
@@ -76,15 +80,30 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
           const known = await transaction.get<Row>(FIND_BY_KEY, project, key);
           if (!known) throw new StoreError('conflict', `a change of ${project} was neither stored nor known`);
           const requests = await transaction.all<{ id: number }>(REQUESTS, known.id);
-          return { change: toChange(known), isNew: false, requests: requests.map(({ id }) => id) };
+          const waiting = await transaction.all<{ scheduler: string }>(WAITS_FOR, known.id);
+          return {
+            change: toChange(known),
+            isNew: false,
+            requests: requests.map(({ id }) => id),
+            waitsFor: waiting.map(({ scheduler }) => scheduler),
+          };
         }
         const added = { ...change, id: row.id };
         const requests: number[] = [];
-        for (const set of sets) {
-          const built = await addBuildSet(transaction, set, [row.id]);
-          requests.push(...built.requests.map(({ id }) => id));
+        const waitsFor: string[] = [];
+        for (const { scheduler, set, isImportant, isKept = false } of takers) {
+          if (!isKept && (await isOff(transaction, { project, scheduler }))) continue;
+          if (set) {
+            // With those that were not important enough to be built by themselves.
+            const before = await takeChanges(transaction, { project, scheduler }, branch);
+            const built = await addBuildSet(transaction, set, [...before, row.id]);
+            requests.push(...built.requests.map(({ id }) => id));
+          } else {
+            await transaction.run(WAIT, project, scheduler, branch, row.id, Number(isImportant), atMs);
+            waitsFor.push(scheduler);
+          }
         }
-        return { change: added, isNew: true, requests };
+        return { change: added, isNew: true, requests, waitsFor };
       }, files.length + comments.length);
     },
     async list({ project, without = [], limit }) {
@@ -94,6 +113,10 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
         ? reader.all<Row>(LIST, hidden, most)
         : reader.all<Row>(LIST_OF, project, hidden, most));
       return rows.map(toChange);
+    },
+    async find(id) {
+      const row = await reader.get<Row>(FIND, id);
+      return row && toChange(row);
     },
     async ofRequest(requestId) {
       return (await reader.all<Row>(OF_BUILD_SET, requestId)).map(toChange);

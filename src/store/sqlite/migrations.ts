@@ -14,6 +14,7 @@ import { setAside } from './migrations/set-aside.ts';
 import { schedulers } from './migrations/schedulers.ts';
 import { requestLives } from './migrations/request-lives.ts';
 import { sources } from './migrations/sources.ts';
+import { schedulerStates } from './migrations/scheduler-states.ts';
 import { troubles } from './migrations/troubles.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
@@ -220,4 +221,5 @@ export const MIGRATIONS: readonly Migration[] = [
   hooks,
   sources,
   filterProblems,
+  schedulerStates,
 ];

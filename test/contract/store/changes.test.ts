@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import type { Store } from '../../../src/store/store.ts';
+import type { NewBuildSet, Store } from '../../../src/store/store.ts';
 import { eachStore } from '../../support/each-store.ts';
 import { buildSet } from '../../support/temp-store.ts';
 
@@ -9,6 +9,7 @@ eachStore('changes', (current) => {
     store = current.store;
   });
 
+  const taker = (set: NewBuildSet) => ({ scheduler: 's', isImportant: true, set });
   const change = {
     project: 'p',
     repository: 'https://git.example.org/x.git',
@@ -24,7 +25,7 @@ eachStore('changes', (current) => {
 
   it('stores a change once by its key, with its builds or not at all', async () => {
     const sent = await Promise.all(
-      Array.from({ length: 20 }, () => store.changes.add(change, 'k', [buildSet('b', 'c')])),
+      Array.from({ length: 20 }, () => store.changes.add(change, 'k', [taker(buildSet('b', 'c'))])),
     );
     const [first] = sent.filter(({ isNew }) => isNew);
     expect(sent.filter(({ isNew }) => isNew)).toHaveLength(1);
@@ -34,7 +35,7 @@ eachStore('changes', (current) => {
     expect(pending.map(({ id }) => id)).toEqual(first?.requests);
     expect(await store.changes.ofRequest(pending[1]!.id)).toEqual([{ ...change, id: first?.change.id }]);
     const wrong = { ...buildSet('b'), priority: null } as unknown as ReturnType<typeof buildSet>;
-    await expect(store.changes.add(change, 'other', [buildSet('c'), wrong])).rejects.toMatchObject({
+    await expect(store.changes.add(change, 'other', [taker(buildSet('c')), taker(wrong)])).rejects.toMatchObject({
       code: 'conflict',
     });
     expect(await store.changes.list({ limit: 10 })).toHaveLength(1);

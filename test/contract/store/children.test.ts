@@ -149,7 +149,9 @@ eachStore('children of builds', (current) => {
       atMs: 1,
       sentBy: 'anna',
     };
-    const { requests } = await store.changes.add(change, 'k', [buildSet('b')]);
+    const { requests } = await store.changes.add(change, 'k', [
+      { scheduler: 's', isImportant: true, set: buildSet('b') },
+    ]);
     const build = await store.requests.claim(claimOf(requests[0]!));
     const [[child] = []] = await store.requests.trigger([{ ...call(build.id), changesOf: build.id }]);
     expect(await store.changes.ofRequest(child!)).toMatchObject([{ revision: 'abc' }]);

@@ -40,12 +40,14 @@ eachStore('what becomes of requests', (current) => {
     ]);
   }
 
+  const takerOf = (set: NewBuildSet) => ({ scheduler: set.scheduler ?? 's', isImportant: true, set });
+
   /** A set with a request of builder `b`, made for a change of its own. */
   async function changed(over: Partial<NewBuildSet> = {}): Promise<number> {
     const revision = `r${++changes}`;
     const set = { ...buildSet('b'), source: { repository: REPOSITORY, branch: 'main', revision }, ...over };
     const change = { ...CHANGE, project: set.builders[0]!.project, branch: set.source.branch ?? '', revision };
-    const { requests } = await store.changes.add(change, revision, [set]);
+    const { requests } = await store.changes.add(change, revision, [takerOf(set)]);
     return requests[0]!;
   }
 
@@ -174,7 +176,10 @@ eachStore('what becomes of requests', (current) => {
     await rules({ supersedes: 'running' });
     const set = { ...buildSet('b'), source: { repository: REPOSITORY, branch: 'main', revision: 'r' } };
     const change = { ...CHANGE, project: 'p', revision: 'r' };
-    const { requests } = await store.changes.add(change, 'k', [set, { ...set, properties: { nightly: true } }]);
+    const { requests } = await store.changes.add(change, 'k', [
+      takerOf(set),
+      takerOf({ ...set, properties: { nightly: true } }),
+    ]);
     expect(await pendingIds()).toEqual(requests);
   });
 

@@ -3,7 +3,21 @@ import { checkConfig } from '../../../src/config/check-config.ts';
 import { diffShapes } from '../../../src/config/diff.ts';
 import type { ConfigShape } from '../../../src/config/shape.ts';
 import type { SchedulerShape } from '../../../src/config/scheduler-shape.ts';
-import { builder, defineMaster, force, git, onChange, project, sh, tryBuilds, worker } from '../../../src/index.ts';
+import {
+  after,
+  anyBranch,
+  builder,
+  defineMaster,
+  force,
+  git,
+  nightly,
+  onChange,
+  periodic,
+  project,
+  sh,
+  tryBuilds,
+  worker,
+} from '../../../src/index.ts';
 
 const builders = ['debian', 'fedora'].map((name) => builder(name, { workers: ['sid'], steps: [sh('make', 'make')] }));
 
@@ -40,11 +54,62 @@ test('a scheduler is called by its kind, and asks for builds of every builder of
   expect(shapes(force(), tryBuilds(), onChange({ branch: 'main' }))).toEqual([
     { kind: 'force', name: 'force', ...all },
     { kind: 'try', name: 'try', ...all },
-    { kind: 'onChange', name: 'onChange', filter: changesOf('main'), ...all },
+    { kind: 'onChange', name: 'onChange', filter: changesOf('main'), onlyImportant: false, ...all },
   ]);
   const own = { name: 'fast', builders: ['fedora', 'fedora'], properties: { a: [1, null] }, priority: -3 };
   expect(shapes(onChange({ ...own, branch: ['main', 'old'], reason: 'because' }))).toEqual([
-    { kind: 'onChange', ...own, builders: ['fedora'], filter: changesOf('main', 'old'), reason: 'because' },
+    {
+      kind: 'onChange',
+      ...own,
+      builders: ['fedora'],
+      filter: changesOf('main', 'old'),
+      onlyImportant: false,
+      reason: 'because',
+    },
+  ]);
+});
+
+test('what goes by quiet, by the clock and after others has all that was left out', () => {
+  const anyFilter = { hasFilter: false, hasFileIsImportant: false };
+  const timed = { branch: 'main', filter: changesOf('main'), onlyIfChanged: false, onlyImportant: false, late: 'once' };
+  expect(
+    shapes(
+      anyBranch({ quiet: '1m', quietAtMost: '1h', onlyImportant: true }),
+      periodic('6h', { branch: 'main' }),
+      nightly('0 3 * * *', {
+        branch: 'main',
+        zone: 'Europe/Berlin',
+        onlyIfChanged: true,
+        forceAt: '0 3 * * 0',
+        late: 'skip',
+      }),
+      after('nightly'),
+      after('kate/after', { name: 'last' }),
+    ),
+  ).toEqual([
+    {
+      kind: 'anyBranch',
+      name: 'anyBranch',
+      filter: anyFilter,
+      quietMs: 60_000,
+      quietAtMostMs: 3_600_000,
+      onlyImportant: true,
+      ...all,
+    },
+    { kind: 'periodic', name: 'periodic', everyMs: 21_600_000, ...timed, ...all },
+    {
+      kind: 'nightly',
+      name: 'nightly',
+      at: '0 3 * * *',
+      forceAt: '0 3 * * 0',
+      zone: 'Europe/Berlin',
+      ...timed,
+      onlyIfChanged: true,
+      late: 'skip',
+      ...all,
+    },
+    { kind: 'after', name: 'after', upstream: { project: 'kate', scheduler: 'nightly' }, ...all },
+    { kind: 'after', name: 'last', upstream: { project: 'kate', scheduler: 'after' }, ...all },
   ]);
 });
 
@@ -59,7 +124,10 @@ test.each<[readonly unknown[], string]>([
   [[onChange({ branch: [] })], `${PLACE} 1, branch: write a text, a glob`],
   [[onChange({ name: 'x', branch: 'refs/heads/main' })], `${PLACE} "x", branch: write the branch without refs/heads/`],
   [[{ ...force(), colour: 'red' }], `${PLACE} 1: unknown option colour`],
-  [[{ kind: 'weekly' }], `${PLACE} 1: this is no scheduler: use force(), onChange(), triggerable() or tryBuilds()`],
+  [
+    [{ kind: 'weekly' }],
+    `${PLACE} 1: this is no scheduler: use onChange(), anyBranch(), periodic(), nightly(), after(), triggerable(), force() or tryBuilds()`,
+  ],
   [[force({ name: '../x' })], `${PLACE} "../x", name: the name "../x" is not allowed`],
   [
     [force(), force({ builders: ['debian'] })],
@@ -76,6 +144,26 @@ test.each<[readonly unknown[], string]>([
   [[force({ priority: 1.5 })], `${PLACE} 1, priority: write a whole number from -100 to 100`],
   [[force({ priority: 101 })], `${PLACE} 1, priority: write a whole number from -100 to 100`],
   [[onChange({ branch: 'main', reason: '' })], `${PLACE} 1, reason: write a text`],
+  [[anyBranch({ quiet: 'a bit' })], `${PLACE} 1, quiet: "a bit" is no duration`],
+  [[anyBranch({ quietAtMost: '1h' })], `${PLACE} "anyBranch": quietAtMost is no less than quiet, and goes with it`],
+  [[anyBranch({ quiet: '1h', quietAtMost: '1m' })], `${PLACE} "anyBranch": quietAtMost is no less than quiet`],
+  [[periodic('1ms')], `${PLACE} 1, every: write 1s or more`],
+  [[periodic('1h', { branch: 'refs/heads/main' })], `${PLACE} 1, branch: write the branch without refs/heads/`],
+  [[periodic('1h', { onlyIfChanged: true })], `${PLACE} "periodic": onlyIfChanged goes by a branch: name it`],
+  [[nightly('0 0 31 2 *')], `${PLACE} "nightly": "0 0 31 2 *" never comes: there is no such day`],
+  [[nightly("3 o'clock")], `${PLACE} "nightly": "3 o'clock" is no rule for times: write five fields`],
+  [[nightly('0 3 * * *', { forceAt: '0 25 * * *' })], `${PLACE} "nightly": "0 25 * * *" is no rule for times`],
+  [[nightly('0 3 * * *', { zone: 'Mars/Base' })], `${PLACE} "nightly": "Mars/Base" is no time zone`],
+  [[nightly('0 3 * * *', { late: 'never' as 'skip' })], `${PLACE} 1, late: write late: 'once' or late: 'skip'`],
+  [[after('nightly')], `${PLACE} "after": there is no scheduler "kate/nightly" to follow; correct the name`],
+  [[after('kile/nightly')], `${PLACE} "after": there is no scheduler "kile/nightly" to follow`],
+  [[after('')], `${PLACE} 1, upstream: name the scheduler that it follows`],
+  [[tryBuilds(), after('try')], `${PLACE} "after": kate/try builds patches that are only tried: nothing can follow it`],
+  [[after('after')], `${PLACE} "after": it follows itself: kate/after after kate/after`],
+  [
+    [after('b', { name: 'a' }), after('c', { name: 'b' }), after('a', { name: 'c' }), after('a', { name: 'd' })],
+    `${PLACE} "a": it follows itself: kate/a after kate/b after kate/c after kate/a`,
+  ],
 ])('a scheduler that cannot be is told with its place: %j', (schedulers, told) => {
   expect(mistakes(schedulers)).toEqual([expect.stringContaining(told)]);
 });

@@ -60,6 +60,9 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   sendchange: { words: (project) => `sendchange ${project} --branch main --revision r${++count}` },
   poll: { words: (project) => `poll ${project}` },
   changes: { words: () => 'changes --json', tells: names },
+  schedulers: { words: () => 'schedulers --json', tells: names },
+  'scheduler enable': { words: (project) => `scheduler enable ${project}/force` },
+  'scheduler disable': { words: (project) => `scheduler disable ${project}/off` },
   stop: { words: async (project) => `stop request:${await waiting(project)}` },
   'approve-build': { words: async (project) => `approve-build request:${await stand.addForkRequest(project)}` },
   workers: {
@@ -136,7 +139,7 @@ beforeAll(async () => {
     ([
       name,
       access,
-    ]) => `project('${name}', { ${access} source: git('${repositoryDir}', { poll: '1d' }), schedulers: [force(), tryBuilds()], builders: [
+    ]) => `project('${name}', { ${access} source: git('${repositoryDir}', { poll: '1d' }), schedulers: [force(), force({ name: 'off' }), tryBuilds()], builders: [
       builder('short', { workers: ['w'], steps: [sh('s', 'echo in ${name}')] }),
       builder('long', { workers: ['w'], locks: [masterLock('board', { slots: 9 }).counting()], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { workers: ['nowhere'], steps: [checkout()] }),

@@ -75,6 +75,9 @@ const TOLD: Readonly<Record<string, string>> = {
   'properties.source': EVIL,
   'properties.value': JSON.stringify(EVIL),
   'sources.error': EVIL,
+  'scheduler_changes.branch': EVIL,
+  'scheduler_states.off_by': EVIL,
+  'scheduler_states.off_reason': EVIL,
   'source_stamps.branch': EVIL,
   'source_stamps.repository': EVIL,
   'source_stamps.revision': EVIL,
@@ -113,6 +116,9 @@ const OURS = {
   passes: ['id', 'keys', 'kind', 'role', 'secret_sha256', 'who'],
   principals: ['keys', 'name', 'role', 'source'],
   request_rules: ['name', 'noun', 'project', 'rules'],
+  scheduler_changes: ['project', 'scheduler'],
+  scheduler_follows: ['project', 'scheduler'],
+  scheduler_states: ['name', 'project', 'rule'],
   seats: ['builder', 'directory', 'project', 'session', 'worker'],
   settings: ['name', 'value'],
   source_progress: ['project', 'url', 'wants'],
@@ -156,6 +162,9 @@ const CALLS: Readonly<Record<string, () => readonly string[] | Promise<readonly 
     'sendchange p --json-stdin',
   ],
   poll: () => ['poll', 'poll p', `poll ${SAID}`],
+  schedulers: () => ['schedulers', 'schedulers p', `schedulers ${SAID}`],
+  'scheduler enable': () => ['scheduler enable p/force', `scheduler enable ${SAID}`, `scheduler enable p/${SAID}`],
+  'scheduler disable': () => [`scheduler disable p/off --reason ${SAID}`, `scheduler disable ${SAID}`],
   stop: async () => [`stop request:${await request('idle')} --reason ${SAID}`, `stop ${ended}`, `stop ${SAID}`],
   'approve-build': async () => [
     `approve-build request:${await stand.addForkRequest('p')}`,
@@ -218,7 +227,7 @@ beforeAll(async () => {
   const print = JSON.stringify(`printf '%s' ${SAID}`);
   stand = await PeopleStand.open(
     `workers: [worker('w', { maxBuilds: 10, host: 'iron', owner: ${said} }), worker('held'), worker('nowhere')],
-    projects: [project('p', { source: git('/nowhere', { poll: '1d' }), schedulers: [force(), tryBuilds()], builders: [
+    projects: [project('p', { source: git('/nowhere', { poll: '1d' }), schedulers: [force(), force({ name: 'off' }), tryBuilds()], builders: [
       builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), step('told', () => ({ result: 'success', summary: ${said} }))] }),
       builder('long', { workers: ['w'], locks: [hostLock('board')], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { workers: ['nowhere'], steps: [checkout()] }),
