@@ -134,7 +134,13 @@ async function perform(
         atMs: at,
         sentBy: 'hook',
       };
-      all.push(...(await store.changes.add(change, String(at), [{ ...set, scheduler: 'main' }])).requests);
+      all.push(
+        ...(
+          await store.changes.add(change, String(at), [
+            { scheduler: 'main', isImportant: true, set: { ...set, scheduler: 'main' } },
+          ])
+        ).requests,
+      );
       break;
     }
     case 'force':
