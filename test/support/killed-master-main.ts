@@ -23,4 +23,4 @@ const master = await openMaster({
     else kill.after(n);
   },
 });
-process.stdout.write(`master listens on ${master.host}:${master.port}\n`);
+process.stdout.write(`master listens on ${master.host}:${master.port}, webhooks on port ${master.hooksPort ?? 0}\n`);

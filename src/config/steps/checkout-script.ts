@@ -12,7 +12,7 @@ export const NO_SUCH_REVISION = 66;
  *
  * `.git/trunkline` holds the URL and is written when the repository is whole, so one that a crash left half made is made
  * anew. Locks that a killed git left behind are removed: nobody else works in this folder. Where the server refuses to give a
- * single revision, all branches are fetched. No garbage collection goes on behind the build.
+ * single revision, all branches are fetched, and what is on none of them (a pull request) by its own ref. No garbage collection goes on behind the build.
  *
  * A folder that has seen a patch is cleaned in every mode: what was made from the patch must not get into the next build.
  */
@@ -50,6 +50,9 @@ if [ -n "$revision" ]; then
   if ! has; then
     git fetch --force -- "$url" "+$revision:refs/trunkline/head" ||
       git fetch --force -- "$url" '+refs/heads/*:refs/trunkline/heads/*' '+refs/tags/*:refs/tags/*' || exit ${TRY_AGAIN}
+    case $branch in
+      refs/*) has || git fetch --force -- "$url" "+$branch:refs/trunkline/head" ;;
+    esac
     has || no_revision
   fi
 else

@@ -163,6 +163,23 @@ test('a revision is checked out, also one given short, and one of another branch
   }
 });
 
+test('the revision of a pull request is checked out, which is on no branch, and whose server may give it by its ref alone', async () => {
+  const it = await place();
+  const main = await commit(it.repository, 'a', 'one');
+  await git(it.repository, 'checkout', '-q', '--detach');
+  const head = await commit(it.repository, 'b', 'better');
+  await git(it.repository, 'update-ref', 'refs/pull/7/head', head);
+  await git(it.repository, 'checkout', '-q', 'main');
+  expect(main).not.toBe(head);
+  // Cut short it is no name that a server gives.
+  for (const revision of [head, head.slice(0, 12)]) {
+    await rm(join(it.folder, '.git'), { recursive: true, force: true });
+    expect(await it.checkout({ branch: 'refs/pull/7/head', revision })).toEqual({ result: 'success' });
+    expect(gotRevision(it)).toBe(head);
+  }
+  const gone = await it.checkout({ branch: 'refs/pull/8/head', revision: 'c0ffee'.repeat(6) });
+  expect(gone).toMatchObject({ result: 'failure', summary: 'no such branch or revision: see the log' });
+});
 test('a branch is checked out, and a moved one is followed', async () => {
   const it = await place();
   const first = await commit(it.repository, 'a', 'one');
