@@ -196,8 +196,55 @@ projects: [project('p', { schedulers: [force()], builders: ['left', 'right'].map
   expect(ended).toMatchObject({ result: 'exception' });
   expect(ended!.steps[1]).toMatchObject({ result: 'exception', logs: [] });
   for (const name of ['p/left 1', 'p/right 1', 'lock one', 'lock two']) expect(ended!.summary).toContain(name);
-  await farm.config(config());
+});
+
+test('a child has the lock of the build that waits for it, before those that wait for that build', async () => {
+  await farm.config(`
+workers: [worker('w', { maxBuilds: 8 }), worker('x')],
+projects: [project('p', { schedulers: [force(), triggerable('kin', { builders: ['child'] })], builders: [
+  builder('parent', { workers: ['w'], locks: [masterLock('vpn').exclusive()], steps: [
+    sh('s', ${gate('kin')}), trigger('kin', { schedulers: ['kin'], wait: true }),
+  ] }),
+  builder('child', { workers: ['w'], locks: [masterLock('vpn').exclusive()], steps: [sh('s', ${gate('child')})] }),
+  builder('other', { workers: ['w'], locks: [masterLock('vpn').exclusive()], steps: [sh('s', 'true')] }),
+] })]`);
   await farm.operator.reload(ADMIN);
+  await farm.force('parent');
+  await runs('p/parent#1');
+  const request = await farm.force('other');
+  await go('kin');
+  await runs('p/child#1');
+  const { places, waiters } = await vpn();
+  expect(places[0]).toMatchObject({ slots: 1, used: 1, holders: [{ builder: 'parent' }, { builder: 'child' }] });
+  expect(waiters).toMatchObject([{ request }]);
+  await go('child');
+  expect(await farm.finished('p/parent#1')).toMatchObject({ result: 'success' });
+  expect((await farm.watch(request)).at(-1)).toMatchObject({ build: { result: 'success' } });
+});
+
+test('two builds whose children would wait for them: one child ends in the queue, its parent hears of it, the other goes on', async () => {
+  const config = (name: string, own: string, wanted: string): string => `
+  builder('${name}', { workers: ['w'], locks: [masterLock('${own}')], steps: [
+    sh('s', ${gate('children')}), trigger('child', { schedulers: ['${name}'], wait: true }),
+  ] }),
+  builder('of-${name}', { workers: ['w'], locks: [masterLock('${wanted}')], steps: [sh('s', 'true')] }),`;
+  await farm.config(`
+workers: [worker('w', { maxBuilds: 8 }), worker('x')],
+projects: [project('p', {
+  schedulers: [force(), triggerable('up', { builders: ['of-up'] }), triggerable('down', { builders: ['of-down'] })],
+  builders: [${config('up', 'one', 'two')} ${config('down', 'two', 'one')}],
+})]`);
+  await farm.operator.reload(ADMIN);
+  for (const name of ['up', 'down']) await farm.force(name);
+  for (const name of ['up', 'down']) await runs(`p/${name}#1`);
+  await go('children');
+  const both = await Promise.all([farm.finished('p/up#1'), farm.finished('p/down#1')]);
+  expect(new Set(both.map(({ result }) => result))).toEqual(new Set(['exception', 'success']));
+  expect(both.find(({ result }) => result === 'exception')?.steps[1]).toMatchObject({ result: 'exception' });
+  expect(await farm.operator.queue(ADMIN)).toEqual([]);
+  expect((await farm.operator.locks(ADMIN)).flatMap(({ places }) => places.flatMap(({ holders }) => holders))).toEqual(
+    [],
+  );
 });
 
 test('a lock that a reload takes away is what its holder knew it as, until nobody holds it', async () => {
