@@ -10,7 +10,9 @@ export type Nullable<T> = { [K in keyof T]-?: undefined extends T[K] ? Exclude<T
 
 /** Columns that are NULL become absent keys. */
 export function present<T extends object>(row: T): Present<T> {
-  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Present<T>;
+  const present: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(row)) if (value !== null) present[key] = value;
+  return present as Present<T>;
 }
 
 /** A JSON column that this store wrote. */
