@@ -405,6 +405,13 @@ export interface BuildFilter {
   readonly limit: number;
 }
 
+/** Builds by their ids; of a request that was retried the newest. */
+export interface Rebuilds {
+  readonly of?: number;
+  /** Oldest first. */
+  readonly as: readonly number[];
+}
+
 export interface BuildStore {
   find(id: number): Promise<Build | undefined>;
   findByNumber(project: string, builder: string, number: number): Promise<Build | undefined>;
@@ -414,6 +421,8 @@ export interface BuildStore {
   lastStarts(workers: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Notes that someone wants it stopped, and with it what it waits for; the first reason stays. False when it has ended already. */
   requestStop(id: number, reason: string, atMs: number): Promise<boolean>;
+  /** Which build a build was wanted again of, and as which it was wanted again. */
+  rebuilds(id: number): Promise<Rebuilds>;
   /** The build, the build that asked for it, and so on up, at most `limit` of them. */
   lineage(id: number, limit: number): Promise<readonly Pick<Build, 'id' | 'project' | 'builder'>[]>;
   /** Ids of all builds of a request, oldest first: each but the last was retried. */

@@ -65,8 +65,10 @@ export function requestsText(ids: readonly number[]): string {
   return `${ids.length === 1 ? 'request' : 'requests'} ${ids.join(', ')}`;
 }
 
-function family({ parent, children }: BuildView): string[] {
+function family({ parent, children, rebuildOf, rebuiltAs }: BuildView): string[] {
   return [
+    ...(rebuildOf === null ? [] : [`again   of build ${rebuildOf}`]),
+    ...(rebuiltAs.length === 0 ? [] : [`again   as build ${rebuiltAs.join(', ')}`]),
     ...(parent === null
       ? []
       : [

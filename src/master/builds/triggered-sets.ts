@@ -14,7 +14,7 @@ type TriggeredSet = NewBuildSet & Required<Pick<NewBuildSet, 'parent'>>;
 
 interface Sources {
   readonly store: Pick<Store, 'builds'>;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now'>;
   readonly config: () => ConfigShape;
 }
 

@@ -34,6 +34,9 @@ export interface BuildView {
   readonly revision: string | null;
   /** A try build: the patch on top of the revision. */
   readonly patch: { readonly sha256: string; readonly bytes: number } | null;
+  /** The build that somebody wanted again, which this is; and the builds that this was wanted again as, oldest first. */
+  readonly rebuildOf: number | null;
+  readonly rebuiltAs: readonly number[];
   /** The build that triggered it, if one did that the asker may read. */
   readonly parent: {
     readonly build: number;

@@ -2,18 +2,21 @@ import type { Build } from '../../model/build.ts';
 import type { KnownRequest, Store } from '../../store/store.ts';
 import type { BuildView, ChildView } from './build.ts';
 
-/** Who triggered a build, and what it triggered. */
+/** Who triggered a build, what it triggered, and what it is a rebuild of, or was rebuilt as. */
 export async function familyOf(
   store: Pick<Store, 'builds' | 'requests'>,
   { id, parent }: Build,
-): Promise<Pick<BuildView, 'parent' | 'children'>> {
-  const [asked, children] = await Promise.all([
+): Promise<Pick<BuildView, 'parent' | 'children' | 'rebuildOf' | 'rebuiltAs'>> {
+  const [asked, children, rebuilds] = await Promise.all([
     parent && store.builds.find(parent.buildId),
     store.requests.childrenOf(id),
+    store.builds.rebuilds(id),
   ]);
   return {
     parent: asked && parent ? { ...named(asked), waits: parent.waits } : null,
     children: children.map(childView),
+    rebuildOf: rebuilds.of ?? null,
+    rebuiltAs: rebuilds.as,
   };
 }
 

@@ -10,6 +10,7 @@ import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
 import { endChildren } from './end-request.ts';
 import { finishBuild } from './finish-build.ts';
+import { rebuildsOf } from './rebuilds.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
@@ -85,6 +86,7 @@ export function buildStore({ reader, writer }: Context): BuildStore {
       );
       return new Map(rows.flatMap(({ worker, startedAtMs }) => (startedAtMs === null ? [] : [[worker, startedAtMs]])));
     },
+    rebuilds: (id) => rebuildsOf(reader, id),
     async lineage(id, limit) {
       return await reader.all(LINEAGE, id, limit);
     },

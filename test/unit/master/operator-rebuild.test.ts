@@ -52,6 +52,11 @@ test('a rebuild has the properties of the first, and what that had really built'
     reason: `rebuild of build ${first.id}`,
   });
   expect(second?.properties).toContainEqual({ name: 'mode', value: 'full', source: 'request' });
+  expect(second).toMatchObject({ rebuildOf: first.id, rebuiltAs: [] });
+  expect(await farm.operator.build(ADMIN, String(first.id))).toMatchObject({
+    rebuildOf: null,
+    rebuiltAs: [second!.id],
+  });
   const [newest] = await again(second!, { isLatest: true, reason: 'once more' });
   expect(newest).toMatchObject({ revision: null, branch: 'main', reason: 'once more' });
 });
@@ -64,6 +69,10 @@ test('with its whole set, all that was asked for together is asked for again, fo
   const builds = await again(last.build, { isWholeSet: true });
   expect(builds.map(({ builder }) => builder)).toEqual(['a', 'b']);
   for (const { blame } of builds) expect(blame).toEqual(['Ann']);
+  const originals = await Promise.all(builds.map((one) => farm.operator.build(ADMIN, String(one.rebuildOf))));
+  expect(originals.map(({ builder, rebuiltAs }) => [builder, rebuiltAs])).toEqual(
+    builds.map((one) => [one.builder, [one.id]]),
+  );
   expect((await again(last.build)).map(({ builder }) => builder)).toEqual(['a']);
 });
 

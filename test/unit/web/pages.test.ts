@@ -34,6 +34,8 @@ test('the status page shows hostile names as text wherever they stand', () => {
     retriedAs: null,
     parent: null,
     children: [],
+    rebuildOf: null,
+    rebuiltAs: [],
     result: null,
     summary: text,
     project: text,

@@ -26,6 +26,7 @@ projects: [
       triggerable('bad', { builders: ['bad'] }), triggerable('both', { builders: ['good', 'bad'] }),
       triggerable('slow', { builders: ['slow'] }), triggerable('stuck', { builders: ['stuck'] }),
       triggerable('middle', { builders: ['middle'] }), triggerable('loop', { builders: ['loop'] }),
+      triggerable('locked', { builders: ['locked'] }),
     ],
     builders: [
       builder('good', { workers: ['w'], steps: [sh('s', 'true')] }),
@@ -43,6 +44,12 @@ projects: [
       builder('middle', { workers: ['w'], steps: [trigger('t', { schedulers: ['slow'], wait: true })] }),
       builder('top', { workers: ['w'], steps: [trigger('t', { schedulers: ['middle'], wait: true })] }),
       builder('loop', { workers: ['w'], steps: [${DYNAMIC}] }),
+      builder('holder', { workers: ['w'], locks: [masterLock('vpn').exclusive()], steps: [
+        sh('first', 'touch ${dir}/holder.started; while [ ! -e ${dir}/go ]; do sleep 0.02; done'),
+        trigger('t', { schedulers: ['locked'], wait: true }),
+      ] }),
+      builder('stranger', { workers: ['w'], locks: [masterLock('vpn').exclusive()], steps: [sh('s', 'true')] }),
+      builder('locked', { workers: ['w'], locks: [masterLock('vpn').exclusive()], steps: [sh('s', 'true')] }),
       builder('parallel', { workers: ['w'], steps: [step('t', async (ctx) => {
         const { a, b } = await ctx.parallel({
           a: (ctx) => ctx.trigger('good', { wait: true }),
@@ -189,7 +196,7 @@ test('what would go in a circle, or is not there, is an exception that says so',
   expect(circle.steps[0]?.summary).toBe('nothing is triggered: it would go in a circle: p/loop → p/loop');
   const missing = await ofLoop('force');
   expect(missing.steps[0]?.summary).toBe(
-    'nothing is triggered: project p has no triggerable scheduler force; it has good, bad, both, slow, stuck, middle, loop',
+    'nothing is triggered: project p has no triggerable scheduler force; it has good, bad, both, slow, stuck, middle, loop, locked',
   );
   const nowhere = await ofLoop('gone/x');
   expect(nowhere.steps[0]?.summary).toContain('there is no project gone');
@@ -208,4 +215,21 @@ test('who may not read a child is told nothing of it', async () => {
   expect(await texts()).not.toContain('other/far is');
   await farm.operator.stop(ADMIN, String(build.id), 'tidy');
   await farm.watch(request);
+});
+
+test('a child has the exclusive lock that its parent holds, also when somebody waits for it already', async () => {
+  const holder = await farm.force('holder');
+  await until('the holder runs', () => existsSync(join(farm.dir, 'holder.started')));
+  const stranger = await farm.force('stranger');
+  const [why] = await farm.operator.why(ADMIN, `request:${stranger}`);
+  expect(why?.causes[0]?.text).toContain('waits for lock vpn');
+  await writeFile(join(farm.dir, 'go'), '');
+  const last = (await farm.watch(holder)).at(-1);
+  if (last?.kind !== 'build') throw new Error('no build of holder');
+  expect(last.build.result).toBe('success');
+  const child = await ofChild(last.build, 'locked');
+  const after = (await farm.watch(stranger)).at(-1);
+  if (after?.kind !== 'build') throw new Error('no build of stranger');
+  expect(child.finishedAtMs).toBeLessThanOrEqual(after.build.startedAtMs);
+  expect(after.build.result).toBe('success');
 });
