@@ -18,6 +18,8 @@ export interface MirrorOptions {
   readonly folder: string;
   readonly access: GitAccess;
   readonly limitBytes: number;
+  /** Ends what git does, with its reason. */
+  readonly signal: AbortSignal;
 }
 
 const ASK_LIMIT_MS = 60_000;
@@ -75,7 +77,7 @@ export class Mirror {
       }
       const words = ['fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--stdin', '--', url];
       const input = specsOf(refs).join('');
-      await this.#whileSmall((signal) => this.#inside(words, { input, limitMs: FETCH_LIMIT_MS, signal }));
+      await this.#whileSmall((signal) => this.#inside(words, { input, limitMs: FETCH_LIMIT_MS, signals: [signal] }));
       await this.#inside(['pack-refs', '--all']);
     } catch (error) {
       await this.#removeLeftovers();
@@ -207,8 +209,13 @@ export class Mirror {
   }
 
   async #git(words: readonly string[], more: Omit<GitRun, 'args' | 'env'>): Promise<void> {
-    const { git, access } = this.#options;
-    await git.run({ ...more, args: [...access.words, ...words], env: access.env });
+    const { git, access, signal } = this.#options;
+    await git.run({
+      ...more,
+      signals: [signal, ...(more.signals ?? [])],
+      args: [...access.words, ...words],
+      env: access.env,
+    });
   }
 }
 

@@ -41,7 +41,7 @@ export class RepositoryPoll {
   #next: Promise<PollOutcome> | undefined;
   #timer: Cancel | undefined;
   #nextAtMs: number | undefined;
-  #isClosed = false;
+  readonly #stop = new AbortController();
 
   constructor(options: RepositoryPollOptions, repository: Repository, record: SourceRecord | undefined) {
     this.#options = options;
@@ -89,9 +89,9 @@ export class RepositoryPoll {
     };
   }
 
-  /** What is under way must have been told to end. */
+  /** Ends what is under way. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#stop.abort(new SourceError('stopped', 'it is not polled any more'));
     this.#timer?.();
     await this.#underWay?.catch(nothing);
   }
@@ -99,7 +99,7 @@ export class RepositoryPoll {
   #begin(): Promise<PollOutcome> {
     this.#timer?.();
     this.#nextAtMs = undefined;
-    if (this.#isClosed) return Promise.reject(new SourceError('stopped', 'it is not polled any more'));
+    if (this.#stop.signal.aborted) return Promise.reject(this.#stop.signal.reason as SourceError);
     this.#underWay = this.#poll().finally(() => {
       this.#underWay = undefined;
       this.#schedule(this.#pauseMs() * (1 + (Math.random() * 2 - 1) * JITTER));
@@ -113,7 +113,8 @@ export class RepositoryPoll {
     const folder = join(mirrorsDir, mirrorName(url));
     let mirror: Mirror | undefined;
     try {
-      mirror = new Mirror({ git, clock, url, folder, access: await gitAccess(dir, url, access), limitBytes });
+      const { signal } = this.#stop;
+      mirror = new Mirror({ git, clock, url, folder, access: await gitAccess(dir, url, access), limitBytes, signal });
       const outcome = await pollRepository({ store: store.sources, mirror, projects, take });
       await this.#note(undefined, mirror.bytes);
       if (outcome.leftOut > 0) {
@@ -158,7 +159,7 @@ export class RepositoryPoll {
 
   #schedule(delayMs: number): void {
     this.#timer?.();
-    if (this.#isClosed) return;
+    if (this.#stop.signal.aborted) return;
     const { clock, logger } = this.#options;
     this.#nextAtMs = clock.now() + Math.round(delayMs);
     this.#timer = clock.after(delayMs, () => {

@@ -35,8 +35,8 @@ export interface GitRun {
   readonly limitMs: number;
   /** Gets its output as it comes. */
   readonly onOutput?: (piece: Buffer) => void;
-  /** Ends it, with this error's text. */
-  readonly signal?: AbortSignal;
+  /** Each ends it, with its reason. */
+  readonly signals?: readonly AbortSignal[];
 }
 
 /** Runs git for the master, a few at a time, each bounded in time and never without the master. */
@@ -59,9 +59,9 @@ export class GitRunner {
     this.#stop.abort(new SourceError('stopped', 'the master stops'));
   }
 
-  async #run({ args, env, input = '', limitMs, onOutput, signal }: GitRun): Promise<void> {
-    this.#stop.signal.throwIfAborted();
-    signal?.throwIfAborted();
+  async #run({ args, env, input = '', limitMs, onOutput, signals = [] }: GitRun): Promise<void> {
+    const ends = [this.#stop.signal, ...signals];
+    for (const one of ends) one.throwIfAborted();
     const child = spawn('/bin/sh', ['-c', GROUP, 'git', 'git', ...args], {
       env,
       detached: true,
@@ -74,8 +74,7 @@ export class GitRunner {
     };
     const undo = [
       this.#clock.after(limitMs, () => end(new SourceError('slow', `git took longer than ${showDuration(limitMs)}`))),
-      onAbort(this.#stop.signal, end),
-      onAbort(signal, end),
+      ...ends.map((one) => onAbort(one, end)),
     ];
     let complaint = '';
     child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
@@ -121,8 +120,8 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-function onAbort(signal: AbortSignal | undefined, end: (why: unknown) => void): Cancel {
-  const listener = (): void => end(signal?.reason);
-  signal?.addEventListener('abort', listener);
-  return () => signal?.removeEventListener('abort', listener);
+function onAbort(signal: AbortSignal, end: (why: unknown) => void): Cancel {
+  const listener = (): void => end(signal.reason);
+  signal.addEventListener('abort', listener);
+  return () => signal.removeEventListener('abort', listener);
 }

@@ -56,8 +56,8 @@ export class SourcePolls {
 
   async close(): Promise<void> {
     this.#isOpen = false;
-    await this.#looking;
     this.#git.close();
+    await this.#looking;
     await Promise.all([...this.#polls.values()].map((poll) => poll.close()));
   }
 

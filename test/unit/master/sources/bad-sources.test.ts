@@ -72,20 +72,47 @@ async function bound(projects: Polled) {
   return { polls: opened.polls, poll: () => opened.poll(kate.dir) };
 }
 
-test('a server that never answers is given up, with all that was started for it', async () => {
+describe('a server that never answers', () => {
   const sockets: Socket[] = [];
-  const server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `git://127.0.0.1:${(server.address() as AddressInfo).port}/x.git`;
-  const clock = new FakeClock();
-  const { polls } = await open({ p: [url] }, { clock });
-  const polled = polls.poll(url);
-  await until('git has connected', () => sockets.length > 0);
-  const ended = once(sockets[0]!.resume(), 'close');
-  clock.advance(60_000);
-  await expect(polled).rejects.toThrow('git took longer than 1m');
-  await ended;
-  server.close();
+  const server = createServer((socket) => sockets.push(socket.resume()));
+  let url: string;
+  beforeEach(async () => {
+    sockets.length = 0;
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = `git://127.0.0.1:${(server.address() as AddressInfo).port}/x.git`;
+  });
+  afterEach(() => server.close());
+
+  /** Resolves when git waits for it, to what resolves when git is gone. */
+  async function connected(): Promise<{ readonly gone: Promise<unknown> }> {
+    const socket = await until('git has connected', () => sockets[0]);
+    return { gone: once(socket, 'close') };
+  }
+
+  test('it is given up, with all that was started for it', async () => {
+    const clock = new FakeClock();
+    const { polls } = await open({ p: [url] }, { clock });
+    const polled = polls.poll(url);
+    const { gone } = await connected();
+    clock.advance(60_000);
+    await expect(polled).rejects.toThrow('git took longer than 1m');
+    await gone;
+  });
+
+  test('it does not hold up a reload that leaves it out, nor the end of the master', async () => {
+    const { polls } = await open({ p: [url] });
+    const polled = polls.poll(url);
+    const { gone } = await connected();
+    bench?.change({ p: [kate.dir], q: [url.replace('x.git', 'y.git')] });
+    await expect(polled).rejects.toThrow('it is not polled any more');
+    await gone;
+    sockets.length = 0;
+    const other = polls.poll(url.replace('x.git', 'y.git'));
+    const again = await connected();
+    await Promise.all([expect(other).rejects.toThrow('the master stops'), polls.close()]);
+    await again.gone;
+  });
 });
 
 test('a mirror that grows over its limit is not kept', async () => {
