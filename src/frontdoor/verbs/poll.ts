@@ -1,7 +1,8 @@
 import { plain } from '../../base/plain.ts';
 import { aboutSize } from '../../base/size.ts';
-import type { PolledChange, SourceView } from '../../master/views/source.ts';
+import type { SourceView } from '../../master/views/source.ts';
 import { readArguments } from '../arguments.ts';
+import { sentChange } from '../show/sent-change.ts';
 import { table } from '../show/table.ts';
 import { howLong, howLongLeft, when } from '../show/time.ts';
 import type { Verb, VerbContext } from '../verb.ts';
@@ -20,7 +21,7 @@ export const poll: Verb = {
     if (values.json) await write(`${JSON.stringify(polled)}\n`);
     else {
       const { url, changes, leftOut } = polled;
-      for (const change of changes) await write(`${plain(told(change))}\n`);
+      for (const change of changes) await write(`${plain(`${change.project}: ${sentChange(change)}`)}\n`);
       if (leftOut > 0) await write(`${leftOut} older commits were left out\n`);
       if (changes.length === 0) await write(`${plain(url)} has nothing new\n`);
     }
@@ -50,11 +51,4 @@ async function list({ operator, asker, clock, write }: VerbContext, isJson: bool
 function next({ isPolling, nextAtMs }: SourceView, nowMs: number): string {
   if (isPolling || nextAtMs === null) return 'now';
   return nextAtMs > nowMs ? `in ${howLongLeft(nextAtMs - nowMs)}` : 'due';
-}
-
-function told({ project, id, branch, revision, isNew, requests }: PolledChange): string {
-  const change = `${project}: change ${id}, ${branch} ${revision.slice(0, 12)}`;
-  if (!isNew) return `${change}: known already`;
-  if (requests.length === 0) return `${change}: nothing is built for it at once`;
-  return `${change}: ${requests.length === 1 ? 'request' : 'requests'} ${requests.join(', ')}`;
 }

@@ -1,7 +1,8 @@
 import { plain } from '../../base/plain.ts';
 import { readChanges } from '../../master/changes/read-changes.ts';
-import type { ChangeWish, SentChange } from '../../master/views/change.ts';
+import type { ChangeWish } from '../../master/views/change.ts';
 import { readArguments } from '../arguments.ts';
+import { sentChange } from '../show/sent-change.ts';
 import { UsageError } from '../verb.ts';
 import type { Verb, VerbContext } from '../verb.ts';
 import { readProperties } from '../wish-words.ts';
@@ -38,7 +39,7 @@ export const sendchange: Verb = {
       : [await inWords(context, values)];
     const sent = await operator.sendChanges(asker, positionals[0] ?? '', changes);
     if (values.json) await write(`${JSON.stringify(sent)}\n`);
-    else for (const one of sent) await write(plain(told(one)) + '\n');
+    else for (const one of sent) await write(plain(sentChange(one)) + '\n');
     return 0;
   },
 };
@@ -63,14 +64,4 @@ async function inWords({ readStdin }: VerbContext, values: Values): Promise<Chan
     ...(property && { properties: readProperties(property) }),
     ...(key !== undefined && { key }),
   };
-}
-
-function told({ id, branch, revision, isNew, requests, waitsFor }: SentChange): string {
-  const change = `change ${id}, ${branch} ${revision.slice(0, 12)}`;
-  if (!isNew) return `${change}: known already`;
-  const what = [
-    ...(requests.length > 0 ? [`${requests.length === 1 ? 'request' : 'requests'} ${requests.join(', ')}`] : []),
-    ...(waitsFor.length > 0 ? [`waits for ${waitsFor.join(', ')}`] : []),
-  ];
-  return `${change}: ${what.join('; ') || `no scheduler of the project builds ${branch}`}`;
 }
