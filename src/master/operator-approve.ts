@@ -55,6 +55,10 @@ async function ofRequest(store: Store, id: number, wanted: string | undefined): 
   if (!request) throw noRequest(id);
   const { project, approval, state, source } = request;
   const { revision } = source;
+  if (approval === 'needed' && revision === undefined) {
+    const what = 'is of whatever the tip of a fork is, and no revision of it is named';
+    throw new OperatorError('conflict', `request ${id} ${what}: stop it, and rebuild without --latest`);
+  }
   if (approval === undefined || revision === undefined) {
     throw new OperatorError('conflict', `request ${id} waits for no approval: what it builds is of no fork`);
   }

@@ -59,6 +59,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     scheduler: build.scheduler ?? null,
     branch: build.source.branch ?? null,
     revision: build.source.revision ?? null,
+    untrustedOf: build.source.untrustedOf ?? null,
     patch: build.source.patch ? { sha256: build.source.patch.sha256, bytes: build.source.patch.bytes } : null,
     ...family,
     ...changesOfBuild(changes),

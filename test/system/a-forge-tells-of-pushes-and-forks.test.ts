@@ -137,7 +137,7 @@ test('a signed push is built; the pull request of a fork waits until it is appro
   const theirs = await until('it is built', async () =>
     (await farm.list()).find(({ state, revision }) => state === 'finished' && revision === head),
   );
-  expect(theirs).toMatchObject({ result: 'success', blame: ['mallory'] });
+  expect(theirs).toMatchObject({ result: 'success', blame: ['mallory'], untrustedOf: 'mallory' });
   expect((await farm.log(theirs.id, 'told')).toString()).toBe('theirs\nuntrusted: true\n');
   const audit = await ask<readonly { action: string; target: string }[]>('audit');
   expect(audit).toContainEqual(expect.objectContaining({ action: 'approve a build', target: 'kate#7', who: 'admin' }));

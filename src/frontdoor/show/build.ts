@@ -93,6 +93,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
     `worker  ${build.worker}${build.workerAway ? ` (${awayText(build.workerAway, nowMs)})` : ''}`,
     ...(build.heldBack === null ? [] : [`waits   ${build.heldBack}`]),
     `source  ${sourceOf(build)}`,
+    ...(build.untrustedOf === null ? [] : [`fork    by ${build.untrustedOf}: untrusted`]),
     ...(build.patch ? [`patch   ${build.patch.bytes} bytes, SHA-256 ${build.patch.sha256}`] : []),
     ...build.changes.map(changeLine),
     `asked   by ${build.owner}${build.scheduler === null ? '' : `, scheduler ${build.scheduler}`}: ${build.reason}`,

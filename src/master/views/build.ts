@@ -48,6 +48,8 @@ export interface BuildView {
   } | null;
   /** What it has triggered, oldest first, as far as the asker may read it. */
   readonly children: readonly ChildView[];
+  /** Its source is of a fork, and this is whose; null: it is trusted. */
+  readonly untrustedOf: string | null;
   /** What it was made for, oldest first; empty when somebody asked for it. */
   readonly changes: readonly {
     readonly id: number;
