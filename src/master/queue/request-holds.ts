@@ -5,7 +5,7 @@ import type { Hold } from './queue-state.ts';
 import type { HoldSource } from './read-queue.ts';
 
 const AFTER: Readonly<Record<RetryCause, string>> = {
-  lost: 'its worker was lost',
+  lost: 'its worker was lost, or a step wants it',
   exception: 'it ended as an exception',
   failure: 'it failed',
 };

@@ -13,9 +13,6 @@ const RUNNING = `SELECT stop_reason AS stopReason, request_id AS requestId,
 /** No end before its beginning, also when the wall clock was put back in between. */
 const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, retry_cause = ?, finished_at_ms = max(started_at_ms, ?)
   WHERE id = ?`;
-const PARENT_ENDED = `SELECT 1 FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
-    JOIN builds p ON p.id = s.parent_build_id
-  WHERE r.id = ? AND s.parent_waits AND p.state = 'finished'`;
 const RETRIES = `SELECT retry_cause AS cause, count(*) AS n FROM builds WHERE request_id = ? AND retry_cause IS NOT NULL
   GROUP BY retry_cause`;
 /** Its time in the queue counts anew. */
@@ -68,15 +65,9 @@ async function endOf(
   const told = orNull(summary);
   const cause = retryCause(result);
   if (cause === undefined) return { result, summary: told };
-  // Someone may have wanted its end since the build made up its mind.
+  // Someone may have wanted its end since the build made up its mind: so has a parent that waited for it and has ended.
   if (stopReason !== null)
     return result === 'retry' ? { result: 'cancelled', summary: stopReason } : { result, summary: told };
-  if (await transaction.get(PARENT_ENDED, requestId)) {
-    return {
-      result: result === 'retry' ? 'cancelled' : result,
-      summary: join(told, 'the build that waited for it has ended'),
-    };
-  }
   const retries = { lost: 0, exception: 0, failure: 0 };
   const rows = await transaction.all<{ cause: RetryCause; n: number }>(RETRIES, requestId);
   for (const { cause: one, n } of rows) retries[one] = n;

@@ -8,6 +8,7 @@ import { eachStore } from '../../support/each-store.ts';
 import { SEED } from '../../support/seed.ts';
 import { buildSet, claimOf } from '../../support/temp-store.ts';
 
+// TRUNKLINE_RUNS=N plays so many lives, TRUNKLINE_SEED=N other ones.
 const REPOSITORY = 'https://git.example.org/x.git';
 const RETRY = { lost: 1, exception: 1, failure: 1, pauseMs: 0 };
 /** The rules of project `N-up`, and of `N-down` that depends on it. */
