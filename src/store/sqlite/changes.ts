@@ -15,7 +15,7 @@ const ADD = `INSERT INTO changes (project, key, repository, branch, revision, au
     properties, kind, target, is_untrusted, skipped, problems, at_ms, sent_by)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
 const WAIT = `INSERT INTO scheduler_changes (project, scheduler, branch, change_id, is_important, at_ms) VALUES (?, ?, ?, ?, ?, ?)`;
-const WAITS_FOR = 'SELECT scheduler FROM scheduler_changes WHERE change_id = ? ORDER BY scheduler';
+const WAITS_FOR = 'SELECT scheduler FROM scheduler_changes WHERE change_id = ? ORDER BY rowid';
 const FIND_BY_KEY = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.key = ?`;
 const REQUESTS = `SELECT r.id FROM build_set_changes l JOIN build_requests r ON r.build_set_id = l.build_set_id
   WHERE l.change_id = ? ORDER BY r.id`;

@@ -84,14 +84,18 @@ export class SchedulerStand {
     return await this.store.requests.pending();
   }
 
-  /** Builds all that waits. */
-  async build(result: Result, gotRevision?: string): Promise<void> {
-    for (const { id } of await this.waiting()) {
-      const build = await this.store.requests.claim(claimOf(id));
+  /** Builds all that waits, or what this scheduler asked for; what runs is ended, too. */
+  async build(result: Result, gotRevision?: string, scheduler?: string): Promise<void> {
+    for (const request of await this.waiting()) {
+      if (scheduler === undefined || request.scheduler === scheduler) {
+        await this.store.requests.claim(claimOf(request.id));
+      }
+    }
+    for (const { id, requestId } of await this.store.builds.running()) {
       const property = { name: 'got_revision', value: gotRevision ?? '', source: 'checkout' };
-      if (gotRevision !== undefined) await this.store.builds.setProperty(build.id, property);
-      await this.store.builds.finish(build.id, result, undefined, this.clock.now());
-      this.bus.publish('requests', id);
+      if (gotRevision !== undefined) await this.store.builds.setProperty(id, property);
+      await this.store.builds.finish(id, result, undefined, this.clock.now());
+      this.bus.publish('requests', requestId);
     }
   }
 }
