@@ -33,6 +33,8 @@ export type { CheckoutOptions } from './config/steps/checkout.ts';
 export type { StepOptions } from './config/steps/step.ts';
 export type { TriggerStepOptions } from './config/steps/trigger.ts';
 export type { ParameterConfig } from './config/parameters/values.ts';
+export type { CanStartBuild, CheckContext, FreeWorker, NextBuild, NextWorker } from './config/chooser-context.ts';
+export type { RequestFacts, WorkerFacts } from './config/function-facts.ts';
 export type { BuildFacts } from './config/code-host.ts';
 export type {
   Duration,

@@ -9,6 +9,7 @@ import type { TroubleRules } from '../model/trouble.ts';
 import { chainMistakes } from './check-chains.ts';
 import { schedulerMistakes, schedulerShape } from './check-schedulers.ts';
 import { triggerMistakes } from './check-triggers.ts';
+import { functionShapes } from './builder-functions.ts';
 import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
 import { doubles } from './doubles.ts';
@@ -211,12 +212,14 @@ function troubleRules({ troubles = {} }: CheckedConfig): TroubleRules {
 
 function builderShape(builder: CheckedBuilder, url: string | undefined, all: CheckedConfig['workers']): BuilderShape {
   const { name, workers, env = {}, logLimit, whenWorkerLost, locks, steps } = builder;
+  const functions = functionShapes(builder);
   return {
     name,
     workers: selectWorkers(workers, all),
     env,
     ...(logLimit !== undefined && { logLimit }),
     whenWorkerLost: lostRule(whenWorkerLost),
+    ...(functions && { functions }),
     locks: accessShapes(locks),
     steps: stepShapes(steps),
     takesPatches: steps.some(({ made }) => made?.of === 'checkout' && takesPatches(made, url)),

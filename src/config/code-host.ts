@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../model/json.ts';
 import type { Result } from '../model/result.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { KnownCall } from './calls.ts';
+import type { CheckFacts } from './function-facts.ts';
 import type { ConfigShape } from './shape.ts';
 
 /** What a step's function may know of its build. */
@@ -44,9 +45,15 @@ export interface StepRun {
   readonly configHash: string;
   readonly project: string;
   readonly builder: string;
+  /** Its index; of a check `CHECK_STEP`. */
   readonly step: number;
   readonly build: BuildFacts;
+  /** Not a step is run, but the builder's `canStartBuild`: `success` is a yes, `skipped` a no with its words as the summary. */
+  readonly check?: CheckFacts;
 }
+
+/** The place of a check's calls in the records of its build, before all steps. */
+export const CHECK_STEP = -1;
 
 export interface StepReport {
   readonly result: Result;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LONGEST_HEARTBEAT_MS, SHORTEST_HEARTBEAT_MS } from '../model/lost-worker.ts';
 import { CONNECTIONS_KEPT } from '../model/trouble.ts';
+import { builderFunctions } from './builder-functions.ts';
 import { duration, isOf } from './duration-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { lockSchema } from './lock-schema.ts';
@@ -94,6 +95,7 @@ const builder = z.strictObject(
       .optional(),
     locks: list(lockSchema, 'locks').optional(),
     ...builderRequests,
+    ...builderFunctions,
     steps: list(step, 'steps').min(1, { error: 'give it at least one step' }),
   },
   { error: NO.builder },
@@ -148,8 +150,8 @@ export const configSchema = z.strictObject(
       .optional(),
     troubles: troubles.optional(),
     reporters: list(reporterSchema, 'reporters').optional(),
-    hosts: list(hostSchema(duration), 'hosts').optional(),
-    workers: list(workerSchema(duration), 'workers').min(1, { error: 'name at least one worker' }),
+    hosts: list(hostSchema, 'hosts').optional(),
+    workers: list(workerSchema, 'workers').min(1, { error: 'name at least one worker' }),
     projects: list(project, 'projects').min(1, { error: 'give at least one project' }),
   },
   { error: NO.master },

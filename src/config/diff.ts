@@ -4,6 +4,7 @@ import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import { showDuration } from './duration.ts';
 import type { SchedulerShape } from './scheduler-shape.ts';
 import type {
+  BuilderFunctions,
   BuilderShape,
   ConfigShape,
   HostShape,
@@ -89,12 +90,22 @@ function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
     ...(isDeepStrictEqual(before.whenWorkerLost, after.whenWorkerLost)
       ? []
       : [`whenWorkerLost changed from ${showRule(before.whenWorkerLost)} to ${showRule(after.whenWorkerLost)}`]),
+    ...diffFunctions(before.functions, after.functions),
     ...diffLists(before.steps, after.steps, 'step', diffSteps),
   ];
   const stayed = (steps: readonly StepShape[], others: readonly StepShape[]): string[] =>
     steps.map(({ name }) => name).filter((name) => others.some((other) => other.name === name));
   const isMoved = !isDeepStrictEqual(stayed(before.steps, after.steps), stayed(after.steps, before.steps));
   return isMoved ? [...lines, 'the order of its steps changed'] : lines;
+}
+
+/** Their code is nothing to be shown. */
+function diffFunctions(before: BuilderFunctions = {}, after: BuilderFunctions = {}): string[] {
+  return (['nextWorker', 'nextBuild', 'canStartBuild'] as const)
+    .filter((name) => !isDeepStrictEqual(before[name], after[name]))
+    .map(
+      (name) => `${name} ${before[name] === undefined ? 'added' : after[name] === undefined ? 'removed' : 'changed'}`,
+    );
 }
 
 function showRule(rule: WhenWorkerLost): string {

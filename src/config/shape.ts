@@ -133,6 +133,8 @@ export interface BuilderShape {
   readonly env: Readonly<Record<string, string>>;
   readonly logLimit?: string;
   readonly whenWorkerLost: WhenWorkerLost;
+  /** Functions that are asked for its builds; absent: none. */
+  readonly functions?: BuilderFunctions;
   /** Held by the whole build. */
   readonly locks: readonly LockAccess[];
   /** When a new request is built in place of those that wait: when they are alike, or its function says so; absent: never. */
@@ -146,6 +148,14 @@ export interface BuilderShape {
   readonly steps: readonly StepShape[];
   /** One of its steps checks the project's source out as the build wants it, with a patch on top if there is one. */
   readonly takesPatches: boolean;
+}
+
+/** Those that a builder has, with the fingerprints of their code. */
+export interface BuilderFunctions {
+  readonly nextWorker?: string;
+  readonly nextBuild?: string;
+  /** A check that takes longer than `limitMs` is a no; after a no it is made again in `recheckMs`. */
+  readonly canStartBuild?: { readonly fingerprint: string; readonly limitMs: number; readonly recheckMs: number };
 }
 
 export interface StepShape {

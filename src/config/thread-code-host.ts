@@ -300,7 +300,8 @@ export class ThreadCodeHost implements CodeHost {
     return mark === MARK.loading ? 'the configuration that is loaded' : 'the code of a configuration';
   }
 
-  #stepName({ configHash, project, builder, step }: StepRun): string {
+  #stepName({ configHash, project, builder, step, check }: StepRun): string {
+    if (check) return 'canStartBuild';
     const shape = this.#shapes.get(configHash)?.projects.find(({ name }) => name === project);
     return shape?.builders.find(({ name }) => name === builder)?.steps[step]?.name ?? String(step);
   }

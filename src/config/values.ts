@@ -7,6 +7,7 @@ import type { SchedulerConfig } from './scheduler-values.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Forks } from './shape.ts';
 import type { Pattern } from './change-filter.ts';
+import type { CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
 import type { Duration, Size, StepFunction } from './step-context.ts';
 
 /**
@@ -173,6 +174,16 @@ export interface BuilderConfig {
   readonly queueFor?: Duration;
   /** Held from the first step to the end of the build. */
   readonly locks?: readonly LockWish[];
+  /** Chooses among the workers that have room; absent: the least loaded. */
+  readonly nextWorker?: NextWorker;
+  /** Chooses among the builder's waiting requests; absent: the order of the queue. */
+  readonly nextBuild?: NextBuild;
+  /**
+   * Asked before a build starts on a worker. What takes longer than `deadline` (`1m`) is a no; after a no it is asked again in
+   * `recheck` (`1m`).
+   */
+  readonly canStartBuild?:
+    CanStartBuild | { readonly check: CanStartBuild; readonly deadline?: Duration; readonly recheck?: Duration };
   readonly steps: readonly StepConfig[];
 }
 

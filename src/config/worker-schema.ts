@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { duration } from './duration-schema.ts';
 import { nameSchema as name } from './name-schema.ts';
 
 const NO_WORKER = 'this is no worker: use worker()';
@@ -25,33 +26,29 @@ export const maxBuilds = z
   .min(1, { error: COUNT_RULE })
   .max(1_000, { error: 'at most 1000' });
 
-export function workerSchema<T extends z.ZodType>(duration: T) {
-  return z.strictObject(
-    {
-      kind: z.literal('worker', { error: NO_WORKER }),
-      name,
-      maxBuilds: maxBuilds.optional(),
-      labels: labels.optional(),
-      startSpacing: duration.optional(),
-      host: word.optional(),
-      owner: word.optional(),
-      missingAfter: duration.optional(),
-    },
-    { error: NO_WORKER },
-  );
-}
+export const workerSchema = z.strictObject(
+  {
+    kind: z.literal('worker', { error: NO_WORKER }),
+    name,
+    maxBuilds: maxBuilds.optional(),
+    labels: labels.optional(),
+    startSpacing: duration.optional(),
+    host: word.optional(),
+    owner: word.optional(),
+    missingAfter: duration.optional(),
+  },
+  { error: NO_WORKER },
+);
 
-export function hostSchema<T extends z.ZodType>(duration: T) {
-  return z.strictObject(
-    {
-      kind: z.literal('host', { error: NO_HOST }),
-      name: word,
-      maxBuilds: maxBuilds.optional(),
-      startSpacing: duration.optional(),
-    },
-    { error: NO_HOST },
-  );
-}
+export const hostSchema = z.strictObject(
+  {
+    kind: z.literal('host', { error: NO_HOST }),
+    name: word,
+    maxBuilds: maxBuilds.optional(),
+    startSpacing: duration.optional(),
+  },
+  { error: NO_HOST },
+);
 
 const names = z.array(z.string(), { error: SELECTOR_RULE }).max(10_000);
 

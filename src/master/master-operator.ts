@@ -3,6 +3,7 @@ import { UserMistake } from '../base/errors.ts';
 import type { Bus } from '../bus/bus.ts';
 import { showDuration } from '../config/duration.ts';
 import { unknownInAccess } from '../model/access.ts';
+import { isBeingChecked } from '../model/build.ts';
 import type { BuildRequest } from '../model/build-request.ts';
 import { leaseForAbsence } from '../model/lost-worker.ts';
 import { NAME_RULE, isName } from '../model/names.ts';
@@ -61,6 +62,7 @@ import { queueViews } from './operator-queue.ts';
 import { listSchedulers, switchScheduler } from './operator-schedulers.ts';
 import { tryPatch } from './operator-try.ts';
 import { rebuild } from './operator-rebuild.ts';
+import { waitingRequests } from './operator-waiting.ts';
 import { BEING_STARTED, buildView, requestView, troubleView } from './operator-views.ts';
 import { watchRequest } from './operator-watch.ts';
 import { explainWhy } from './operator-why.ts';
@@ -130,7 +132,9 @@ export class MasterOperator implements Operator {
     return {
       title,
       configHash: hash,
-      running: await Promise.all(running.map((build) => buildView(this.#parts, build))),
+      running: await Promise.all(
+        running.filter((build) => !isBeingChecked(build)).map((build) => buildView(this.#parts, build)),
+      ),
       waiting,
       troubles: (await store.troubles.open()).map(troubleView),
       workers: { connected: workers.filter(({ name }) => connected.has(name)).length, configured: workers.length },
@@ -423,12 +427,7 @@ export class MasterOperator implements Operator {
   }
 
   async #waiting(): Promise<readonly RequestView[]> {
-    const { store, distributor } = this.#parts;
-    const pending = await store.requests.pending();
-    if (pending.length === 0) return [];
-    const reasons = await distributor.reasons();
-    return pending
-      .slice(0, WAITING_MAX)
-      .map((request) => requestView(request, reasons.get(request.id) ?? BEING_STARTED));
+    const waiting = await waitingRequests(this.#parts);
+    return waiting.slice(0, WAITING_MAX).map(({ request, waitsFor }) => requestView(request, waitsFor));
   }
 }

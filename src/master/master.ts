@@ -44,9 +44,13 @@ import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { approvalHolds } from './queue/approval-holds.ts';
 import { AskedCollapses } from './queue/asked-collapses.ts';
+import { Complaints } from './queue/complaints.ts';
 import { Distributor } from './queue/distributor.ts';
+import { NextBuilds } from './queue/next-builds.ts';
+import { NextWorkers } from './queue/next-workers.ts';
 import { QueueDeadlines } from './queue/queue-deadlines.ts';
 import { pausedRequests, requestsWithUpstreams } from './queue/request-holds.ts';
+import { Vetoes } from './queue/vetoes.ts';
 import { OutboxSender } from './reporters/outbox-sender.ts';
 import { SourcePolls } from './sources/source-polls.ts';
 import { takeFound } from './sources/take-found.ts';
@@ -196,7 +200,11 @@ async function openParts(
     },
     ...(heartbeatMs !== undefined && { pace: { heartbeatMs, deadMs: LIMITS.deadMs } }),
   });
+  const vetoes = new Vetoes();
+  const complaints = new Complaints(clock, logger);
   const builds = new Builds({
+    vetoes,
+    complaints,
     store,
     bus,
     clock,
@@ -208,7 +216,18 @@ async function openParts(
     configOf: (hash) => configs.get(hash),
     isAdmitted: (worker) => people.isAdmitted(worker),
   });
+  const choosers = {
+    codeHost,
+    store,
+    complaints,
+    vetoes,
+    config: () => configs.active,
+    nowMs: () => clock.now(),
+    wake: () => distributor.wake(),
+  };
   const distributor = new Distributor({
+    nextBuilds: new NextBuilds(choosers),
+    nextWorkers: new NextWorkers(choosers),
     store,
     bus,
     clock,
@@ -217,6 +236,7 @@ async function openParts(
     config: () => configs.active,
     configOf: (hash) => configs.get(hash),
     holds: [approvalHolds, pausedRequests, requestsWithUpstreams(store)],
+    vetoes,
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),
   });

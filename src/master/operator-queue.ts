@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.ts';
-import type { Store } from '../store/store.ts';
 import type { QueuedView } from './views/request.ts';
-import { BEING_STARTED, requestView } from './operator-views.ts';
+import { requestView } from './operator-views.ts';
+import { waitingRequests } from './operator-waiting.ts';
+import type { WaitingSources } from './operator-waiting.ts';
 import type { Distributor } from './queue/distributor.ts';
 import { queueOrder } from './queue/queue-order.ts';
 
-export interface QueueViewSources {
-  readonly store: Store;
+export interface QueueViewSources extends WaitingSources {
   readonly clock: Clock;
   readonly distributor: Pick<Distributor, 'reasons' | 'survey'>;
 }
@@ -15,17 +15,16 @@ export interface QueueViewSources {
 const QUEUE_MAX = 10_000;
 
 /** All that waits, in the order in which it is looked at for a worker. */
-export async function queueViews({ store, clock, distributor }: QueueViewSources): Promise<readonly QueuedView[]> {
-  const pending = await store.requests.pending();
-  if (pending.length === 0) return [];
-  const reasons = await distributor.reasons();
-  const collapsed = await store.requests.collapsed(pending.map(({ id }) => id));
-  const nowMs = clock.now();
-  return pending
-    .toSorted(queueOrder)
+export async function queueViews(sources: QueueViewSources): Promise<readonly QueuedView[]> {
+  const waiting = await waitingRequests(sources);
+  if (waiting.length === 0) return [];
+  const collapsed = await sources.store.requests.collapsed(waiting.map(({ request }) => request.id));
+  const nowMs = sources.clock.now();
+  return waiting
+    .toSorted((a, b) => queueOrder(a.request, b.request))
     .slice(0, QUEUE_MAX)
-    .map((request, index) => ({
-      ...requestView(request, reasons.get(request.id) ?? BEING_STARTED),
+    .map(({ request, waitsFor }, index) => ({
+      ...requestView(request, waitsFor),
       position: index + 1,
       priority: request.priority,
       buildSet: request.buildSetId,

@@ -1,4 +1,5 @@
 import type { Build } from '../model/build.ts';
+import { isBeingChecked } from '../model/build.ts';
 import type { KnownRequest, WaitingRequest } from '../store/store.ts';
 import { whyRunning } from './builds/why-running.ts';
 import type { Configs } from './configs.ts';
@@ -9,6 +10,7 @@ import { queueViews } from './operator-queue.ts';
 import type { QueueViewSources } from './operator-queue.ts';
 import { BEING_GIVEN, BEING_STARTED, waitsForLocks } from './operator-views.ts';
 import type { ViewSources } from './operator-views.ts';
+import { waitingRequests } from './operator-waiting.ts';
 import { findBuilder, findProject } from './operator-wish.ts';
 
 export interface WhySources extends ViewSources, QueueViewSources {
@@ -28,8 +30,9 @@ export async function explainWhy(sources: WhySources, name: string): Promise<rea
   if (!target) return [await ofBuild(sources, await findBuild(store, name))];
   const isOfIt = (one: { readonly project: string; readonly builder: string }): boolean =>
     one.project === target.project && one.builder === target.builder;
-  const builds = (await store.builds.running()).filter(isOfIt);
-  const requests = (await store.requests.pending()).filter(isOfIt);
+  const running = (await store.builds.running()).filter(isOfIt);
+  const builds = running.filter((build) => !isBeingChecked(build));
+  const requests = (await waitingRequests(sources)).map(({ request }) => request).filter(isOfIt);
   // One that is gone from the configuration may still have some.
   if (builds.length + requests.length === 0) findBuilder(findProject(configs.active, target.project), target.builder);
   return [
@@ -39,7 +42,7 @@ export async function explainWhy(sources: WhySources, name: string): Promise<rea
 }
 
 async function ofRequest(sources: WhySources, request: KnownRequest): Promise<WhyView> {
-  if (request.state === 'pending') {
+  if (request.state !== 'finished') {
     const [view] = await waitingViews(sources, [request]);
     if (view) return view;
   }
@@ -66,7 +69,10 @@ function endText({ cause, result, summary }: KnownRequest): string {
 }
 
 /** Those of them that still wait. */
-async function waitingViews(sources: WhySources, requests: readonly WaitingRequest[]): Promise<readonly WhyView[]> {
+async function waitingViews(
+  sources: WhySources,
+  requests: readonly Pick<WaitingRequest, 'id'>[],
+): Promise<readonly WhyView[]> {
   if (requests.length === 0) return [];
   const ids = new Set(requests.map(({ id }) => id));
   const queue = await queueViews(sources);
@@ -99,6 +105,10 @@ async function waitingViews(sources: WhySources, requests: readonly WaitingReque
 
 async function ofBuild(sources: WhySources, build: Build): Promise<WhyView> {
   const { store, clock, builds, desk } = sources;
+  if (isBeingChecked(build)) {
+    const [view] = await waitingViews(sources, [{ id: build.requestId }]);
+    if (view) return view;
+  }
   const { id, requestId: request, project, builder, state } = build;
   const head = { request, build: id, project, builder };
   if (state === 'finished') {

@@ -33,6 +33,11 @@ export interface Build {
   readonly finishedAtMs?: number;
 }
 
+/** Its builder's `canStartBuild` is asked: it has no number yet, and may be given back. */
+export function isBeingChecked({ number }: Pick<Build, 'number'>): boolean {
+  return number < 0;
+}
+
 export interface Step {
   readonly buildId: number;
   /** From 0, in the order of the build. */

@@ -115,7 +115,7 @@ function assemble(
     approvals: approvalStore(context),
     hookDeliveries: hookDeliveryStore(context),
     schedulers: schedulerStore(context),
-    builds: buildStore(context),
+    builds: buildStore(context, sealer),
     commands: commandStore(context),
     locks: lockStore(context),
     logs: logStore(context, archive, sealer),

@@ -195,6 +195,8 @@ export interface Claim {
   readonly worker: string;
   readonly configHash: string;
   readonly stepNames: readonly string[];
+  /** The build is to be checked before it starts: it has no number yet, and is not among the builds that are listed. */
+  readonly isCheck?: boolean;
   /** Joined into the build's properties with their sources. */
   readonly properties: readonly Property[];
   /** What the build holds to its end. */
@@ -425,7 +427,7 @@ export interface BuildStore {
   rebuilds(id: number): Promise<Rebuilds>;
   /** The build, the build that asked for it, and so on up, at most `limit` of them. */
   lineage(id: number, limit: number): Promise<readonly Pick<Build, 'id' | 'project' | 'builder'>[]>;
-  /** Ids of all builds of a request, oldest first: each but the last was retried. */
+  /** Ids of all builds of a request, oldest first: each but the last was retried. Without one that is being checked. */
   ofRequest(requestId: number): Promise<readonly number[]>;
   /**
    * Ends the build, its request, and frees its seat and its locks, in one transaction. Does nothing when it has ended already. With a result
@@ -434,6 +436,16 @@ export interface BuildStore {
    * a build waits for ends with it: nothing is built for a build that is gone.
    */
   finish(id: number, result: Result, summary: string | undefined, atMs: number, retry?: RetryRules): Promise<void>;
+  /**
+   * The build that is being checked may start: it gets its number and begins now, and what the check asked is dropped. Resolves
+   * to it; to undefined, with nothing changed, when someone wants it stopped.
+   */
+  passCheck(id: number, atMs: number): Promise<Build | undefined>;
+  /**
+   * The build that is being checked may not start: there was none, its request waits again where it was, its seat and locks are free,
+   * all in one transaction. When someone wanted it stopped its request is cancelled instead.
+   */
+  giveBack(id: number, atMs: number): Promise<void>;
   steps(id: number): Promise<readonly Step[]>;
   startStep(id: number, index: number, atMs: number): Promise<void>;
   /** Frees what the step held of locks, in the same transaction. */

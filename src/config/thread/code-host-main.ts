@@ -50,17 +50,18 @@ async function load(hash: string, bundle: Uint8Array): Promise<void> {
 async function start(id: number, { build, ...what }: StepRun): Promise<void> {
   const found = configs.find({ build, ...what });
   if (!found) {
-    const summary = `${what.project}/${what.builder} has no step ${what.step} in configuration ${what.configHash}`;
+    const fn = what.check ? 'canStartBuild' : `step ${what.step}`;
+    const summary = `${what.project}/${what.builder} has no ${fn} in configuration ${what.configHash}`;
     return send({ type: 'report', id, report: { result: 'exception', summary } });
   }
-  const { project, builder, step } = found;
+  const { project, builder, fn } = found;
   const run = new OpenRun(
     { ...build, source: { ...sourceOf(project.source), ...build.source } },
     { env: builder.env ?? {}, ...(builder.logLimit !== undefined && { logLimit: builder.logLimit }) },
     (call) => send({ type: 'call', id, call }),
   );
   runs.set(id, run);
-  const report = await marks.enter(id, () => runFunction(step.run, run));
+  const report = await marks.enter(id, () => runFunction(fn, run));
   if (run.isOver) return;
   end(id);
   send({ type: 'report', id, report });

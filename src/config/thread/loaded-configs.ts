@@ -2,10 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { checkOf } from '../builder-functions.ts';
 import { checkConfig } from '../check-config.ts';
+import type { CheckFacts } from '../function-facts.ts';
 import type { StepRun } from '../code-host.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from '../config-schema.ts';
 import type { ConfigShape } from '../shape.ts';
+import type { StepFunction } from '../step-context.ts';
+import { checkFunction } from './check-function.ts';
 import { findFunction } from './find-function.ts';
 import { inOneLine } from './step-error.ts';
 
@@ -32,13 +36,13 @@ export class LoadedConfigs {
     | {
         readonly project: CheckedProject;
         readonly builder: CheckedBuilder;
-        readonly step: CheckedBuilder['steps'][number];
+        readonly fn: StepFunction;
       }
     | undefined {
     const project = this.#configs.get(run.configHash)?.projects.find(({ name }) => name === run.project);
     const builder = project?.builders.find(({ name }) => name === run.builder);
-    const step = builder?.steps[run.step];
-    return project && builder && step && { project, builder, step };
+    const fn = run.check ? checkOfBuilder(builder, run.check) : builder?.steps[run.step]?.run;
+    return project && builder && fn && { project, builder, fn };
   }
 
   /** Another function than a step's; see `findFunction`. */
@@ -46,6 +50,10 @@ export class LoadedConfigs {
     const config = this.#configs.get(hash);
     return config && findFunction(config, place);
   }
+}
+
+function checkOfBuilder(builder: CheckedBuilder | undefined, facts: CheckFacts): StepFunction | undefined {
+  return builder?.canStartBuild && checkFunction(checkOf(builder.canStartBuild), facts);
 }
 
 /** From a file, because the stack of a `data:` module shows all of it; the file is needed for this moment only. */

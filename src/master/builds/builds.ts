@@ -1,22 +1,33 @@
 import type { Cancel } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
+import { isBeingChecked } from '../../model/build.ts';
 import type { Build } from '../../model/build.ts';
+import { clockSeconds } from '../queue/clock-time.ts';
+import type { Complaints } from '../queue/complaints.ts';
+import type { Vetoes } from '../queue/vetoes.ts';
 import { BuildRun } from './build-run.ts';
 import { workerRevoked } from './forced-end.ts';
 import type { Away } from './lost-watch.ts';
 import type { BuildTools } from './build-tools.ts';
+import { StartCheck } from './start-check.ts';
+import type { StartCheckOptions } from './start-check.ts';
 
 export interface BuildsOptions extends BuildTools {
   /** The configuration a build keeps. */
   readonly configOf: (hash: string) => Promise<ConfigShape>;
   /** False for a worker whose name was withdrawn: no build goes on there. */
   readonly isAdmitted: (worker: string) => boolean;
+  /** Where it goes that a build may not start on some worker for a while. */
+  readonly vetoes: Pick<Vetoes, 'add'>;
+  readonly complaints: Complaints;
 }
+
+type Running = Pick<BuildRun, 'stop' | 'retire' | 'endNow' | 'away' | 'detach'>;
 
 interface Entry {
   readonly worker: string;
-  run: BuildRun | undefined;
+  run: Running | undefined;
   readonly stops: string[];
   isStopping: boolean;
 }
@@ -73,8 +84,8 @@ export class Builds {
   #stopNow(id: number, reason: string): void {
     const running = this.#running.get(id);
     if (running) running.isStopping = true;
-    if (running?.run) running.run.stop(reason);
-    else running?.stops.push(reason);
+    running?.stops.push(reason);
+    running?.run?.stop(reason);
     // One that could not go on is to end now, not at its next try.
     if (this.#retries.has(id)) this.#startAgain(id);
     this.#options.bus.publish('builds', id);
@@ -115,19 +126,15 @@ export class Builds {
     const publish = (): void => bus.publish('builds', build.id);
     try {
       const config = await this.#configOf(build);
+      const ready = isBeingChecked(build) ? await this.#check(build, config) : build;
+      if (!ready) return;
       const run = new BuildRun({
         tools: this.#options,
-        build,
+        build: ready,
         builder: config && findBuilder(config, build),
         onProgress: publish,
       });
-      const entry = this.#running.get(build.id);
-      if (entry) {
-        entry.run = run;
-        for (const reason of entry.stops) run.stop(reason);
-        if (this.#retiring.has(build.worker)) run.retire();
-        if (!this.#options.isAdmitted(build.worker)) run.endNow(workerRevoked(build.worker));
-      }
+      this.#enter(build, run);
       if (this.#isClosed) return;
       publish();
       const isFinished = await run.run();
@@ -145,6 +152,52 @@ export class Builds {
       logger.error('a build could not go on; it is tried again', { build: build.id, error: errorText(error) });
       this.#tryAgain(build.id);
     }
+  }
+
+  /** What is done for a build now, with all that was wished of it before. */
+  #enter({ id, worker }: Build, run: Running): void {
+    const entry = this.#running.get(id);
+    if (!entry) return;
+    entry.run = run;
+    for (const reason of entry.stops) run.stop(reason);
+    if (this.#retiring.has(worker)) run.retire();
+    if (!this.#options.isAdmitted(worker)) run.endNow(workerRevoked(worker));
+  }
+
+  /** A claimed build that may start; undefined when it was given back, or the master stops. */
+  async #check(build: Build, config: ConfigShape | undefined): Promise<Build | undefined> {
+    const { bus, store, clock, desk } = this.#options;
+    const { id, requestId, worker, session, fence } = build;
+    const builder = config && findBuilder(config, build);
+    if (builder) {
+      const check = new StartCheck({ ...this.#startCheck(build), config, builder });
+      this.#enter(build, check);
+      if (this.#isClosed) return undefined;
+      const end = await check.run();
+      if (end === 'detached') return undefined;
+      if (end !== 'given back') {
+        bus.publish('requests', requestId);
+        return end;
+      }
+    } else await store.builds.giveBack(id, clock.now());
+    this.#running.delete(id);
+    desk.idleSeat(worker, session, fence);
+    bus.publish('requests', requestId);
+    return undefined;
+  }
+
+  #startCheck(build: Build): Pick<StartCheckOptions, 'tools' | 'build' | 'onNo' | 'onFailed'> {
+    const { clock, vetoes, complaints } = this.#options;
+    const { requestId, project, builder, worker } = build;
+    return {
+      tools: this.#options,
+      build,
+      onNo(text, forMs) {
+        const untilMs = clock.now() + forMs;
+        vetoes.add(requestId, worker, `${text}; asked again at ${clockSeconds(untilMs)}`, untilMs);
+      },
+      onFailed: (error) => complaints.tell(`canStartBuild of ${project}/${builder} on ${worker}`, error),
+    };
   }
 
   /** Undefined when it cannot be loaded for a build that is to end: that one does so without it. */

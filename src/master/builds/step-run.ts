@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
+import type { CheckFacts } from '../../config/function-facts.ts';
 import type { BuildFacts, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
 import type { Build } from '../../model/build.ts';
 import type { CommandRecord } from '../../model/command.ts';
@@ -26,6 +27,8 @@ export interface StepRunOptions {
   /** So long the worker may hold a command out of sight; absent: for ever. */
   readonly leaseMs: number | undefined;
   readonly facts: BuildFacts;
+  /** It is no step, but asks whether the build may start. */
+  readonly check?: CheckFacts;
   /** Of this step. */
   readonly records: readonly CommandRecord[];
   /** A property was set, and is stored. */
@@ -94,13 +97,13 @@ export class StepRun {
 
   /** Resolves with the step's end, or undefined when the master detached from it. Rejects when the store failed. */
   async run(): Promise<StepReport | undefined> {
-    const { tools, build, step, facts } = this.#options;
+    const { tools, build, step, facts, check } = this.#options;
     const { configHash, project, builder } = build;
     const { signal } = this.#function;
     const report: StepReport = signal.aborted
       ? { result: 'cancelled' }
       : await tools.codeHost.runStep(
-          { configHash, project, builder, step: step.index, build: facts },
+          { configHash, project, builder, step: step.index, build: facts, ...(check && { check }) },
           (call, attempt) => this.#answer(call, attempt),
           signal,
         );

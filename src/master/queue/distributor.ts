@@ -7,6 +7,7 @@ import { StoreError } from '../../store/store.ts';
 import { Rounds } from '../rounds.ts';
 import { initialProperties } from '../builds/initial-properties.ts';
 import { choose } from './choose.ts';
+import type { NextWorkers } from './next-workers.ts';
 import type { Choice, Cycle, Grant, Pair, QueueState } from './queue-state.ts';
 import { readQueue } from './read-queue.ts';
 import type { QueueSources } from './read-queue.ts';
@@ -15,6 +16,7 @@ export interface DistributorOptions extends QueueSources {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly nextWorkers: NextWorkers;
   readonly start: (build: Build) => void;
 }
 
@@ -54,7 +56,11 @@ export class Distributor {
   /** Why each waiting request waits, as of now. */
   async reasons(): Promise<ReadonlyMap<number, string>> {
     const { pairs, reasons } = (await this.survey()).choice;
-    return new Map([...reasons, ...pairs.map(({ request, worker }) => [request.id, `starts on ${worker}`] as const)]);
+    const { nextWorkers } = this.#options;
+    const starting = pairs.map(
+      (pair) => [pair.request.id, nextWorkers.why(pair) ?? `starts on ${pair.worker}`] as const,
+    );
+    return new Map([...reasons, ...starting]);
   }
 
   async close(): Promise<void> {
@@ -71,7 +77,9 @@ export class Distributor {
     await Promise.all([
       ...(await this.#confirmed(cycles)).map((cycle) => this.#refuse(cycle)),
       ...grants.map((grant) => this.#grant(grant)),
-      ...pairs.map((pair) => this.#claim(pair, state.config.hash)),
+      ...pairs
+        .filter((pair) => this.#options.nextWorkers.allows(pair, state))
+        .map((pair) => this.#claim(pair, state.config.hash)),
     ]);
   }
 
@@ -113,17 +121,19 @@ export class Distributor {
   }
 
   async #claim({ request, worker, builder, locks }: Pair, configHash: string): Promise<void> {
-    const { store, clock, bus, start } = this.#options;
+    const { store, clock, bus, nextWorkers, start } = this.#options;
     await this.#unlessLost('a request could not be claimed; it is tried again', { request: request.id }, async () => {
       const build = await store.requests.claim({
         requestId: request.id,
         worker,
         configHash,
         stepNames: builder.steps.map((step) => step.name),
+        isCheck: builder.functions?.canStartBuild !== undefined,
         properties: initialProperties(request, worker),
         locks,
         atMs: clock.now(),
       });
+      nextWorkers.forget(request.id);
       bus.publish('requests', request.id);
       start(build);
     });

@@ -60,6 +60,8 @@ export interface Pair {
   readonly request: BuildRequest;
   readonly worker: string;
   readonly builder: BuilderShape;
+  /** Workers that it might go to as well; known when its builder has a `nextWorker`. */
+  readonly choices?: readonly string[];
   /** What its build takes of locks. */
   readonly locks: readonly LockTake[];
 }

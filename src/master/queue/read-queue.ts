@@ -5,7 +5,9 @@ import { buildsLeft } from '../../model/worker.ts';
 import type { Store } from '../../store/store.ts';
 import { heldText } from './held-text.ts';
 import { readFormerLocks } from './locks/former-locks.ts';
+import type { NextBuilds } from './next-builds.ts';
 import { Spacing } from './spacing.ts';
+import type { Vetoes } from './vetoes.ts';
 import type { Hold, QueueBuild, QueueState, QueueWorker } from './queue-state.ts';
 
 /** Which of the requests wait for something of its own, and what to say of it. */
@@ -19,6 +21,10 @@ export interface QueueSources {
   readonly configOf: (hash: string) => Promise<ConfigShape>;
   /** Of several that hold one request the first counts. */
   readonly holds: readonly HoldSource[];
+  /** Asked last, of those that nothing else holds. */
+  readonly nextBuilds: Pick<NextBuilds, 'holds'>;
+  /** Requests that are not for some worker now. */
+  readonly vetoes: Pick<Vetoes, 'current'>;
   readonly nowMs: () => number;
 }
 
@@ -37,7 +43,7 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
     store.builds.running(),
     store.workers.list(),
     readLastUsed(store, requests),
-    readHolds(sources.holds, requests, nowMs),
+    readHolds(sources, requests, nowMs),
     readStarts(store, config),
   ]);
   const connected = sources.connected();
@@ -66,7 +72,7 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
     new Spacing(config, starts, nowMs).nextMs(),
   );
   const formerLocks = await readFormerLocks(sources.configOf, running, config, claims, waits);
-  const vetoes = new Map<string, Hold>();
+  const vetoes = sources.vetoes.current(nowMs);
   const locks = { claims, waits, formerLocks };
   return { requests, workers, lastUsed, holds, vetoes, builds, ...locks, config, nowMs, wakeAtMs };
 }
@@ -88,12 +94,15 @@ function queueBuild({ id, number, project, builder, parent }: Build): QueueBuild
 }
 
 async function readHolds(
-  sources: readonly HoldSource[],
+  { holds: sources, nextBuilds }: QueueSources,
   requests: readonly BuildRequest[],
   nowMs: number,
 ): Promise<ReadonlyMap<number, Hold>> {
   const found = await Promise.all(sources.map((source) => source(requests, nowMs)));
-  return new Map(found.toReversed().flatMap((holds) => [...holds]));
+  const holds = new Map(found.toReversed().flatMap((one) => [...one]));
+  const free = requests.filter(({ id }) => !holds.has(id));
+  for (const [id, hold] of nextBuilds.holds(free)) holds.set(id, hold);
+  return holds;
 }
 
 /** When builds began last on the workers whose starts are spaced. */

@@ -123,7 +123,9 @@ export class RequestWalk {
     const worker = this.#farm.best(names, target.lastUsed);
     if (worker === undefined) return false;
     this.#farm.give(worker);
-    this.pairs.push({ request, worker, builder: target.builder, locks: takeAll(this.#asksOn(target, worker), line) });
+    const { builder } = target;
+    const choices = builder.functions?.nextWorker === undefined ? {} : { choices: names };
+    this.pairs.push({ request, worker, builder, locks: takeAll(this.#asksOn(target, worker), line), ...choices });
     return true;
   }
 

@@ -22,7 +22,9 @@ const BACKLOG_BYTES = 256 * 1024 * 1024;
 const KEPT_PAGES = 4_096;
 const VACUUM_PAGES = 500;
 
-const UNSEALED = 'SELECT DISTINCT log_id AS logId FROM log_chunks';
+/** Without those of a check, of which nothing is kept. */
+const UNSEALED = `SELECT DISTINCT log_id AS logId FROM log_chunks
+  WHERE EXISTS (SELECT 1 FROM logs WHERE logs.id = log_id AND step >= 0)`;
 const PLACE = 'SELECT length, sealed_length AS sealedLength, file_length AS fileLength FROM logs WHERE id = ?';
 const ROWS = `SELECT offset, length, lines, at_ms AS atMs, codec, body FROM log_chunks WHERE log_id = ?1 AND offset <= (
     SELECT max(offset) FROM (
@@ -83,6 +85,15 @@ export class Sealer {
 
   completed(logId: number): void {
     if ((this.#unsealed.get(logId) ?? 0) >= SOON_BYTES) this.#seal(logId);
+  }
+
+  /** Their rows are gone from the database. */
+  dropped(logIds: readonly number[]): void {
+    for (const logId of logIds) {
+      this.#due.delete(logId);
+      this.#forget(logId, Infinity);
+    }
+    this.#giveRoom();
   }
 
   /** Resolves when more rows are welcome. Logs that cannot be sealed don't count: better a large database than lost logs. */

@@ -1,5 +1,6 @@
 import type { Build, Property, Step } from '../../model/build.ts';
 import { RETRY_RULES } from '../../model/retry.ts';
+import type { Sealer } from '../archive/sealer.ts';
 import type { BuildFilter, BuildStore } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
@@ -13,6 +14,7 @@ import { finishBuild } from './finish-build.ts';
 import { rebuildsOf } from './rebuilds.ts';
 import { fromJson, mustBeOne, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
+import { giveBack, passCheck } from './start-checks.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
@@ -38,7 +40,7 @@ const LINEAGE = `WITH RECURSIVE line (id, project, builder, parent, depth) AS (
     SELECT b.id, b.project, b.builder, s.parent_build_id, depth + 1 FROM line JOIN builds b ON b.id = line.parent
       JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id)
   SELECT id, project, builder FROM line ORDER BY depth LIMIT ?`;
-const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? ORDER BY id';
+const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? AND number > 0 ORDER BY id';
 const EXISTS = 'SELECT 1 FROM builds WHERE id = ?';
 const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result, summary, started_at_ms AS startedAtMs,
     finished_at_ms AS finishedAtMs, lock_wait_since_ms AS lockWaitSinceMs, lock_wait_ms AS lockWaitMs FROM steps WHERE build_id = ? ORDER BY step`;
@@ -56,12 +58,13 @@ interface FinishedStep {
 }
 type Row = Nullable<Omit<Build, 'source' | 'parent'>> & SourceRow & ParentRow;
 
-export function buildStore({ reader, writer }: Context): BuildStore {
+export function buildStore({ reader, writer }: Context, sealer: Pick<Sealer, 'dropped'>): BuildStore {
+  const find = async (id: number): Promise<Build | undefined> => {
+    const row = await reader.get<Row>(FIND, id);
+    return row && toBuild(row);
+  };
   return {
-    async find(id) {
-      const row = await reader.get<Row>(FIND, id);
-      return row && toBuild(row);
-    },
+    find,
     async findByNumber(project, builder, number) {
       const row = await reader.get<Row>(FIND_BY_NUMBER, project, builder, number);
       return row && toBuild(row);
@@ -104,6 +107,15 @@ export function buildStore({ reader, writer }: Context): BuildStore {
       await writer.write(async (transaction) => {
         if (!(await finishBuild(transaction, id, { result, summary, retry }, atMs))) await mustExist(transaction, id);
       });
+    },
+    async passCheck(id, atMs) {
+      const logs = await writer.write((transaction) => passCheck(transaction, id, atMs));
+      if (!logs) return undefined;
+      sealer.dropped(logs);
+      return await find(id);
+    },
+    async giveBack(id, atMs) {
+      sealer.dropped(await writer.write((transaction) => giveBack(transaction, id, atMs)));
     },
     async steps(id) {
       const rows = await reader.all<Nullable<Step>>(STEPS, id);
@@ -151,16 +163,15 @@ export function listQuery({ project, builder, worker, state, without, before, li
     ],
     ['b.id < ?', before],
   ];
-  const conditions: string[] = [];
+  const conditions = ['b.number > 0'];
   const values: SqlValue[] = [];
   for (const [condition, value] of wanted) {
     if (value === undefined) continue;
     conditions.push(condition);
     values.push(value);
   }
-  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
   values.push(Math.min(limit, LIST_MOST));
-  return { sql: `${SELECT} ${where} ORDER BY b.id DESC LIMIT ?`, values };
+  return { sql: `${SELECT} WHERE ${conditions.join(' AND ')} ORDER BY b.id DESC LIMIT ?`, values };
 }
 
 function toBuild(row: Row): Build {

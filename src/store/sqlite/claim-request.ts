@@ -9,6 +9,7 @@ import { addClaims, mustHaveRoom } from './lock-claims.ts';
 import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
 import { fromJson } from './row.ts';
+import { nextNumber, numberOfCheck } from './start-checks.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
@@ -30,7 +31,6 @@ const SEATS = `SELECT session, project, builder, seat, directory, fence, build_i
 const TAKE_SEAT = 'UPDATE seats SET fence = fence + 1 WHERE session = ?';
 const ADD_SEAT = `INSERT INTO seats (session, worker, project, builder, seat, directory, fence) VALUES (?, ?, ?, ?, ?, ?, 1)`;
 const SIT = 'UPDATE seats SET build_id = ? WHERE session = ?';
-const NUMBER = 'SELECT max(number) AS last FROM builds WHERE project = ? AND builder = ?';
 const ADD_BUILD = `INSERT INTO builds
     (uid, number, request_id, project, builder, worker, session, fence, config_hash, state, started_at_ms)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?) RETURNING id`;
@@ -69,8 +69,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
   if (!set) throw new StoreError('not-found', `build request ${requestId} has lost its build set`);
   if (set.approval === 'needed') throw new StoreError('lost-claim', `build request ${requestId} waits for approval`);
   const { session, fence } = await takeSeat(transaction, worker, project, builder, atMs);
-  const numbers = await transaction.get<{ last: number | null }>(NUMBER, project, builder);
-  const number = (numbers?.last ?? 0) + 1;
+  const number = claim.isCheck ? numberOfCheck(requestId) : await nextNumber(transaction, project, builder);
   const uid = ulid(atMs);
   const built = await transaction.returning<{ id: number }>(
     ADD_BUILD,

@@ -1,3 +1,4 @@
+import { isBeingChecked } from '../../../model/build.ts';
 import { readLockKey } from '../../../model/lock.ts';
 import type { LockClaim } from '../../../model/lock.ts';
 import { clockTime } from '../clock-time.ts';
@@ -37,5 +38,7 @@ export function buildName(id: number, { builds, config }: QueueState, reader: st
   const build = builds.get(id);
   const project = build && config.projects.find(({ name }) => name === build.project);
   const isOpen = build?.project === reader || (project && project.access?.read === undefined);
-  return build && isOpen ? `${build.project}/${build.builder} ${build.number}` : `build #${id}`;
+  if (!build || !isOpen) return `build #${id}`;
+  const name = `${build.project}/${build.builder}`;
+  return isBeingChecked(build) ? `${name}, which may start` : `${name} ${build.number}`;
 }

@@ -1,7 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { LocalBus } from '../../../../src/bus/local-bus.ts';
+import { openCodeHost } from '../../../../src/config/open-code-host.ts';
+import { Complaints } from '../../../../src/master/queue/complaints.ts';
 import { Distributor } from '../../../../src/master/queue/distributor.ts';
+import { NextBuilds } from '../../../../src/master/queue/next-builds.ts';
+import { NextWorkers } from '../../../../src/master/queue/next-workers.ts';
+import { Vetoes } from '../../../../src/master/queue/vetoes.ts';
 import type { LockAccess, LockTake } from '../../../../src/model/lock.ts';
 import { buildSet, claimOf, TempStore } from '../../../support/temp-store.ts';
 import { until } from '../../../support/until.ts';
@@ -45,7 +50,22 @@ test('a circle that was never there in one moment ends nobody', async () => {
       },
     },
   });
+  const vetoes = new Vetoes();
+  const codeHost = openCodeHost({ logger: silentLogger });
+  onTestFinished(() => codeHost.close());
+  const choosers = {
+    codeHost,
+    store,
+    vetoes,
+    complaints: new Complaints(temp.clock, silentLogger),
+    config: () => CONFIG,
+    nowMs: () => temp.clock.now(),
+    wake: () => undefined,
+  };
   const distributor = new Distributor({
+    nextBuilds: new NextBuilds(choosers),
+    nextWorkers: new NextWorkers(choosers),
+    vetoes,
     store: Object.create(store, { locks: { value: locks } }),
     bus: new LocalBus(silentLogger),
     clock: temp.clock,

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
+import { duration } from './duration-schema.ts';
+import { parseDuration } from './duration.ts';
+import type { BuilderFunctions } from './shape.ts';
+
+const CHECK_LIMIT_MS = 60_000;
+const RECHECK_MS = 60_000;
+const CHECK_RULE = "write a function, or { check: async (ctx) => …, deadline: '1m', recheck: '1m' }";
+
+function functionOf<T>(error = 'give it a function') {
+  return z.custom<T>((value) => typeof value === 'function', { error });
+}
+
+const check = functionOf<CanStartBuild>(CHECK_RULE);
+
+/** The functions of a builder that is asked for a worker, a request, or whether a build may start. */
+export const builderFunctions = {
+  nextWorker: functionOf<NextWorker>().optional(),
+  nextBuild: functionOf<NextBuild>().optional(),
+  canStartBuild: z
+    .union([check, z.strictObject({ check, deadline: duration.optional(), recheck: duration.optional() })], {
+      error: CHECK_RULE,
+    })
+    .optional(),
+};
+
+type Checked = z.infer<z.ZodObject<typeof builderFunctions>>;
+
+/** What the master knows of them; undefined when there are none. */
+export function functionShapes({ nextWorker, nextBuild, canStartBuild }: Checked): BuilderFunctions | undefined {
+  if (!nextWorker && !nextBuild && !canStartBuild) return undefined;
+  return {
+    ...(nextWorker && { nextWorker: fingerprint(nextWorker) }),
+    ...(nextBuild && { nextBuild: fingerprint(nextBuild) }),
+    ...(canStartBuild && { canStartBuild: checkShape(canStartBuild) }),
+  };
+}
+
+/** The function itself, however it was given. */
+export function checkOf(given: NonNullable<Checked['canStartBuild']>): CanStartBuild {
+  return typeof given === 'function' ? given : given.check;
+}
+
+function checkShape(given: NonNullable<Checked['canStartBuild']>): NonNullable<BuilderFunctions['canStartBuild']> {
+  const { deadline, recheck } = typeof given === 'function' ? {} : given;
+  return {
+    fingerprint: fingerprint(checkOf(given)),
+    limitMs: deadline === undefined ? CHECK_LIMIT_MS : parseDuration(deadline),
+    recheckMs: recheck === undefined ? RECHECK_MS : parseDuration(recheck),
+  };
+}
+
+function fingerprint(fn: (...args: never[]) => unknown): string {
+  return createHash('sha256').update(Function.prototype.toString.call(fn)).digest('hex').slice(0, 16);
+}
