@@ -51,7 +51,7 @@ export class Farewell {
 
   async #round(): Promise<void> {
     const { store, builds } = this.#options;
-    const leaving = (await store.workers.list()).filter(isToLeave);
+    const leaving = await store.workers.leaving();
     builds.retire(new Set(leaving.filter(({ hold }) => hold?.kind === 'retiring-now').map(({ name }) => name)));
     if (leaving.length === 0) return;
     const busy = new Set((await store.builds.running()).map(({ worker }) => worker));
@@ -93,11 +93,6 @@ export class Farewell {
 const MESSAGE_MAX = 1_000;
 /** A daemon that is well comes again within this time: it tries every half minute at least. */
 const RETURN_MS = 60_000;
-const FOR_GOOD: readonly (string | undefined)[] = ['draining', 'retiring', 'retiring-now'];
-
-function isToLeave(worker: WorkerRecord): boolean {
-  return FOR_GOOD.includes(worker.hold?.kind) || isLeaving(worker);
-}
 
 /** By its own wish, or because its term is over. */
 function isLeaving(worker: WorkerRecord): boolean {

@@ -124,6 +124,8 @@ export interface InvitationStore {
 
 export interface WorkerStore {
   list(): Promise<readonly WorkerRecord[]>;
+  /** Those that are to be seen off when they have done their builds: for somebody, by their own wish, or since their term is over. */
+  leaving(): Promise<readonly WorkerRecord[]>;
   find(name: string): Promise<WorkerRecord | undefined>;
   /**
    * A connection was accepted: stores who it is, resolves to the new epoch. When its installId is another than the stored one,
@@ -161,6 +163,7 @@ export interface WorkerStore {
   /** At start of a master nobody is connected. */
   detachAll(atMs: number): Promise<void>;
   seats(worker?: string): Promise<readonly Seat[]>;
+  seat(session: string): Promise<Seat | undefined>;
   /** Takes a seat's name out of use (idle for long). */
   removeSeat(session: string): Promise<void>;
   /** +1 on a seat's fence, at a take-over, and in any case to more than `above`; resolves to the new fence. */
@@ -421,6 +424,10 @@ export interface BuildStore {
   running(): Promise<readonly Build[]>;
   /** When a build began last on each of these workers. */
   lastStarts(workers: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** The worker of the newest build of each of these builders that has had one. */
+  lastWorkers(
+    builders: readonly Pick<Build, 'project' | 'builder'>[],
+  ): Promise<readonly Pick<Build, 'project' | 'builder' | 'worker'>[]>;
   /** Notes that someone wants it stopped, and with it what it waits for; the first reason stays. False when it has ended already. */
   requestStop(id: number, reason: string, atMs: number): Promise<boolean>;
   /** Which build a build was wanted again of, and as which it was wanted again. */

@@ -192,11 +192,10 @@ export class BuildRun {
 
   async #runSteps(): Promise<{ readonly result: Result; readonly summary: string | undefined }> {
     const { tools, build, builder } = this.#options;
-    const { store } = tools;
-    const seat = (await store.workers.seats(build.worker)).find(({ session }) => session === build.session);
     if (!builder) return await this.#giveUp();
+    const [seat, read] = await Promise.all([tools.store.workers.seat(build.session), this.#readContext()]);
     if (!seat) return failed(`the build has lost its seat on ${build.worker}`);
-    const context = { ...(await this.#readContext()), seat };
+    const context = { ...read, seat };
     tools.desk.openSeat(seat);
 
     const ended: { readonly result: Result; readonly rules: StepRules }[] = [];

@@ -103,12 +103,11 @@ export class StartCheck {
   async #ask(limitMs: number): Promise<StepReport | undefined> {
     const { tools, build, builder } = this.#options;
     const { store, clock, desk } = tools;
-    const [seats, records, check] = await Promise.all([
-      store.workers.seats(build.worker),
+    const [seat, records, check] = await Promise.all([
+      store.workers.seat(build.session),
       store.commands.list(build.id),
       this.#facts(),
     ]);
-    const seat = seats.find(({ session }) => session === build.session);
     if (!seat) throw new Error(`the build has lost its seat on ${build.worker}`);
     desk.openSeat(seat);
     const { id, uid, number, project, builder: name, worker, reason, owner, source } = build;

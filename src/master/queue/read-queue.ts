@@ -117,13 +117,7 @@ async function readStarts(store: Store, config: ConfigShape): Promise<ReadonlyMa
 }
 
 async function readLastUsed(store: Store, requests: QueueState['requests']): Promise<ReadonlyMap<string, string>> {
-  const lastUsed = new Map<string, string>();
   const builders = new Map(requests.map(({ project, builder }) => [`${project}/${builder}`, { project, builder }]));
-  await Promise.all(
-    [...builders].map(async ([target, filter]) => {
-      const [newest] = await store.builds.list({ ...filter, limit: 1 });
-      if (newest) lastUsed.set(target, newest.worker);
-    }),
-  );
-  return lastUsed;
+  const last = await store.builds.lastWorkers([...builders.values()]);
+  return new Map(last.map(({ project, builder, worker }) => [`${project}/${builder}`, worker]));
 }

@@ -63,11 +63,11 @@ export class Schedulers {
   }
 
   open(): void {
-    const { bus } = this.#options;
+    const { bus, store } = this.#options;
     this.#subscriptions.push(
       bus.subscribe('schedulers', () => this.wake()),
-      bus.subscribe('requests', () => {
-        if (this.#follows()) this.wake();
+      store.onAside(({ kind }) => {
+        if (kind === 'ended' && this.#follows()) this.wake();
       }),
     );
     this.wake();
@@ -84,7 +84,7 @@ export class Schedulers {
     await this.#rounds.close();
   }
 
-  /** Only what follows others waits for the end of builds. */
+  /** Only what follows others waits for the end of requests. */
   #follows(): boolean {
     return this.#options.config().projects.some(({ schedulers }) => schedulers.some(({ kind }) => kind === 'after'));
   }

@@ -9,7 +9,7 @@ import { PARENT_COLUMNS, splitParent, triggeredBefore } from './parents.ts';
 import type { ParentRow } from './parents.ts';
 import { endRequest, stopSet } from './end-request.ts';
 import { collapse } from './lanes.ts';
-import { asOneText, readPending } from './pending-requests.ts';
+import { PendingRequests, asLines } from './pending-requests.ts';
 import { fromJson, present } from './row.ts';
 import type { Nullable } from './row.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
@@ -29,7 +29,7 @@ const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder,
     ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, r.state, r.result, r.summary,
     (SELECT max(b.id) FROM builds b WHERE b.request_id = r.id) AS buildId
   FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id`;
-const PENDING = asOneText(`${SELECT} WHERE r.state = 'pending' ORDER BY r.id`);
+const PENDING = asLines(`${SELECT} WHERE r.state = 'pending' ORDER BY r.id`);
 const FIND = `${SELECT} WHERE r.id = ?`;
 const PATCHES_IN_USE = `SELECT DISTINCT p.patch_id AS id FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id
@@ -75,6 +75,7 @@ interface Row extends SourceRow, ParentRow {
 }
 
 export function requestStore({ reader, writer }: Context): RequestStore {
+  const waiting = new PendingRequests();
   const end: RequestStore['end'] = async (id, how, atMs) => {
     await writer.write(async (transaction) => {
       if (await endRequest(transaction, id, 'pending', how, atMs)) return;
@@ -86,8 +87,8 @@ export function requestStore({ reader, writer }: Context): RequestStore {
       return writer.write(async (transaction) => (await addBuildSet(transaction, set)).requests);
     },
     async pending() {
-      const all = await reader.get<{ text: string }>(PENDING);
-      return all ? readPending(all.text) : [];
+      const all = await reader.get<{ lines: string | null }>(PENDING);
+      return waiting.read(all?.lines ?? null);
     },
     async find(id) {
       const row = await reader.get<Row>(FIND, id);

@@ -33,6 +33,10 @@ const REQUEST_STOP = `UPDATE builds SET stop_reason = coalesce(stop_reason, ?) W
 const LAST_STARTS = `SELECT w.value AS worker, (SELECT max(started_at_ms) FROM (
     SELECT started_at_ms FROM builds WHERE worker = w.value ORDER BY id DESC LIMIT 10)) AS startedAtMs
   FROM json_each(?) w`;
+export const LAST_WORKERS = `SELECT last.project, last.builder, last.worker FROM json_each(?) t JOIN builds last ON last.id = (
+    SELECT b.id FROM builds b
+    WHERE b.project = t.value ->> 'project' AND b.builder = t.value ->> 'builder' AND +b.number > 0
+    ORDER BY b.id DESC LIMIT 1)`;
 const LINEAGE = `WITH RECURSIVE line (id, project, builder, parent, depth) AS (
     SELECT b.id, b.project, b.builder, s.parent_build_id, 1 FROM builds b
       JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id WHERE b.id = ?
@@ -88,6 +92,9 @@ export function buildStore({ reader, writer }: Context, sealer: Pick<Sealer, 'dr
         JSON.stringify(workers),
       );
       return new Map(rows.flatMap(({ worker, startedAtMs }) => (startedAtMs === null ? [] : [[worker, startedAtMs]])));
+    },
+    async lastWorkers(builders) {
+      return await reader.all(LAST_WORKERS, JSON.stringify(builders));
     },
     rebuilds: (id) => rebuildsOf(reader, id),
     async lineage(id, limit) {
@@ -163,7 +170,8 @@ export function listQuery({ project, builder, worker, state, without, before, li
     ],
     ['b.id < ?', before],
   ];
-  const conditions = ['b.number > 0'];
+  // Not by the index of the numbers, which has another order.
+  const conditions = ['+b.number > 0'];
   const values: SqlValue[] = [];
   for (const [condition, value] of wanted) {
     if (value === undefined) continue;

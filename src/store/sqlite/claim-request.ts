@@ -1,7 +1,6 @@
 import { ulid } from '../../base/ulid.ts';
 import type { Build, Property } from '../../model/build.ts';
 import type { JsonObject } from '../../model/json.ts';
-import type { Seat } from '../../model/worker.ts';
 import type { Claim } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
@@ -9,6 +8,7 @@ import { addClaims, mustHaveRoom } from './lock-claims.ts';
 import { PARENT_COLUMNS, splitParent } from './parents.ts';
 import type { ParentRow } from './parents.ts';
 import { fromJson } from './row.ts';
+import { sit, takeSeat } from './seats.ts';
 import { nextNumber, numberOfCheck } from './start-checks.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
@@ -27,10 +27,6 @@ const WAITING_PARENT = `SELECT p.id AS parent FROM build_requests r
   WHERE r.id = ?`;
 const BUILD_SET = `SELECT s.reason, s.owner, s.properties, s.property_sources AS propertySources, s.approval, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}
   FROM build_sets s JOIN source_stamps p ON p.id = s.source_stamp_id WHERE s.id = ?`;
-const SEATS = `SELECT session, project, builder, seat, directory, fence, build_id AS buildId FROM seats WHERE worker = ?`;
-const TAKE_SEAT = 'UPDATE seats SET fence = fence + 1 WHERE session = ?';
-const ADD_SEAT = `INSERT INTO seats (session, worker, project, builder, seat, directory, fence) VALUES (?, ?, ?, ?, ?, ?, 1)`;
-const SIT = 'UPDATE seats SET build_id = ? WHERE session = ?';
 const ADD_BUILD = `INSERT INTO builds
     (uid, number, request_id, project, builder, worker, session, fence, config_hash, state, started_at_ms)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?) RETURNING id`;
@@ -45,8 +41,6 @@ interface SetRow extends SourceRow, ParentRow {
   readonly propertySources: string | null;
   readonly approval: string | null;
 }
-type SeatRow = Omit<Seat, 'worker' | 'buildId'> & { readonly buildId: number | null };
-type Place = Pick<Seat, 'session' | 'fence'>;
 
 /** See `RequestStore.claim`: request, seat, build, locks, steps and properties together. */
 export async function claimRequest(transaction: Transaction, claim: Claim): Promise<Build> {
@@ -86,7 +80,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
   );
   if (!built) throw new StoreError('conflict', `the build of request ${requestId} was not stored`);
   const { id } = built;
-  await transaction.run(SIT, id, session);
+  await sit(transaction, session, id);
   await transaction.run(COUNT, worker);
   await addClaims(transaction, { buildId: id }, locks, atMs);
   await transaction.run(ADD_STEPS, id, JSON.stringify(claim.stepNames));
@@ -118,33 +112,6 @@ export async function noLongerPending(transaction: Transaction, id: number): Pro
   const row = await transaction.get<{ state: string }>(STATE, id);
   if (!row) return new StoreError('not-found', `there is no build request ${id}`);
   return new StoreError('lost-claim', `build request ${id} no longer waits: it is ${row.state}`);
-}
-
-/** The lowest free seat of the builder on the worker; a new one when all are taken. */
-async function takeSeat(
-  transaction: Transaction,
-  worker: string,
-  project: string,
-  builder: string,
-  atMs: number,
-): Promise<Place> {
-  const all = await transaction.all<SeatRow>(SEATS, worker);
-  const own = new Map(all.filter((s) => s.project === project && s.builder === builder).map((s) => [s.seat, s]));
-  const directories = new Set(all.map((s) => s.directory));
-  for (let seat = 0; ; seat++) {
-    const known = own.get(seat);
-    if (known && known.buildId !== null) continue;
-    if (known) {
-      await transaction.run(TAKE_SEAT, known.session);
-      return { session: known.session, fence: known.fence + 1 };
-    }
-    const directory = seat === 0 ? `${project}/${builder}` : `${project}/${builder}-${seat}`;
-    // A builder may be called what another one's seat is: `sid-1` and seat 1 of `sid`. Two may not share a folder.
-    if (directories.has(directory)) continue;
-    const session = ulid(atMs);
-    await transaction.run(ADD_SEAT, session, worker, project, builder, seat, directory);
-    return { session, fence: 1 };
-  }
 }
 
 function joined(set: SetRow, properties: readonly Property[]): readonly Property[] {

@@ -6,6 +6,7 @@ import type { Transaction } from './batch-writer.ts';
 import { endChildren, endRequest } from './end-request.ts';
 import { freeLocks } from './lock-claims.ts';
 import { orNull } from './row.ts';
+import { freeSeat } from './seats.ts';
 
 const RUNNING = `SELECT stop_reason AS stopReason, request_id AS requestId,
     EXISTS (SELECT 1 FROM lock_claims WHERE build_id = b.id) OR EXISTS (SELECT 1 FROM lock_waits WHERE build_id = b.id) AS hasLocks
@@ -19,7 +20,6 @@ const RETRIES = `SELECT retry_cause AS cause, count(*) AS n FROM builds WHERE re
 const REQUEUE = `UPDATE build_requests SET state = 'pending', cause = ?, not_before_ms = ?,
     deadline_ms = ? + deadline_ms - (SELECT s.submitted_at_ms FROM build_sets s WHERE s.id = build_set_id)
   WHERE id = ?`;
-const FREE_SEAT = 'UPDATE seats SET build_id = NULL WHERE build_id = ?';
 
 interface RunningRow {
   readonly stopReason: string | null;
@@ -44,7 +44,7 @@ export async function finishBuild(transaction: Transaction, id: number, end: Bui
     const notBeforeMs = atMs + again.pauseMs;
     await transaction.run(REQUEUE, again.cause, again.pauseMs > 0 ? notBeforeMs : null, notBeforeMs, requestId);
   } else await endRequest(transaction, requestId, 'claimed', { result }, atMs);
-  await transaction.run(FREE_SEAT, id);
+  await freeSeat(transaction, id);
   if (hasLocks === 1) await freeLocks(transaction, { buildId: id });
   await endChildren(transaction, id, `has ended: ${again ? 'retry' : result}`, atMs);
   return true;

@@ -12,6 +12,7 @@ import { passes } from './migrations/passes.ts';
 import { patches } from './migrations/patches.ts';
 import { setAside } from './migrations/set-aside.ts';
 import { schedulers } from './migrations/schedulers.ts';
+import { queueLookups } from './migrations/queue-lookups.ts';
 import { rebuilds } from './migrations/rebuilds.ts';
 import { requestLives } from './migrations/request-lives.ts';
 import { sources } from './migrations/sources.ts';
@@ -224,4 +225,5 @@ export const MIGRATIONS: readonly Migration[] = [
   filterProblems,
   schedulerStates,
   rebuilds,
+  queueLookups,
 ];

@@ -46,31 +46,42 @@ const PARENT_AT = placesOf(PARENT);
 type Value = string | number | null;
 
 /**
- * A query for all rows of another as one text: the queue is read in every round, and as rows of their own ten thousand of them
- * would hold up the master for half a second.
+ * A query for all rows of another as one text, a line each (JSON has no line breaks of its own): the queue is read in every round,
+ * and as rows of their own ten thousand of them would hold up the master for half a second.
  */
-export function asOneText(select: string): string {
-  return `SELECT json_group_array(json_array(${COLUMNS.map((column) => `q.${column}`).join(', ')})) AS text FROM (${select}) q`;
+export function asLines(select: string): string {
+  return `SELECT group_concat(json_array(${COLUMNS.map((column) => `q.${column}`).join(', ')}), char(10)) AS lines FROM (${select}) q`;
 }
 
-export function readPending(text: string): readonly WaitingRequest[] {
-  const rows = JSON.parse(text) as readonly (readonly [properties: string, sources: string | null, ...Value[]])[];
-  return rows.map((values): WaitingRequest => {
-    const [properties, propertySources] = values;
-    const [source] = splitSource(pick(values, SOURCE_AT, true) as unknown as SourceRow);
-    const [parent] = splitParent(pick(values, PARENT_AT, true) as unknown as ParentRow);
-    const own = pick(values, OWN_AT, false) as unknown as Omit<WaitingRequest, 'source' | 'parent' | Text>;
-    return {
-      ...own,
-      source,
-      ...parent,
-      ...(propertySources !== null && { propertySources: fromJson(propertySources) as Record<string, string> }),
-      // Whoever walks along the queue wants none of them, and there may be many.
-      get properties() {
-        return fromJson(properties) as JsonObject;
-      },
-    };
-  });
+/** Reads the queue again and again: a request whose line is as it was is the same object as before. */
+export class PendingRequests {
+  #known: ReadonlyMap<string, WaitingRequest> = new Map();
+
+  read(lines: string | null): readonly WaitingRequest[] {
+    const requests = new Map<string, WaitingRequest>();
+    for (const line of lines?.split('\n') ?? []) requests.set(line, this.#known.get(line) ?? toWaiting(line));
+    this.#known = requests;
+    return [...requests.values()];
+  }
+}
+
+function toWaiting(line: string): WaitingRequest {
+  const values = JSON.parse(line) as readonly [properties: string, sources: string | null, ...Value[]];
+  const [properties, propertySources] = values;
+  const [source] = splitSource(pick(values, SOURCE_AT, true) as unknown as SourceRow);
+  const [parent] = splitParent(pick(values, PARENT_AT, true) as unknown as ParentRow);
+  const own = pick(values, OWN_AT, false) as unknown as Omit<WaitingRequest, 'source' | 'parent' | Text>;
+  let read: JsonObject | undefined;
+  return {
+    ...own,
+    source,
+    ...parent,
+    ...(propertySources !== null && { propertySources: fromJson(propertySources) as Record<string, string> }),
+    // Whoever walks along the queue wants none of them, and there may be many.
+    get properties() {
+      return (read ??= fromJson(properties) as JsonObject);
+    },
+  };
 }
 
 type Places = readonly (readonly [column: string, at: number])[];

@@ -2,13 +2,13 @@ import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
 import { endRequest } from './end-request.ts';
 import { freeLocks } from './lock-claims.ts';
+import { freeSeat } from './seats.ts';
 
 const NUMBER = 'SELECT max(number) AS last FROM builds WHERE project = ? AND builder = ? AND number > 0';
 const CHECKED = `SELECT project, builder, worker, request_id AS requestId, stop_reason AS stopReason FROM builds
   WHERE id = ? AND state = 'running' AND number < 0`;
 const PASS = 'UPDATE builds SET number = ?, started_at_ms = ? WHERE id = ?';
 const LOGS = 'SELECT id FROM logs WHERE build_id = ?';
-const FREE_SEAT = 'UPDATE seats SET build_id = NULL WHERE build_id = ?';
 const UNCOUNT =
   'UPDATE workers SET term_given = term_given - 1 WHERE name = ? AND term_builds IS NOT NULL AND term_given > 0';
 const WAIT_AGAIN = `UPDATE build_requests SET state = 'pending' WHERE id = ? AND state = 'claimed'`;
@@ -48,7 +48,7 @@ export async function passCheck(
 export async function giveBack(transaction: Transaction, id: number, atMs: number): Promise<readonly number[]> {
   const { requestId, worker, stopReason } = await checked(transaction, id);
   const logs = await dropRecords(transaction, id);
-  await transaction.run(FREE_SEAT, id);
+  await freeSeat(transaction, id);
   await freeLocks(transaction, { buildId: id });
   for (const table of ['steps', 'properties']) await transaction.run(`DELETE FROM ${table} WHERE build_id = ?`, id);
   await transaction.run('DELETE FROM builds WHERE id = ?', id);

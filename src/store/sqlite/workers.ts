@@ -13,6 +13,8 @@ const COLUMNS = `name, install_id AS installId, boot_id AS bootId, process_id AS
   hold_since_ms AS holdSinceMs, leaving_reason AS leavingReason, leaving_since_ms AS leavingSinceMs,
   term_builds AS termBuilds, term_given AS termGiven, faults, aside_until_ms AS asideUntilMs, aside_reason AS asideReason`;
 const LIST = `SELECT ${COLUMNS} FROM workers ORDER BY name`;
+const LEAVING = `SELECT ${COLUMNS} FROM workers
+  WHERE hold IN ('draining', 'retiring', 'retiring-now') OR leaving_reason IS NOT NULL OR term_given >= term_builds ORDER BY name`;
 const FIND = `SELECT ${COLUMNS} FROM workers WHERE name = ?`;
 const ATTACH = `INSERT INTO workers
     (name, install_id, boot_id, process_id, host, version, facts, epoch, is_connected, since_ms, term, term_builds, term_given)
@@ -53,6 +55,7 @@ const DETACH_ALL = 'UPDATE workers SET is_connected = 0, since_ms = ? WHERE is_c
 const SEAT_COLUMNS = 'session, worker, project, builder, seat, directory, fence, build_id AS buildId';
 const SEATS = `SELECT ${SEAT_COLUMNS} FROM seats ORDER BY worker, project, builder, seat`;
 const SEATS_OF = `SELECT ${SEAT_COLUMNS} FROM seats WHERE worker = ? ORDER BY project, builder, seat`;
+const SEAT = `SELECT ${SEAT_COLUMNS} FROM seats WHERE session = ?`;
 const REMOVE_SEAT = 'DELETE FROM seats WHERE session = ? AND build_id IS NULL';
 const RAISE_FENCE = 'UPDATE seats SET fence = max(fence, ?) + 1 WHERE session = ? RETURNING fence, build_id AS buildId';
 const RAISE_BUILD_FENCE = 'UPDATE builds SET fence = ? WHERE id = ?';
@@ -80,6 +83,10 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
   return {
     async list() {
       const rows = await reader.all<WorkerRow>(LIST);
+      return rows.map(toWorker);
+    },
+    async leaving() {
+      const rows = await reader.all<WorkerRow>(LEAVING);
       return rows.map(toWorker);
     },
     async find(name) {
@@ -159,6 +166,10 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
     async seats(worker) {
       const rows = await (worker === undefined ? reader.all<SeatRow>(SEATS) : reader.all<SeatRow>(SEATS_OF, worker));
       return rows.map(present);
+    },
+    async seat(session) {
+      const row = await reader.get<SeatRow>(SEAT, session);
+      return row && present(row);
     },
     async removeSeat(session) {
       await writer.write(async (transaction) => {

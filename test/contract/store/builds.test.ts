@@ -149,4 +149,25 @@ eachStore('builds', (current) => {
     }
     expect(await store.builds.lastStarts(['w', 'x'])).toEqual(new Map([['w', 5_000]]));
   });
+
+  it('knows where each builder was built last, by builds that are not being checked any more', async () => {
+    const [b, c] = ['b', 'c'].map((builder) => ({ project: 'p', builder }));
+    for (const [builder, worker] of [
+      ['b', 'w'],
+      ['c', 'w'],
+      ['b', 'v'],
+    ] as const) {
+      const [request] = await store.requests.add(buildSet(builder));
+      await store.requests.claim(claimOf(request!.id, worker));
+    }
+    const [checked] = await store.requests.add(buildSet('b'));
+    const { id } = await store.requests.claim({ ...claimOf(checked!.id, 'u'), isCheck: true });
+    const last = () => store.builds.lastWorkers([b!, c!, { project: 'p', builder: 'never' }]);
+    expect(await last()).toEqual([
+      { ...b, worker: 'v' },
+      { ...c, worker: 'w' },
+    ]);
+    await store.builds.passCheck(id, 3_000);
+    expect(await last()).toContainEqual({ ...b, worker: 'u' });
+  });
 });

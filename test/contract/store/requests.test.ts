@@ -91,6 +91,22 @@ eachStore('requests', (current) => {
     expect(new Set(directories).size).toBe(3);
   });
 
+  it('reads a request that waits as the same one, until something of it is another', async () => {
+    const reason = 'two\nlines, "quoted", \u2028 and more';
+    const [added] = await store.requests.add({ ...buildSet('b'), reason, properties: { text: 'a\r\nb' } });
+    await store.requests.add(buildSet('c'));
+    const [one, two] = await store.requests.pending();
+    expect(one).toEqual(added);
+    const build = await store.requests.claim(claimOf(added!.id));
+    const [alone, ...others] = await store.requests.pending();
+    expect(alone).toBe(two);
+    expect(others).toEqual([]);
+    await store.builds.finish(build.id, 'retry', undefined, 9);
+    const again = await store.requests.pending();
+    expect(again).toEqual([{ ...added!, cause: 'lost', buildId: build.id }, two]);
+    expect(again[1]).toBe(two);
+  });
+
   it('cancels only what waits', async () => {
     const [request] = await store.requests.add(buildSet('b'));
     await store.requests.cancel(request!.id, 'superseded', 9);

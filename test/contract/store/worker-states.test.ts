@@ -52,6 +52,23 @@ eachStore('worker states', (current) => {
     expect(await store.workers.find('new')).toMatchObject({ hold: PAUSED });
   });
 
+  it('lists those that are to leave, and no others', async () => {
+    for (const kind of ['paused', 'draining', 'drained', 'retiring', 'retiring-now', 'retired'] as const) {
+      await store.workers.setHold(kind, { ...PAUSED, kind }, [undefined]);
+    }
+    await store.workers.attach({ ...SID, name: 'wishes' }, 1);
+    await store.workers.setLeaving('wishes', SID.processId, 'it is replaced', 2);
+    for (const name of ['sid', 'given', 'half-given']) {
+      const builds = name === 'half-given' ? 2 : 1;
+      await store.workers.attach({ ...SID, name, ...(name !== 'sid' && { term: { id: 't', builds } }) }, 1);
+      await claim(name);
+    }
+    const leaving = await store.workers.leaving();
+    expect(leaving.map(({ name }) => name)).toEqual(['draining', 'given', 'retiring', 'retiring-now', 'wishes']);
+    const all = await store.workers.list();
+    expect(leaving).toEqual(all.filter(({ name }) => leaving.some((one) => one.name === name)));
+  });
+
   it('holds a retired name until it is admitted again', async () => {
     await store.workers.setHold('sid', { ...PAUSED, kind: 'retired' }, [undefined]);
     await expect(claim()).rejects.toMatchObject(refused);

@@ -61,6 +61,8 @@ eachStore('workers', (current) => {
     expect(await store.workers.raiseFence(build.session, 41)).toBe(42);
     expect(await store.workers.raiseFence(build.session, 5)).toBe(43);
     expect(await store.workers.seats('w')).toMatchObject([{ session: build.session, fence: 43, buildId: build.id }]);
+    expect(await store.workers.seat(build.session)).toMatchObject({ worker: 'w', fence: 43, buildId: build.id });
+    expect(await store.workers.seat('nobody')).toBeUndefined();
     expect(await store.builds.find(build.id)).toMatchObject({ fence: 43 });
     await expect(store.workers.raiseFence('nobody')).rejects.toMatchObject({ code: 'not-found' });
   });

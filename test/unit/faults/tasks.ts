@@ -67,7 +67,7 @@ export async function makeBuilds(place: Place): Promise<readonly Seated[]> {
 
 async function newTask({ store, dir, chance }: Place, build: Build, key: string): Promise<Task> {
   const command = `${build.uid}.0.${key}`;
-  const seat = (await store.workers.seats('w')).find(({ session }) => session === build.session);
+  const seat = await store.workers.seat(build.session);
   if (!seat) throw new Error('a build without a seat');
   const kind = chance.happens(0.8) ? 'run' : chance.happens(0.5) ? 'put' : 'get';
   const content = contentOf(chance);

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { listQuery } from '../../../src/store/sqlite/builds.ts';
+import { LAST_WORKERS, listQuery } from '../../../src/store/sqlite/builds.ts';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
 import type { SqlValue } from '../../../src/store/sqlite/connection.ts';
 import { OLDER } from '../../../src/store/sqlite/lanes.ts';
 import { WAIT_FOR } from '../../../src/store/sqlite/upstreams.ts';
+import { FREE_SEAT, SEATS_OF_BUILDER } from '../../../src/store/sqlite/seats.ts';
 import { MARK_UNSEEN } from '../../../src/store/sqlite/workers.ts';
 import { TempStore } from '../../support/temp-store.ts';
 
@@ -28,6 +29,32 @@ it('finds the last builds of one worker without walking those of all others, and
   expect(steps.filter((step) => /SCAN|TEMP B-TREE/.test(step))).toEqual([]);
 });
 
+it.each([
+  [
+    'builder',
+    { project: 'p', builder: 'b' },
+    /^SEARCH b USING INDEX builds_project_builder_id_index \(project=\? AND builder=\?/,
+  ],
+  ['project', { project: 'p' }, /^SEARCH b USING INDEX builds_project_id_index \(project=\?/],
+])('finds the newest builds of one %s without sorting all that it ever had', async (_, filter, search) => {
+  for (const before of [{}, { before: 7 }]) {
+    const { sql, values } = listQuery({ ...filter, ...before, limit: 10 });
+    const steps = await plan(sql, ...values);
+    expect(steps[0]).toMatch(search);
+    expect(steps.filter((step) => /SCAN|TEMP B-TREE/.test(step))).toEqual([]);
+  }
+});
+
+it('finds where builders were built last without walking their builds', async () => {
+  const steps = await plan(LAST_WORKERS, '[{"project":"p","builder":"b"}]');
+  expect(steps).toContainEqual(
+    expect.stringMatching(
+      /^SEARCH b USING (COVERING )?INDEX builds_project_builder_id_index \(project=\? AND builder=\?\)/,
+    ),
+  );
+  expect(steps.filter((step) => /SCAN (last|b)|TEMP B-TREE/.test(step))).toEqual([]);
+});
+
 it('finds what runs on a worker that comes anew among the running builds, not among all that it ever had', async () => {
   const steps = await plan(MARK_UNSEEN, 'i1', 'w');
   expect(steps).toContainEqual(expect.stringMatching(/^SEARCH builds USING .*\(state=\?\)$/));
@@ -47,4 +74,12 @@ it('looks for what a request waits for upstream among what is not built of that 
     expect.stringMatching(/^SEARCH r USING INDEX build_requests_project_state_id_index \(project=\? AND state=\?\)/),
   );
   expect(steps.filter((step) => step.startsWith('SCAN'))).toEqual([]);
+});
+
+it('takes and frees a seat without walking those of other builders and workers', async () => {
+  const taking = await plan(SEATS_OF_BUILDER, 'w', 'p', 'b');
+  expect(taking).toEqual([
+    expect.stringMatching(/^SEARCH seats USING INDEX .*\(worker=\? AND project=\? AND builder=\?\)$/),
+  ]);
+  expect(await plan(FREE_SEAT, 7)).toEqual([expect.stringMatching(/^SEARCH seats USING .*INDEX .*\(build_id=\?\)$/)]);
 });
