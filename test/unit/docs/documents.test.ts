@@ -52,6 +52,13 @@ test('A decision note has at most 40 lines', async () => {
   expect(long).toEqual([]);
 });
 
+test('A decision note has a number of its own, and its title says it', async () => {
+  const names = await readdir(join(ROOT, 'docs/decisions'));
+  const titles = await Promise.all(names.map(async (name) => (await read(join('docs/decisions', name))).slice(0, 8)));
+  expect(titles).toEqual(names.map((name) => `# ${name.slice(0, 4)}: `));
+  expect(new Set(titles).size).toBe(names.length);
+});
+
 test('The README asks the first configuration for what is in it', async () => {
   const readme = await read('README.md');
   const first = await read('src/master/init-master.ts');
