@@ -211,12 +211,13 @@ function troubleRules({ troubles = {} }: CheckedConfig): TroubleRules {
 }
 
 function builderShape(builder: CheckedBuilder, url: string | undefined, all: CheckedConfig['workers']): BuilderShape {
-  const { name, workers, env = {}, logLimit, whenWorkerLost, locks, steps } = builder;
+  const { name, workers, env = {}, properties, logLimit, whenWorkerLost, locks, steps } = builder;
   const functions = functionShapes(builder);
   return {
     name,
     workers: selectWorkers(workers, all),
     env,
+    ...(properties && { properties }),
     ...(logLimit !== undefined && { logLimit }),
     whenWorkerLost: lostRule(whenWorkerLost),
     ...(functions && { functions }),

@@ -8,6 +8,7 @@ import { lockSchema } from './lock-schema.ts';
 import { authorsSchema, forksSchema, hookSchema } from './hook-schema.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import { nameSchema as name } from './name-schema.ts';
+import { propertiesSchema } from './properties-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
 import { builderRequests, projectRequests } from './request-schema.ts';
@@ -89,6 +90,7 @@ const builder = z.strictObject(
     env: z
       .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'no name of an environment variable' }), z.string())
       .optional(),
+    properties: propertiesSchema.optional(),
     logLimit: logLimit.optional(),
     whenWorkerLost: z
       .union([z.literal('wait'), z.strictObject({ retryAfter: duration })], { error: LOST_RULE })

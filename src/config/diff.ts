@@ -85,7 +85,7 @@ function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
 
 function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
   const lines = [
-    ...changed(before, after, ['workers', 'env', 'logLimit', 'locks']),
+    ...changed(before, after, ['workers', 'env', 'properties', 'logLimit', 'locks']),
     ...changed(before, after, ['collapse', 'cancelSuperseded', 'retry', 'queueForMs']),
     ...(isDeepStrictEqual(before.whenWorkerLost, after.whenWorkerLost)
       ? []

@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import type { Json } from '../model/json.ts';
-import { PROPERTIES_BYTES_MAX, PROPERTIES_MAX, PROPERTY_NAME, PROPERTY_RULE } from '../model/properties.ts';
 import { changeFilterFields, patternsSchema } from './change-filter-schema.ts';
 import { CRON_RULE, ZONE_RULE } from './cron.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { duration } from './duration-schema.ts';
 import { nameSchema } from './name-schema.ts';
+import { propertiesSchema } from './properties-schema.ts';
 import { schedulerRequests } from './request-schema.ts';
 import { parametersSchema } from './parameters/schema.ts';
 
@@ -24,21 +23,6 @@ const UPSTREAM_RULE =
 const UPSTREAM = /^[^/]+(\/[^/]+)?$/;
 /** Faster than this nobody builds, and it would fill the queue. */
 const SHORTEST_PERIOD_MS = 1_000;
-const PROPERTIES_RULE = 'write { name: value }, with values that are JSON';
-
-const isNamedWell = (properties: object): boolean => Object.keys(properties).every((name) => PROPERTY_NAME.test(name));
-
-const anyJson = z.json();
-const json = z.custom<Json>((value) => anyJson.safeParse(value).success, {
-  error: 'this is no JSON: write a text, a number, true, false, null, a list or an object',
-});
-const properties = z
-  .record(z.string(), json, { error: PROPERTIES_RULE })
-  .refine(isNamedWell, { error: `a name of a property is ${PROPERTY_RULE}` })
-  .refine((given) => Object.keys(given).length <= PROPERTIES_MAX, { error: `at most ${PROPERTIES_MAX} properties` })
-  .refine((given) => Buffer.byteLength(JSON.stringify(given)) <= PROPERTIES_BYTES_MAX, {
-    error: `the properties are longer than ${PROPERTIES_BYTES_MAX} bytes in all`,
-  });
 
 /** What every scheduler may say. */
 const common = {
@@ -48,7 +32,7 @@ const common = {
     .min(1, { error: 'name at least one builder, or leave builders out: then it is all of them' })
     .max(MOST_BUILDERS)
     .optional(),
-  properties: properties.optional(),
+  properties: propertiesSchema.optional(),
   priority: z
     .int({ error: PRIORITY_RULE })
     .min(-HIGHEST_PRIORITY, { error: PRIORITY_RULE })

@@ -1,6 +1,7 @@
 import type { Access } from '../model/access.ts';
 import type { LockAccess, LockShape } from '../model/lock.ts';
 import type { Forge } from '../model/forge.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { TextRule } from '../model/change-filter.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
@@ -131,6 +132,8 @@ export interface BuilderShape {
   /** Names of workers that may build it, at least one: those it names, and those whose labels it asks for. */
   readonly workers: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** What its builds begin with where nobody says otherwise; absent: nothing. */
+  readonly properties?: JsonObject;
   readonly logLimit?: string;
   readonly whenWorkerLost: WhenWorkerLost;
   /** Functions that are asked for its builds; absent: none. */

@@ -156,6 +156,8 @@ export interface BuilderConfig {
   readonly name: string;
   readonly workers: WorkerChoice;
   readonly env?: Readonly<Record<string, string>>;
+  /** Its builds begin with these, where nobody who asks for them says otherwise. */
+  readonly properties?: JsonObject;
   /** Of each log of its steps that does not say otherwise. */
   readonly logLimit?: Size;
   /** Its builds are done again, elsewhere if need be, after so long without a word of their worker; or wait for it. */

@@ -262,14 +262,14 @@ export class BuildRun {
   }
 
   async #readContext(): Promise<Omit<StepContext, 'seat'>> {
-    const { tools, build } = this.#options;
+    const { tools, build, builder } = this.#options;
     const { store } = tools;
     const [steps, records, request] = await Promise.all([
       store.builds.steps(build.id),
       store.commands.list(build.id),
       store.requests.find(build.requestId),
     ]);
-    const initial = request ? initialProperties(request, build.worker) : [];
+    const initial = request ? initialProperties(request, build.worker, builder?.properties) : [];
     return { steps, records, initial, written: new Map() };
   }
 

@@ -1,11 +1,16 @@
 import type { Property } from '../../model/build.ts';
+import type { BuilderShape } from '../../config/shape.ts';
 import type { BuildRequest } from '../../model/build-request.ts';
 import type { Json, JsonObject } from '../../model/json.ts';
 import type { CommandRecord } from '../../model/command.ts';
 import type { StepAnswer } from '../../config/code-host.ts';
 
 /** The properties that a build begins with, and where each came from. */
-export function initialProperties(request: BuildRequest, worker: string): readonly Property[] {
+export function initialProperties(
+  request: BuildRequest,
+  worker: string,
+  builderProperties: BuilderShape['properties'] = {},
+): readonly Property[] {
   const { project, builder, source, owner, scheduler, properties, propertySources = {} } = request;
   const known: Record<string, Json | undefined> = {
     project,
@@ -21,6 +26,7 @@ export function initialProperties(request: BuildRequest, worker: string): readon
   for (const [name, value] of Object.entries(known)) {
     if (value !== undefined) joined.set(name, { name, value, source: 'build' });
   }
+  for (const [name, value] of Object.entries(builderProperties)) joined.set(name, { name, value, source: 'builder' });
   for (const [name, value] of Object.entries(properties)) {
     joined.set(name, { name, value, source: propertySources[name] ?? 'request' });
   }

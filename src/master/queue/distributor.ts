@@ -129,7 +129,7 @@ export class Distributor {
         configHash,
         stepNames: builder.steps.map((step) => step.name),
         isCheck: builder.functions?.canStartBuild !== undefined,
-        properties: initialProperties(request, worker),
+        properties: initialProperties(request, worker, builder.properties),
         locks,
         atMs: clock.now(),
       });

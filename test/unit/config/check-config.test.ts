@@ -150,6 +150,11 @@ test.each<[string, unknown, string]>([
     builder('debian', { workers: ['sid'], steps: [sh('make', 'make', { logLimit: '1KB' })] }),
     'builder "debian", step "make", logLimit: "1KB" is no limit of a log: write a size like',
   ],
+  [
+    'a property that is no JSON',
+    builder('debian', { workers: ['sid'], properties: { when: new Date(0) as never }, steps }),
+    'builder "debian", properties, when: this is no JSON',
+  ],
   ['a worker for a builder', worker('sid'), 'worker'],
   ['nothing for a builder', undefined, 'builder 1: this is no builder: use builder()'],
   [

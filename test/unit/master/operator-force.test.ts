@@ -14,9 +14,11 @@ beforeAll(async () => {
   farm = await TryFarm.create(`
     workers: [worker('v', { maxBuilds: 5 }), worker('w', { maxBuilds: 5 }), worker('away')],
     projects: [project('p', {
-      builders: ['free', 'formal', 'both'].map((name) => builder(name, { workers: ['v', 'w', 'away'], steps: [sh('s', 'true')] })),
+      builders: ['free', 'formal', 'both'].map((name) => builder(name, { workers: ['v', 'w', 'away'], steps: [sh('s', 'true')] })).concat(
+        builder('own', { workers: ['v'], properties: { language: 'c' }, steps: [step('s', (ctx) => ({ result: 'success', summary: ctx.property('language') }))] }),
+      ),
       schedulers: [
-        force({ builders: ['free', 'both'] }),
+        force({ builders: ['free', 'both', 'own'] }),
         force({ name: 'form', builders: ['formal', 'both'], reason: 'required', priority: 2, properties: { by: 'form' }, parameters: {
           target: choice(['debug', 'release'], { label: 'What to build', required: true }),
           jobs: int({ min: 1, max: 64, default: 4 }), note: text({ maxLength: 20 }), clean: bool(),
@@ -55,6 +57,15 @@ test('a build begins with its parameters, of their types, and those that were no
     ]),
   );
   expect(properties.map(({ name }) => name)).not.toContain('note');
+});
+
+test('a builder’s own properties hold where nobody says otherwise', async () => {
+  const usual = await built('own');
+  expect(usual.properties).toContainEqual({ name: 'language', value: 'c', source: 'builder' });
+  expect(usual.steps).toMatchObject([{ summary: 'c' }]);
+  const asked = await built('own', { properties: { language: 'rust' } });
+  expect(asked.properties).toContainEqual({ name: 'language', value: 'rust', source: 'request' });
+  expect(asked.steps).toMatchObject([{ summary: 'rust' }]);
 });
 
 test('what is missing, unknown or out of range is refused, all of it at once, with what is allowed', async () => {
