@@ -1,3 +1,5 @@
+import type { LockView } from '../../src/master/views/lock.ts';
+import type { SchedulerView } from '../../src/master/views/scheduler.ts';
 import { until } from '../support/until.ts';
 import { Counter } from './counter.ts';
 import { growth } from './growth.ts';
@@ -12,7 +14,7 @@ import { Storm } from './storm.ts';
 import { Violations } from './violations.ts';
 
 /** Until then all is calm: what is measured before the storm has seen each kind of build. */
-const WARM_UP_BUILDS = 16;
+const WARM_UP_BUILDS = 24;
 /** A worker's longest pause before it connects is 30 s, and the machine may be busy. */
 const PATIENCE_MS = 180_000;
 
@@ -24,6 +26,11 @@ export interface ChaosReport {
   readonly results: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
   readonly rotations: Readonly<Record<string, number>>;
+  /** Sent, and the builds that were made of them. */
+  readonly changes: { readonly sent: number; readonly builds: number };
+  readonly triggered: number;
+  /** Builds whose steps waited for locks. */
+  readonly waitedForLocks: number;
   readonly logs: number;
   readonly logMiB: number;
   readonly mismatches: number;
@@ -64,7 +71,7 @@ export async function chaos(options: ChaosOptions, tell: (line: string) => void)
     tell(`calm after round ${violations.round}: ${office.checked} builds are through, the rest comes to its end`);
     await work;
     await allConnected(counter);
-    const leftovers = await goneLeftovers(site);
+    const leftovers = [...(await goneLeftovers(site)), ...(await stillWaiting(counter))];
     for (const left of leftovers) violations.add(`left over: ${left}`);
     const after = await site.measure();
     for (const what of growth(before, after)) violations.add(what);
@@ -81,6 +88,9 @@ export async function chaos(options: ChaosOptions, tell: (line: string) => void)
       results: sorted(office.results),
       faults: sorted(storm.counts),
       rotations: sorted(holds.rotations),
+      changes: { sent: office.changes.sent, builds: office.changes.builds },
+      triggered: office.families.children,
+      waitedForLocks: office.waited,
       logs: office.logs,
       logMiB: Math.round(office.bytes / 2 ** 20),
       mismatches: office.mismatches,
@@ -119,4 +129,19 @@ async function goneLeftovers(site: Site): Promise<readonly string[]> {
     // The bound is reached: that is what is reported.
     return left;
   }
+}
+
+/** What no build is there for any more: holders of locks, those that wait for them, changes that wait for a scheduler. */
+async function stillWaiting(counter: Counter): Promise<readonly string[]> {
+  const locks = (await counter.json<readonly LockView[]>('locks')) ?? [];
+  const schedulers = (await counter.json<readonly SchedulerView[]>('schedulers')) ?? [];
+  if (locks.length === 0 || schedulers.length === 0) return ['the master cannot be asked for locks and schedulers'];
+  return [
+    ...locks.flatMap(({ name, waiters, places }) =>
+      [...waiters, ...places.flatMap(({ holders }) => holders)].map((one) => `lock ${name}: ${JSON.stringify(one)}`),
+    ),
+    ...schedulers.flatMap(({ name, pendingChanges }) =>
+      pendingChanges > 0 ? [`scheduler ${name}: ${pendingChanges} changes wait for it`] : [],
+    ),
+  ];
 }

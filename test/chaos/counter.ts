@@ -11,6 +11,8 @@ import { ELSEWHERE } from './site.ts';
 
 /** A call that is not answered by then is given up: the master was killed, or is frozen. */
 const CALL_MS = 60_000;
+/** Statuses of ssh: the master could not be asked, or its answer was lost. */
+export const NOT_ANSWERED: readonly (number | null)[] = [255, null];
 
 /** Where people ask: stock ssh, over one connection as long as there is one, since a key exchange costs more than most calls. */
 export class Counter {

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildView } from '../../src/master/views/build.ts';
 import type { KeyRotation } from '../../src/master/views/worker.ts';
+import { NOT_ANSWERED } from './counter.ts';
 import type { Counter } from './counter.ts';
 import type { Violations } from './violations.ts';
 
 const LOOK_MS = 300;
-/** Of ssh: the master could not be asked, or its answer was lost. */
-const NOT_ANSWERED: readonly (number | null)[] = [255, null];
 
 /** What operators do to workers while all else goes on, and whether builds keep to it. */
 export class Holds {

@@ -11,7 +11,7 @@ interface Note {
   /** Of an end. */
   readonly bytes?: number;
   readonly sha256?: string;
-  /** Of an overlap: the other command. */
+  /** Of an overlap: the other command, or what others hold. */
   readonly of?: string;
 }
 
@@ -34,7 +34,8 @@ export class Ledger {
   }
 
   static async create(dir: string): Promise<Ledger> {
-    for (const kind of ['starts', 'ends', 'overlaps', 'seats']) await mkdir(join(dir, kind), { recursive: true });
+    for (const kind of ['starts', 'ends', 'overlaps', 'seats', 'slots'])
+      await mkdir(join(dir, kind), { recursive: true });
     const ledger = new Ledger(dir);
     await writeFile(ledger.witness, WITNESS);
     return ledger;

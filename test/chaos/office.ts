@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildView, StepView } from '../../src/master/views/build.ts';
 import type { StatusView } from '../../src/master/views/master.ts';
+import { Changes } from './changes.ts';
 import type { Counter } from './counter.ts';
-import { KINDS } from './farm-config.ts';
+import { Families } from './families.ts';
+import { BRANCHES, KINDS } from './farm-config.ts';
 import { commandOf, uidOf, wrongInLog } from './ledger.ts';
 import type { Holds } from './holds.ts';
 import type { Random } from './random.ts';
@@ -15,6 +17,8 @@ import type { Violations } from './violations.ts';
 /** Running and waiting; the workers have eight seats. */
 const AT_ONCE = 10;
 const CHECKS_AT_ONCE = 2;
+/** Of a look. */
+const CHANGE_CHANCE = 0.3;
 const LOOK_MS = 300;
 /** Only a build that hangs needs so long when nothing is hurt any more; a stop may wait two minutes for a lost worker. */
 const END_MS = 360_000;
@@ -35,6 +39,10 @@ export class Office {
   /** Builds that are checked, or about to be. */
   readonly #taken = new Set<number>();
   readonly #queue: number[] = [];
+  readonly changes: Changes;
+  readonly families: Families;
+  /** Requests that had their last build. */
+  readonly #ended = new Set<number>();
   readonly results = new Map<string, number>();
   /** Result of each build, by what the ids of its commands begin with. */
   readonly #resultOf = new Map<string, BuildView['result']>();
@@ -45,6 +53,8 @@ export class Office {
   #asked = 0;
   #unanswered = 0;
   #retried = 0;
+  /** Builds that waited for locks. */
+  waited = 0;
   #isOver = false;
 
   constructor(site: Site, counter: Counter, holds: Holds, random: Random, violations: Violations) {
@@ -53,6 +63,8 @@ export class Office {
     this.#holds = holds;
     this.#random = random;
     this.#violations = violations;
+    this.changes = new Changes(counter, violations);
+    this.families = new Families(violations);
   }
 
   /** Until `isOver`, and then until all is through. */
@@ -73,8 +85,9 @@ export class Office {
           if (!running.has(id) && !this.#taken.has(id)) this.#take(id);
         }
         const open = running.size + status.waiting.length;
-        if (isLast && open === 0 && this.checked === newest) break;
+        if (isLast && (await this.changes.areBuilt()) && open === 0 && this.checked === newest) break;
         if (!isLast && open < AT_ONCE) await this.#force();
+        if (!isLast && this.#random.chance(CHANGE_CHANCE)) await this.changes.send(this.#random.pick(BRANCHES));
         for (const build of status.running) await this.#stop(build);
       }
       if (performance.now() > endMs) {
@@ -90,7 +103,9 @@ export class Office {
       if (!['exception', 'cancelled', 'retry'].includes(result ?? ''))
         this.#violations.add(`the keeper of ${command} was killed, and its build ended as ${result}`);
     }
-    const least = this.#asked + this.#retried;
+    this.changes.close();
+    this.families.close();
+    const least = this.#asked + this.#retried + this.families.children + this.changes.builds;
     if (newest < least) this.#violations.add(`${least} builds were promised, ${newest} were run`);
     if (newest > least + this.#unanswered) this.#violations.add(`${newest} builds were run of ${least}`);
   }
@@ -101,7 +116,7 @@ export class Office {
   }
 
   async #force(): Promise<void> {
-    const kinds = Object.keys(KINDS);
+    const kinds = Object.keys(KINDS).filter((name) => !KINDS[name]?.comesOf);
     // First each kind once.
     const kind = kinds[this.#asked] ?? this.#random.pick(kinds);
     // The reason stays with the request, however many builds that has.
@@ -141,18 +156,26 @@ export class Office {
   }
 
   async #judge(build: BuildView): Promise<void> {
-    const { id, builder, result, steps } = build;
+    const { id, builder, request, result, steps, parent } = build;
     this.#holds.judge(build);
+    this.changes.judge(build);
+    this.families.judge(build);
+    if (build.lockWaitMs > 0) this.waited += 1;
     const key = `${builder}: ${result}`;
     this.results.set(key, (this.results.get(key) ?? 0) + 1);
-    const isStopped = result === 'cancelled' && this.#stops.get(id)?.state !== undefined;
+    const isStopped =
+      result === 'cancelled' && [id, parent?.build].some((one) => this.#stops.get(one ?? 0)?.state !== undefined);
     const kind = KINDS[builder];
     if (result === 'retry') this.#retried += 1;
+    else if (this.#ended.has(request))
+      this.#violations.add(`request ${request} was built on after its end: build ${id}`);
+    else this.#ended.add(request);
     const isRight =
       result === kind?.result ||
       isStopped ||
-      (result === 'retry' && builder === 'lost') ||
-      (result === 'exception' && this.#hasLostKeeper(build));
+      (result === 'retry' && kind?.isRetried) ||
+      (result === 'exception' && this.#hasLostKeeper(build)) ||
+      this.families.hasBadChild(build);
     if (!isRight || (builder === 'endless' && result === 'cancelled' && !isStopped)) {
       this.#violations.add(`build ${id} (${builder} on ${build.worker}) ended as ${result}: ${JSON.stringify(build)}`);
     }

@@ -40,11 +40,17 @@ for name in os.listdir(seat):
     os.close(other)
 
 for word in sys.argv[5:]:
-    if not word.startswith('one='): continue
-    # The same work, on whatever machine: it must be over there before it begins here.
-    alone = os.open('%s/seats/%s' % (base, safe(word)), os.O_CREAT | os.O_RDWR, 0o600)
-    try: fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError: note('overlaps', of=word)
+    if not word.startswith('holds='): continue
+    # NAME/UNITS/SLOTS: so many of the slots that there are of it, on whatever machine, and nobody else has them.
+    thing, units, slots = word[len('holds='):].rsplit('/', 2)
+    missing = int(units)
+    for slot in range(int(slots)):
+        held = os.open('%s/slots/%s-%d' % (base, safe(thing), slot), os.O_CREAT | os.O_RDWR, 0o600)
+        try: fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError: continue
+        missing -= 1
+        if missing == 0: break
+    if missing > 0: note('overlaps', of=word)
 
 if is_stubborn:
     # A child in a session of its own that ignores TERM, and holds the lock too.
