@@ -89,6 +89,26 @@ export class KillFarm {
     return { build, isKilled };
   }
 
+  /**
+   * Says words to the master, which is killed around a commit and started again if it is not over before that; how many commits
+   * there were until then. No point: it is not killed.
+   */
+  async killedUntil(
+    words: readonly string[],
+    isOver: () => Promise<boolean>,
+    at: Omit<KillOrder, 'id'> = NEVER,
+  ): Promise<{ readonly isKilled: boolean; readonly commits: number }> {
+    await this.#order('master', at);
+    await this.farm.ssh(words);
+    const isKilled = (): boolean => !existsSync(this.#file('master'));
+    await until(`${words.join(' ')} is over`, async () => isKilled() || (await isOver()));
+    const commits = Number(await readFile(countFile(this.#file('master')), 'utf8'));
+    const wasKilled = isKilled();
+    await rm(this.#file('master'), { force: true });
+    if (wasKilled) await this.#restartMaster();
+    return { isKilled: wasKilled, commits };
+  }
+
   /** The names of the commands that were started in a round, one for each start. */
   async starts(round: string): Promise<readonly string[]> {
     const names = (await readdir(join(this.farm.dir, 'starts'))).map((name) => name.split('.'));

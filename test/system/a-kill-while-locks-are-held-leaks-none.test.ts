@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 
 /** `TRUNKLINE_KILL_POINTS`: `all` for every commit of a clean round, or how many of them; each round takes a second or two. */
 const WANTED = process.env['TRUNKLINE_KILL_POINTS'];
-const FEW = 2;
+const FEW = 1;
 /** A kill can move some writes into commits of their own: beyond the last one of a clean round so many more are tried. */
 const BEYOND = 3;
 const KILLED_MASTER = resolve(import.meta.dirname, '../../dist/test/support/killed-master-main.js');

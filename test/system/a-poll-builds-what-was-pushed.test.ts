@@ -65,12 +65,8 @@ test('what is pushed is built, once, by itself and over a kill -9; what is polle
     const list = await farm.list();
     return list.length >= 3 && list.every(({ state }) => state === 'finished') && list;
   });
-  expect(built.map((one) => [one.project, one.revision]).toSorted()).toEqual(
-    [
-      ['kate', first],
-      ['kate', second],
-      ['tagged', first],
-    ].toSorted(),
+  expect(built.map(({ project, revision }) => `${project} ${revision}`).toSorted()).toEqual(
+    [`kate ${first}`, `kate ${second}`, `tagged ${first}`].toSorted(),
   );
 
   await rename(kate.dir, `${kate.dir}.away`);
