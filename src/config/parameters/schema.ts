@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Parameter } from '../../model/parameter.ts';
 import { PROPERTY_NAME, PROPERTY_RULE } from '../../model/properties.ts';
+import { jsonSchema } from '../json-schema.ts';
 import { readValue } from './read-parameters.ts';
 
 const PARAMETER_RULE = 'this is no parameter: use choice(), int(), text(), bool() or fixed()';
@@ -14,7 +15,7 @@ const head = {
   kind: z.literal('parameter', { error: PARAMETER_RULE }),
   label: z.string().min(1).max(200).optional(),
   required: z.boolean().optional(),
-  default: z.json().optional(),
+  default: jsonSchema.optional(),
 };
 const word = z.string().min(1).max(LONGEST_TEXT);
 

@@ -20,13 +20,13 @@ export class LoadedConfigs {
   readonly #configs = new Map<string, CheckedConfig>();
 
   async load(hash: string, bundle: Uint8Array): Promise<Loaded> {
-    let exported: unknown;
+    let check: ReturnType<typeof checkConfig>;
     try {
-      exported = await importBundle(hash, bundle);
+      // What it exports may throw when it is looked at.
+      check = checkConfig(hash, await importBundle(hash, bundle));
     } catch (error) {
       return { mistakes: [`the configuration threw while it was loaded; correct it: ${inOneLine(error)}`] };
     }
-    const check = checkConfig(hash, exported);
     if ('mistakes' in check) return check;
     this.#configs.set(hash, check.config);
     return { shape: check.shape };

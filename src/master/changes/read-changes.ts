@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errorText } from '../../base/errors.ts';
+import { jsonSchema } from '../../config/json-schema.ts';
 import { OperatorError } from '../operator.ts';
 import type { ChangeWish } from '../views/change.ts';
 
@@ -15,7 +16,7 @@ const change = z.strictObject({
   comments: text.optional(),
   files: z.array(text).optional(),
   category: text.optional(),
-  properties: z.record(text, z.json()).optional(),
+  properties: z.record(text, jsonSchema).optional(),
   key: text.optional(),
 });
 const changes = z.union([change.transform((one) => [one]), z.array(change)]);

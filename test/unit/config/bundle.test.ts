@@ -71,6 +71,13 @@ test('a configuration that throws is told with the line of its own source', asyn
   );
 });
 
+test('a configuration that throws when it is looked at is told, too', async () => {
+  const text = "export default { get title() { throw new Error('no title today'); } };";
+  await expect(tryConfig(text)).rejects.toThrow(
+    /the configuration threw while it was loaded; correct it: Error: no title today/,
+  );
+});
+
 test('mistakes are told together, after the name of the file', async () => {
   const text = configOf("sh('make', 'make', { timeout: 'soon' }), sh('', 'x')");
   await expect(tryConfig(text)).rejects.toThrow(

@@ -168,6 +168,18 @@ test.each<[readonly unknown[], string]>([
   expect(mistakes(schedulers)).toEqual([expect.stringContaining(told)]);
 });
 
+test('a property that refers to itself, or is very deep, is told as what it is: no JSON', () => {
+  const circle: Record<string, unknown> = {};
+  circle['one'] = circle;
+  circle['other'] = circle;
+  let deep: unknown = 1;
+  for (let n = 0; n < 100_000; n++) deep = [deep];
+  for (const a of [circle, deep]) {
+    const told = mistakes([{ ...force(), properties: { a } }]);
+    expect(told).toEqual([expect.stringContaining(`${PLACE} 1, properties, a: this is no JSON`)]);
+  }
+});
+
 test('what waits for changes needs a source', () => {
   expect(mistakes([onChange({ branch: 'main' })], {})).toEqual([
     `${PLACE} "onChange": it waits for changes, and the project has no source; give it git(url), or remove it`,

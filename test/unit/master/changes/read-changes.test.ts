@@ -20,6 +20,10 @@ test.each([
   ['{"branch": "main", "revision": "a", "colour": "red"}', /unknown key colour/],
   ['{"branch": "main", "revision": "a", "__proto__": {"key": "x"}}', /unknown key __proto__/],
   [`${'['.repeat(5_000)}${']'.repeat(5_000)}`, /change 1/],
+  [
+    `{"branch": "main", "revision": "a", "properties": {"a": ${'['.repeat(50_000)}${']'.repeat(50_000)}}}`,
+    /properties\.a: this is no JSON/,
+  ],
 ])('%.40s is refused with its place', (json, told) => {
   expect(() => readChanges(json)).toThrow(told);
   expect(() => readChanges(json)).toThrow(/docs\/changes\.md/);
