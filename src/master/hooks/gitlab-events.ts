@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { HookEvent, ReadEvent } from './hook-event.ts';
-import { commit, revision, text } from './payload-parts.ts';
+import { commits, revision, text } from './payload-parts.ts';
 import { pullRequestNews } from './pull-request-news.ts';
 import { pushNews } from './push-news.ts';
 
@@ -9,7 +9,7 @@ const push = z.object({
   after: z.string(),
   /** The commit, where `after` is a tag; null when something was deleted. */
   checkout_sha: revision.nullish(),
-  commits: z.array(commit).nullish(),
+  commits,
   total_commits_count: z.int().nonnegative().nullish(),
 });
 
@@ -41,10 +41,9 @@ function readPush({
   ref,
   after,
   checkout_sha: checkout,
-  commits,
+  commits: all,
   total_commits_count: total,
 }: z.infer<typeof push>): HookEvent {
-  const all = commits ?? [];
   const tip = checkout ?? undefined;
   const head =
     all.find(({ id }) => id === tip) ??

@@ -7,9 +7,12 @@ export const text = z
   .nullish()
   .transform((value) => value ?? '');
 export const revision = z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/);
+/** A list of very many things that are none costs one complaint, not one for each. */
 const files = z
-  .array(z.string())
-  .nullish()
+  .custom<readonly string[] | null | undefined>(
+    (value) => isLeftOut(value) || (Array.isArray(value) && value.every((file) => typeof file === 'string')),
+    { error: 'it is no list of names' },
+  )
   .transform((value) => value ?? []);
 
 /** A commit, as all three tell of it. */
@@ -33,6 +36,34 @@ export const commit = z
       distinct: commit.distinct,
     }),
   );
+
+/** Of the first one that is none no other is looked at. */
+export const commits = z
+  .custom<readonly unknown[] | null | undefined>((value) => isLeftOut(value) || Array.isArray(value), {
+    error: 'it is no list',
+  })
+  .transform((list, context) => {
+    const read: z.output<typeof commit>[] = [];
+    for (const [index, one] of (list ?? []).entries()) {
+      const { data, error } = commit.safeParse(one);
+      if (data) {
+        read.push(data);
+        continue;
+      }
+      const [issue] = error.issues;
+      context.addIssue({
+        code: 'custom',
+        path: [index, ...(issue?.path ?? [])],
+        message: issue?.message ?? 'it is none',
+      });
+      return z.NEVER;
+    }
+    return read;
+  });
+
+function isLeftOut(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
+}
 
 /** `Ann <ann@example.org>`, as git writes it. */
 function signature(name: string, email: string): string {

@@ -1,7 +1,10 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import type { Context, Next } from 'koa';
 import { errorText } from '../../base/errors.ts';
+import { networkOf } from '../../base/network-of.ts';
 import type { HookDoor, HookParts } from '../../master/hooks/hook-door.ts';
 import { HookRefusal } from '../../master/hooks/delivery.ts';
 import type { HookRefusalCode } from '../../master/hooks/delivery.ts';
@@ -12,9 +15,18 @@ import { GUEST_LIMITS, Guests } from './guests.ts';
 import type { GuestLimits } from './guests.ts';
 import { BodyRoom } from './read-body.ts';
 
-export const HOOK_LIMITS: HookLimits = { ...GUEST_LIMITS, idleMs: 15_000, requestMs: 30_000, connections: 64 };
+export const HOOK_LIMITS: HookLimits = {
+  ...GUEST_LIMITS,
+  idleMs: 15_000,
+  requestMs: 30_000,
+  connections: 64,
+  connectionsOfAddress: 16,
+};
 
-export interface HookLimits extends ServerLimits, GuestLimits {}
+export interface HookLimits extends ServerLimits, GuestLimits {
+  /** Without a proxy, which has one address for all. */
+  readonly connectionsOfAddress: number;
+}
 
 const HEADERS = {
   'Cache-Control': 'no-store',
@@ -36,11 +48,28 @@ export async function openHooks(parts: HookParts, limits: HookLimits = HOOK_LIMI
   const { settings, logger } = parts;
   const answer = makeApp(parts, limits).callback();
   const server = makeServer(limits, answer);
+  if (!settings.isProxied) holdToPlaces(server, limits.connectionsOfAddress);
   // Who asks first whether the body may come is told so when it is read.
   server.on('checkContinue', (request, response) => void answer(request, response));
   const port = await listen(server, settings, 'the port for webhooks', 'hooks');
   server.on('error', (error) => logger.error('the port for webhooks fails', { error: error.message }));
   return { port, close: () => closeServer(server) };
+}
+
+/** Nobody takes all places, also who says nothing on them. */
+function holdToPlaces(server: Server, most: number): void {
+  const taken = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const network = networkOf(socket.remoteAddress ?? '');
+    const count = (taken.get(network) ?? 0) + 1;
+    taken.set(network, count);
+    socket.once('close', () => {
+      const left = (taken.get(network) ?? 1) - 1;
+      if (left > 0) taken.set(network, left);
+      else taken.delete(network);
+    });
+    if (count > most) socket.destroy();
+  });
 }
 
 function makeApp({ settings, take, clock, logger }: HookParts, limits: HookLimits): Koa {
