@@ -19,8 +19,6 @@ interface Approvable {
   readonly revision: string;
 }
 
-const SHORTEST_REVISION = 7;
-
 /** Lets the builds of one revision of a fork go: the one of `request:ID`, or of `PROJECT#N`, a pull request, with its revision. */
 export async function approveBuild(
   { store, bus, clock }: ApproveSources,
@@ -87,15 +85,15 @@ async function ofPullRequest(
   if (revisions.length === 0) {
     throw new OperatorError('not-found', `nothing of pull request ${number} of ${shown(project)} waits for approval`);
   }
-  const meant = wanted === undefined ? [] : revisions.filter((revision) => isMeant(revision, wanted));
-  const [revision] = meant;
-  if (revision === undefined || meant.length > 1) {
-    const say = `say which revision you have looked at, with --revision and ${SHORTEST_REVISION} characters of it at least`;
+  const revision = wanted === undefined ? undefined : revisions.find((one) => isMeant(one, wanted));
+  if (revision === undefined) {
+    const say = 'say which revision you have looked at, with --revision and its whole hash';
     throw new OperatorError('usage', `${say}; these wait: ${revisions.join(', ')}`);
   }
   return { project, revision };
 }
 
+/** The whole: one that begins as another does is made in moments, and pushed when that was looked at. */
 function isMeant(revision: string, wanted: string): boolean {
-  return wanted.length >= SHORTEST_REVISION && revision.startsWith(wanted.toLowerCase());
+  return revision === wanted.toLowerCase();
 }

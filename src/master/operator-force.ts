@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { readParameters } from '../config/parameters/read-parameters.ts';
 import type { ForceShape } from '../config/scheduler-shape.ts';
-import type { ConfigShape } from '../config/shape.ts';
+import type { ConfigShape, ProjectShape } from '../config/shape.ts';
 import type { BuildRequest } from '../model/build-request.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
@@ -11,6 +11,7 @@ import type { Configs } from './configs.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker } from './operator.ts';
 import { shown } from './operator-names.ts';
+import { judgeSource } from './operator-trust.ts';
 import { checkWish, findBuilder, findProject, wishDetail } from './operator-wish.ts';
 import type { BuilderName } from './operator-wish.ts';
 import { askedScheduler, demandOn, schedulersFor } from './schedulers/asked-scheduler.ts';
@@ -42,8 +43,9 @@ export async function forceBuild(
   const action = { action: 'force a build', target: name, detail, role: 'developer' } as const;
   return await audited({ store, clock }, asker, action, async () => {
     if (priority !== undefined) checkPriority(asker, priority);
-    const { scheduler, source, properties } = checkForce(configs.active, target, wish);
+    const { project, scheduler, properties, ...wanted } = checkForce(configs.active, target, wish);
     await demandOn({ store, clock }, target.project, scheduler);
+    const source = await judgeSource({ store, clock }, project, wanted.source);
     const [added] = await store.requests.add({
       scheduler: scheduler.name,
       reason: wish.reason ?? `forced by ${asker.name}`,
@@ -78,7 +80,12 @@ function checkForce(
   config: ConfigShape,
   target: BuilderName,
   wish: ForceWish,
-): { readonly scheduler: ForceShape; readonly source: SourceStamp; readonly properties: JsonObject } {
+): {
+  readonly project: ProjectShape;
+  readonly scheduler: ForceShape;
+  readonly source: SourceStamp;
+  readonly properties: JsonObject;
+} {
   const project = findProject(config, target.project);
   const { workers } = findBuilder(project, target.builder);
   const scheduler = askedScheduler(project, 'force', [target.builder], wish.scheduler);
@@ -93,7 +100,8 @@ function checkForce(
   if (scheduler.isReasonRequired && !wish.reason) {
     throw new OperatorError('usage', `a build of ${project.name} is forced with a reason: --reason TEXT`);
   }
-  return { scheduler, source, properties: checkParameters(project.name, target.builder, scheduler, wish.properties) };
+  const properties = checkParameters(project.name, target.builder, scheduler, wish.properties);
+  return { project, scheduler, source, properties };
 }
 
 function checkParameters(project: string, builder: string, { parameters }: ForceShape, given: JsonObject): JsonObject {

@@ -70,6 +70,12 @@ function latest({ id, source }: Build): SourceStamp {
       `build ${id} has a patch, which is a difference to its own revision: leave --latest out, or try the patch anew`,
     );
   }
+  if (source.untrustedOf !== undefined) {
+    throw new OperatorError(
+      'conflict',
+      `build ${id} is of a fork, whose tip may be another one at any time: leave --latest out, or force the revision that you have looked at`,
+    );
+  }
   const { revision: _revision, ...tip } = source;
   return tip;
 }

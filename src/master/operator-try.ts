@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { SchedulerShape } from '../config/scheduler-shape.ts';
-import type { ConfigShape } from '../config/shape.ts';
+import type { ConfigShape, ProjectShape } from '../config/shape.ts';
 import type { BuildRequest } from '../model/build-request.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Patch, SourceStamp } from '../model/source-stamp.ts';
@@ -10,6 +10,7 @@ import type { Configs } from './configs.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker } from './operator.ts';
 import { shown } from './operator-names.ts';
+import { judgeSource } from './operator-trust.ts';
 import { checkWish, findBuilder, findProject, wishDetail } from './operator-wish.ts';
 import type { BuilderName, BuildWish } from './operator-wish.ts';
 import type { PatchFolder } from './patches/patch-folder.ts';
@@ -44,8 +45,9 @@ export async function tryPatch(
     asker,
     { action: 'try a patch', target, detail, role: 'developer' },
     async () => {
-      const { scheduler, source } = checkTry(configs.active, targets, wish);
-      await demandOn({ store, clock }, targets[0]?.project ?? '', scheduler);
+      const { project, scheduler, ...wanted } = checkTry(configs.active, targets, wish);
+      await demandOn({ store, clock }, project.name, scheduler);
+      const source = await judgeSource({ store, clock }, project, wanted.source);
       return await patches.take(pieces, (patch) => {
         taken = patch;
         return store.requests.add({
@@ -68,7 +70,7 @@ function checkTry(
   config: ConfigShape,
   targets: readonly BuilderName[],
   wish: BuildWish,
-): { readonly scheduler: SchedulerShape; readonly source: SourceStamp } {
+): { readonly project: ProjectShape; readonly scheduler: SchedulerShape; readonly source: SourceStamp } {
   const [first] = targets;
   if (!first) throw new OperatorError('usage', 'no builder is named');
   if (targets.length > BUILDERS_MAX) throw new OperatorError('usage', `more than ${BUILDERS_MAX} builders`);
@@ -91,5 +93,5 @@ function checkTry(
   if (wish.revision === undefined) {
     throw new OperatorError('usage', 'say what the patch is a difference to: --revision $(git rev-parse HEAD)');
   }
-  return { scheduler: askedScheduler(project, 'try', [...seen]), source: checkWish(project, wish) };
+  return { project, scheduler: askedScheduler(project, 'try', [...seen]), source: checkWish(project, wish) };
 }

@@ -21,6 +21,8 @@ export interface BuildWish {
 
 const REASON_MAX = 1_000;
 const REVISION = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
+/** What git would find in the folder of an earlier build, whatever that was of. */
+const OF_A_FOLDER = /^(?:[A-Z]+_)?HEAD$|^refs\/(?!tags\/)|^trunkline\//;
 
 export function findProject(config: ConfigShape, name: string): ProjectShape {
   const project = config.projects.find((one) => one.name === name);
@@ -74,7 +76,8 @@ export function checkBranch(branch: string): void {
 }
 
 export function checkRevision(revision: string): void {
-  if (revision.length <= REF_MAX && !revision.includes('..') && REVISION.test(revision)) return;
+  const isOne = REVISION.test(revision) && !revision.includes('..') && !OF_A_FOLDER.test(revision);
+  if (isOne && revision.length <= REF_MAX) return;
   throw new OperatorError('usage', `"${shown(revision)}" is no name of a revision: give a commit's hash or a tag`);
 }
 

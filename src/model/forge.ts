@@ -11,6 +11,11 @@ export function pullRequestRef(forge: Forge, number: number): string {
   return `refs/${forge === 'gitlab' ? 'merge-requests' : 'pull'}/${number}/head`;
 }
 
+/** Whether it is no branch and no tag: anybody may put something there, as into the head of a pull request. */
+export function isAnybodys(branch: string | undefined): boolean {
+  return branch !== undefined && /^refs\/(?!heads\/|tags\/)/.test(branch);
+}
+
 /** The number of the pull request whose head this is; undefined when it is none. */
 export function pullRequestOf(branch: string | undefined): number | undefined {
   const number = /^refs\/(?:pull|merge-requests)\/([1-9]\d{0,14})\/head$/.exec(branch ?? '')?.[1];

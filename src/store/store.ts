@@ -307,6 +307,11 @@ export interface ChangeStore {
     readonly limit: number;
   }): Promise<readonly Change[]>;
   find(id: number): Promise<Change | undefined>;
+  /**
+   * What the changes of a project say of a revision, or of those that begin with these characters: whose fork it is of, when each
+   * change of it says so; undefined: there is no change of it.
+   */
+  trustOf(project: string, revision: string): Promise<{ readonly untrustedOf?: string } | undefined>;
   /** Those that a request is made for, oldest first. */
   ofRequest(requestId: number): Promise<readonly Change[]>;
 }

@@ -71,6 +71,8 @@ export interface PullWish {
   readonly author?: string;
   readonly by?: string;
   readonly isOfFork?: boolean;
+  /** Of its head; not GitLab's. */
+  readonly ref?: string;
   readonly action?: string;
   readonly target?: string;
   readonly title?: string;
@@ -112,7 +114,11 @@ export function pullOf(forge: Forge, wish: PullWish = {}): object {
       body: null,
       changed_files: 3,
       user: { login: author },
-      head: { ref: 'better', sha: sha(head), repo: isOfFork ? { id: 2, full_name: `${author}/kate` } : { id: 1 } },
+      head: {
+        ref: wish.ref ?? 'better',
+        sha: sha(head),
+        repo: isOfFork ? { id: 2, full_name: `${author}/kate` } : { id: 1 },
+      },
       base: { ref: target, sha: sha('base'), repo: { id: 1, full_name: 'kde/kate' } },
     },
     repository: { id: 1, full_name: 'kde/kate' },

@@ -135,7 +135,7 @@ test('a signed push is built; the pull request of a fork waits until it is appro
   await master.end('SIGKILL');
   await start(false);
   expect(await ask<readonly QueuedView[]>('queue')).toMatchObject([{ id: waiting?.id, waitsFor: why }]);
-  expect((await farm.ssh(['approve-build', 'kate#7', '--revision', head.slice(0, 12)])).status).toBe(0);
+  expect((await farm.ssh(['approve-build', 'kate#7', '--revision', head])).status).toBe(0);
   const theirs = await until('it is built', async () =>
     (await farm.list()).find(({ state, revision }) => state === 'finished' && revision === head),
   );

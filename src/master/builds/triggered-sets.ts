@@ -88,17 +88,22 @@ function inWords(before: readonly string[], next: string): string {
   return [...before.toReversed(), next].join(' → ');
 }
 
-/** Of the build's own repository what it is of itself, or the tip of its branch; of another one its own branch. */
+/**
+ * Of the build's own repository what it is of itself, or the tip of its branch; of another one its own branch. Of a fork it is
+ * always what was approved: its branch may have another tip by now.
+ */
 function sourceOf({ source }: ProjectShape, build: Build, { isPinned, gotRevision }: TriggerArgs): SourceStamp {
   const of = source && { repository: source.url, ...(source.branch !== undefined && { branch: source.branch }) };
   const own = build.source;
   if (!of || own.repository !== of.repository) return of ?? {};
   const branch = own.branch ?? of.branch;
-  const revision = gotRevision ?? own.revision;
+  const isUntrusted = own.untrustedOf !== undefined;
+  const revision = (isUntrusted ? undefined : gotRevision) ?? own.revision;
+  const isSame = isPinned || isUntrusted;
   return {
     repository: of.repository,
     ...(branch !== undefined && { branch }),
-    ...(isPinned && revision !== undefined && { revision }),
-    ...(isPinned && own.patch && { patch: own.patch }),
+    ...(isSame && revision !== undefined && { revision }),
+    ...(isSame && own.patch && { patch: own.patch }),
   };
 }

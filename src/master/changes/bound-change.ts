@@ -1,4 +1,5 @@
 import type { Change } from '../../model/change.ts';
+import { isAnybodys } from '../../model/forge.ts';
 import { OperatorError } from '../operator.ts';
 import type { ToldChange } from '../views/change.ts';
 import { shown } from '../operator-names.ts';
@@ -37,9 +38,11 @@ export interface BoundChange extends Pick<
  * decides what is built is refused when it is none, with an `OperatorError`.
  */
 export function boundChange(wish: ToldChange): BoundChange {
-  const { revision, author, comments = '', category, properties = {}, key, kind, target, isUntrusted, skipped } = wish;
+  const { revision, author, comments = '', category, properties = {}, key, kind, target, skipped } = wish;
   const branch = wish.branch.startsWith(BRANCHES) ? wish.branch.slice(BRANCHES.length) : wish.branch;
   checkBranch(branch);
+  // Whoever says of what kind it is knows whose it is, too.
+  const isUntrusted = wish.isUntrusted ?? (kind === undefined && isAnybodys(branch));
   if (target !== undefined) checkBranch(target);
   checkRevision(revision);
   checkProperties(properties);

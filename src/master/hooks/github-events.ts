@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Forge } from '../../model/forge.ts';
 import type { HookEvent, ReadEvent } from './hook-event.ts';
-import { commit, revision, text } from './payload-parts.ts';
+import { commit, commits, revision, text } from './payload-parts.ts';
 import { pullRequestNews } from './pull-request-news.ts';
 import { pushNews } from './push-news.ts';
 
@@ -9,7 +9,7 @@ const push = z.object({
   ref: z.string(),
   after: z.string(),
   created: z.boolean().optional(),
-  commits: z.array(commit).nullish(),
+  commits,
   head_commit: commit.nullish(),
   total_commits: z.int().nonnegative().optional(),
 });
@@ -46,11 +46,10 @@ function readPush({
   ref,
   after,
   created,
-  commits,
+  commits: all,
   head_commit: head,
   total_commits: total,
 }: z.infer<typeof push>): HookEvent {
-  const all = commits ?? [];
   // Of a branch that was just made from another one, what is on no branch yet.
   const own = created ? all.filter(({ distinct }) => distinct !== false) : all;
   return pushNews({ ref, after, commits: own, head: head ?? undefined, total: created ? undefined : total });
@@ -68,9 +67,14 @@ function readPull(
     head: head.sha,
     target: base.ref,
     // The repository of a fork that was deleted is nobody's.
-    isOfFork: !head.repo || head.repo.id !== base.repo?.id,
+    isOfFork: !head.repo || head.repo.id !== base.repo?.id || isNoBranch(head.ref),
     author: user?.login ?? '',
     by: sender?.login,
     changedFiles: changedFiles ?? undefined,
   });
+}
+
+/** Gitea and Forgejo take pull requests of whoever may read (`git push … HEAD:refs/for/main`): of the same repository, but on no branch of it. */
+function isNoBranch(ref: string): boolean {
+  return ref === '' || ref.startsWith('refs/');
 }

@@ -2,6 +2,9 @@ import type { ProjectShape } from '../../config/shape.ts';
 import type { ToldChange } from '../views/change.ts';
 import type { HookNews } from './hook-event.ts';
 
+/** Who approves revisions of forks where `forks: 'build'` is said. */
+export const APPROVED_BY_CONFIG = 'the configuration';
+
 type Rules = Pick<ProjectShape, 'hook' | 'forks' | 'trustedAuthors'>;
 
 /** What a project makes of a forge's news: a change for each commit, oldest first. */

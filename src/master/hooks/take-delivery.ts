@@ -14,7 +14,7 @@ import { HookRefusal } from './delivery.ts';
 import type { Delivery, HeaderOf, Taken, TakenChange } from './delivery.ts';
 import { FORGE_RULES } from './forges.ts';
 import type { HookEvent } from './hook-event.ts';
-import { hookChanges } from './hook-changes.ts';
+import { APPROVED_BY_CONFIG, hookChanges } from './hook-changes.ts';
 import { readPayload } from './read-payload.ts';
 
 export interface HookSources {
@@ -60,7 +60,7 @@ export async function takeDelivery(sources: HookSources, delivery: Delivery): Pr
 
 /** `forks: 'build'` approves each revision before it is known. */
 async function approveByConfig({ store, clock }: ChangeIntake, project: string, revision: string): Promise<void> {
-  await store.approvals.approve({ project, revision, by: 'the configuration', atMs: clock.now() });
+  await store.approvals.approve({ project, revision, by: APPROVED_BY_CONFIG, atMs: clock.now() });
 }
 
 /** The project whose secret the sender knows. To all others nothing is told of what there is. */

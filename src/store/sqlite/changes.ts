@@ -22,6 +22,11 @@ const REQUESTS = `SELECT r.id FROM build_set_changes l JOIN build_requests r ON 
 const OF_BUILD_SET = `SELECT DISTINCT ${COLUMNS} FROM build_set_changes l JOIN changes c ON c.id = l.change_id
   WHERE l.build_set_id IN (SELECT build_set_id FROM build_requests WHERE id = ?1 OR collapsed_into = ?1) ORDER BY c.id`;
 const FIND = `SELECT ${COLUMNS} FROM changes c WHERE c.id = ?`;
+/** The least trusted of what begins so: a stranger may have made a revision that does. */
+export const TRUST = `SELECT min(coalesce(is_untrusted, 0)) AS isUntrusted, coalesce(author, sent_by) AS who FROM changes
+  WHERE project = ? AND revision >= ? AND revision < ? GROUP BY revision ORDER BY isUntrusted DESC LIMIT 1`;
+/** After all digits of a hash. */
+const AFTER_HEX = 'g';
 const LIST = `SELECT ${COLUMNS} FROM changes c WHERE c.project NOT IN (SELECT value FROM json_each(?)) ORDER BY c.id DESC LIMIT ?`;
 const LIST_OF = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.project NOT IN (SELECT value FROM json_each(?))
   ORDER BY c.id DESC LIMIT ?`;
@@ -33,6 +38,11 @@ type Row = Nullable<Omit<Change, 'files' | 'properties' | 'isUntrusted' | 'probl
   readonly properties: string;
   readonly isUntrusted: number | null;
 };
+
+interface Known {
+  readonly isUntrusted: 0 | 1;
+  readonly who: string;
+}
 
 export function changeStore({ reader, writer }: Context): ChangeStore {
   return {
@@ -117,6 +127,10 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
     async find(id) {
       const row = await reader.get<Row>(FIND, id);
       return row && toChange(row);
+    },
+    async trustOf(project, revision) {
+      const known = await reader.get<Known>(TRUST, project, revision, `${revision}${AFTER_HEX}`);
+      return known && (known.isUntrusted ? { untrustedOf: known.who } : {});
     },
     async ofRequest(requestId) {
       return (await reader.all<Row>(OF_BUILD_SET, requestId)).map(toChange);

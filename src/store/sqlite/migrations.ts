@@ -1,4 +1,5 @@
 import { buildsByWorker } from './migrations/builds-by-worker.ts';
+import { changeRevisions } from './migrations/change-revisions.ts';
 import { changes } from './migrations/changes.ts';
 import { hooks } from './migrations/hooks.ts';
 import { filterProblems } from './migrations/filter-problems.ts';
@@ -226,4 +227,5 @@ export const MIGRATIONS: readonly Migration[] = [
   schedulerStates,
   rebuilds,
   queueLookups,
+  changeRevisions,
 ];

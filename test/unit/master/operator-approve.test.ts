@@ -36,8 +36,10 @@ test('what cannot be approved is told with the reason, and is in the audit log',
   }
   const waiting = await added({ ...FORK, revision: REVISION });
   await expect(approve(waiting, 'deadbeef')).rejects.toThrow(`is of revision ${REVISION}, not deadbeef`);
-  expect(await store.audit.list(100)).toHaveLength(9);
-  expect(await approve(waiting, REVISION.toUpperCase().slice(0, 9))).toMatchObject({ revision: REVISION });
+  await expect(approve(waiting, REVISION.slice(0, 12))).rejects.toThrow(`not ${REVISION.slice(0, 12)}`);
+  await expect(approve('p#7', REVISION.slice(0, 12))).rejects.toThrow(`its whole hash; these wait: ${REVISION}`);
+  expect(await store.audit.list(100)).toHaveLength(11);
+  expect(await approve(waiting, REVISION.toUpperCase())).toMatchObject({ revision: REVISION });
   expect((await store.audit.list(1))[0]).toMatchObject({
     who: 'ann',
     action: 'approve a build',

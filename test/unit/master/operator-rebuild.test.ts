@@ -103,3 +103,17 @@ test('what is not in the configuration any more, or was never there, is not rebu
     code: 'forbidden',
   });
 });
+
+test('a build of a fork is built again at its own revision, and not at whatever its tip is by now', async () => {
+  const revision = 'c0ffee'.padEnd(40, '0');
+  const wish = { properties: {}, branch: 'refs/pull/7/head', revision };
+  const request = await farm.operator.force(CAROL, { project: 'p', builder: 'b' }, wish);
+  expect(request.waitsFor).toContain('waits for approval');
+  await farm.operator.approveBuild(CAROL, `request:${request.id}`, undefined);
+  const first = await end(request);
+  expect(first).toMatchObject({ result: 'success', untrustedOf: 'somebody' });
+  await expect(again(first, { isLatest: true })).rejects.toThrow(
+    'is of a fork, whose tip may be another one at any time',
+  );
+  expect(await again(first)).toMatchObject([{ result: 'success', untrustedOf: 'somebody', revision }]);
+});

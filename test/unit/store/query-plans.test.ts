@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LAST_WORKERS, listQuery } from '../../../src/store/sqlite/builds.ts';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
 import type { SqlValue } from '../../../src/store/sqlite/connection.ts';
+import { TRUST } from '../../../src/store/sqlite/changes.ts';
 import { OLDER } from '../../../src/store/sqlite/lanes.ts';
 import { WAIT_FOR } from '../../../src/store/sqlite/upstreams.ts';
 import { FREE_SEAT, SEATS_OF_BUILDER } from '../../../src/store/sqlite/seats.ts';
@@ -82,4 +83,11 @@ it('takes and frees a seat without walking those of other builders and workers',
     expect.stringMatching(/^SEARCH seats USING INDEX .*\(worker=\? AND project=\? AND builder=\?\)$/),
   ]);
   expect(await plan(FREE_SEAT, 7)).toEqual([expect.stringMatching(/^SEARCH seats USING .*INDEX .*\(build_id=\?\)$/)]);
+});
+
+it('looks for what is known of a revision among the changes of that revision', async () => {
+  const steps = await plan(TRUST, 'p', 'abc', 'abcg');
+  expect(steps[0]).toMatch(
+    /^SEARCH changes USING INDEX changes_project_revision_index \(project=\? AND revision>\? AND revision<\?\)/,
+  );
 });

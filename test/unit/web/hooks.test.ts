@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readGithubLike } from '../../../src/master/hooks/github-events.ts';
+import { readGitlab } from '../../../src/master/hooks/gitlab-events.ts';
 import { FORGES, pullRequestRef } from '../../../src/model/forge.ts';
 import { HOOK_LIMITS } from '../../../src/web/hooks/open-hooks.ts';
 import { NOBODY, pullOf, pushOf, sha, signed } from '../../support/forge-payloads.ts';
@@ -124,7 +126,7 @@ describe.each(FORGES)('of %s', (forge) => {
     await expect(operator.approveBuild(ADMIN, 'kate#7', undefined)).rejects.toThrow(sha(second));
     await expect(operator.approveBuild(ADMIN, 'kate#7', 'abc')).rejects.toMatchObject({ code: 'usage' });
     await expect(operator.approveBuild(ADMIN, 'kate#8', sha(first))).rejects.toMatchObject({ code: 'not-found' });
-    expect(await operator.approveBuild(ADMIN, 'kate#7', sha(first).slice(0, 7))).toEqual({
+    expect(await operator.approveBuild(ADMIN, 'kate#7', sha(first))).toEqual({
       project: 'kate',
       revision: sha(first),
       requests: [id],
@@ -200,6 +202,52 @@ test('a project says what becomes of forks, and which words keep a push from bei
   expect((await hooks.send('github', 'push', own, { project: 'ignores' })).body.changes).toMatchObject([
     { skipped: 'no build', requests: [] },
   ]);
+});
+
+test('a pull request of who may only read is no more trusted because it is in the same repository', async () => {
+  const pull = pullOf('gitea', { head: fresh(), isOfFork: false, ref: 'refs/pull/7/head' });
+  const { body } = await hooks.send('gitea', 'pull-request', pull);
+  const [id] = body.changes[0]?.requests ?? [];
+  expect((await hooks.queue()).find((one) => one.id === id)?.waitsFor).toContain('waits for approval');
+});
+
+test('what a person asks for of a pull request of a fork waits as what the forge told of', async () => {
+  const head = fresh();
+  await hooks.send('github', 'pull-request', pullOf('github', { head, number: 9 }));
+  const { operator } = hooks.farm;
+  const force = (branch: string, revision?: string) =>
+    operator.force(
+      ADMIN,
+      { project: 'kate', builder: 'debian' },
+      { properties: {}, branch, ...(revision !== undefined && { revision }) },
+    );
+  await expect(force('refs/pull/9/head')).rejects.toThrow('say which revision you have looked at');
+  for (const branch of ['refs/pull/9/head', 'main']) {
+    expect((await force(branch, sha(head))).waitsFor).toContain(
+      'waits for approval: a pull request of a fork by mallory',
+    );
+  }
+  await operator.sendChanges(ADMIN, 'kate', [{ branch: 'refs/pull/10/head', revision: sha(fresh()) }]);
+  expect((await hooks.changes())[0]).toMatchObject({ branch: 'refs/pull/10/head', isUntrusted: true });
+});
+
+test('a payload of millions of things that are none costs one complaint', () => {
+  for (const wrong of [
+    { commits: Array.from({ length: 1_000 }, () => 0) },
+    { commits: [{ id: sha('a'), added: [0, 0] }] },
+  ]) {
+    for (const read of [
+      readGithubLike('github'),
+      (_event: string, payload: unknown) => readGitlab('Push Hook', payload),
+    ]) {
+      const payload = { ref: 'refs/heads/main', after: sha('a'), ...wrong };
+      expect(() => read('push', payload)).toThrow(
+        expect.objectContaining({
+          issues: [expect.objectContaining({ path: expect.arrayContaining(['commits', 0]) })],
+        }),
+      );
+    }
+  }
 });
 
 test('whoever does not know the secret learns of no project', async () => {

@@ -26,7 +26,7 @@ export interface HookAnswer {
 }
 
 const builders = `builders: [builder('debian', { workers: ['w'], steps: [sh('s', 'true')] })]`;
-const schedulers = `schedulers: [onChange({ branch: 'main', pullRequests: true, tags: 'v*' })]`;
+const schedulers = `schedulers: [onChange({ branch: 'main', pullRequests: true, tags: 'v*' }), force()]`;
 const PROJECTS = {
   kate: `hook: { secretFile: 'secret' }, trustedAuthors: ['Trudy'],`,
   builds: `hook: { secretFile: 'secret' }, forks: 'build',`,

@@ -69,6 +69,16 @@ test('of its own repository a build hands on what it built, or the branch alone;
   expect(await sourceOf(own, { schedulers: ['plain/sub'], gotRevision: 'abc' })).toEqual({});
 });
 
+test('of a fork a build hands on what was approved, and never what was pushed since', async () => {
+  const store = await openStore();
+  const build = await claimedBuild(store);
+  const source = { repository: KATE, branch: 'refs/pull/7/head', revision: 'abc', untrustedOf: 'mallory' };
+  for (const isPinned of [true, false]) {
+    const made = await triggered(store, { ...build, source }, { isPinned, gotRevision: 'def' });
+    expect(made).toMatchObject({ sets: [{ source: { branch: 'refs/pull/7/head', revision: 'abc' } }] });
+  }
+});
+
 test('a set is its scheduler’s, for the changes of its parent where the source is the same', async () => {
   const store = await openStore();
   const build = { ...(await claimedBuild(store)), source: { repository: KATE, branch: 'main' } };
