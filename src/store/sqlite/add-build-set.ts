@@ -33,7 +33,9 @@ const COLUMNS = [
   'approval',
 ] as const;
 const ADD_SET = `INSERT INTO build_sets (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) RETURNING id`;
-const CHANGES_OF = `SELECT l.change_id AS id FROM builds b JOIN build_requests r ON r.id = b.request_id
+/** With those of the requests that it was built in place of. */
+const CHANGES_OF = `SELECT DISTINCT l.change_id AS id FROM builds b
+    JOIN build_requests r ON r.id = b.request_id OR r.collapsed_into = b.request_id
     JOIN build_set_changes l ON l.build_set_id = r.build_set_id
   WHERE b.id = ? ORDER BY l.change_id`;
 const LINK = 'INSERT INTO build_set_changes (build_set_id, change_id) SELECT ?, value FROM json_each(?)';
@@ -89,7 +91,7 @@ export async function addBuildSet(
     const rules = await builderRules(transaction, project, builder);
     const queueForMs = ofScheduler?.queueForMs ?? rules.queueForMs;
     const deadlineMs = queueForMs === undefined ? undefined : atMs + queueForMs;
-    const lane = laneOf({ ...set, project, builder, origin });
+    const lane = laneOf({ ...set, source, project, builder, origin });
     const request = await idOf(transaction, ADD, id, project, builder, orNull(lane), orNull(deadlineMs));
     if (lane !== undefined) {
       const change = changes.at(-1);

@@ -16,10 +16,13 @@ const FINISH = `UPDATE builds SET state = 'finished', result = ?, summary = ?, r
   WHERE id = ?`;
 const RETRIES = `SELECT retry_cause AS cause, count(*) AS n FROM builds WHERE request_id = ? AND retry_cause IS NOT NULL
   GROUP BY retry_cause`;
-/** Its time in the queue counts anew. */
-const REQUEUE = `UPDATE build_requests SET state = 'pending', cause = ?, not_before_ms = ?,
-    deadline_ms = ? + deadline_ms - (SELECT s.submitted_at_ms FROM build_sets s WHERE s.id = build_set_id)
-  WHERE id = ?`;
+/** Its time in the queue counts anew: it is as long as it was from its beginning, or from when it was last tried again. */
+const REQUEUE = `UPDATE build_requests SET state = 'pending', cause = ?1, not_before_ms = ?2,
+    deadline_ms = ?3 + deadline_ms - coalesce(
+      not_before_ms,
+      (SELECT max(b.finished_at_ms) FROM builds b WHERE b.request_id = ?4 AND b.retry_cause IS NOT NULL AND b.id <> ?5),
+      (SELECT s.submitted_at_ms FROM build_sets s WHERE s.id = build_set_id))
+  WHERE id = ?4`;
 
 interface RunningRow {
   readonly stopReason: string | null;
@@ -42,7 +45,7 @@ export async function finishBuild(transaction: Transaction, id: number, end: Bui
   await transaction.run(FINISH, again ? 'retry' : result, summary, orNull(again?.cause), atMs, id);
   if (again) {
     const notBeforeMs = atMs + again.pauseMs;
-    await transaction.run(REQUEUE, again.cause, again.pauseMs > 0 ? notBeforeMs : null, notBeforeMs, requestId);
+    await transaction.run(REQUEUE, again.cause, again.pauseMs > 0 ? notBeforeMs : null, notBeforeMs, requestId, id);
   } else await endRequest(transaction, requestId, 'claimed', { result }, atMs);
   await freeSeat(transaction, id);
   if (hasLocks === 1) await freeLocks(transaction, { buildId: id });

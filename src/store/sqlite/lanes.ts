@@ -42,16 +42,17 @@ export interface Newcomer {
 
 /**
  * The requests of which a newer one may take the place of older ones: those of one builder for one branch of one repository,
- * of one parent if that waits for them, and for one worker if one was chosen. Undefined: its place is never taken, for somebody
+ * of one parent if that waits for them, for one worker if one was chosen, and with secrets or without. Undefined: its place is never taken, for somebody
  * asked for just this one, or it is of a patch or a tag.
  */
 export function laneOf(
   request: Pick<Newcomer, 'project' | 'builder' | 'origin' | 'source'> & Pick<NewBuildSet, 'parent' | 'worker'>,
 ): string | undefined {
   const { project, builder, origin, source, parent, worker } = request;
-  const { repository, branch, patch } = source;
+  const { repository, branch, patch, untrustedOf } = source;
   if (origin === 'person' || patch || (branch !== undefined && TAG.test(branch))) return undefined;
-  const words = [project, builder, repository, branch, parent?.waits ? parent.buildId : undefined, worker];
+  const isOfFork = untrustedOf !== undefined;
+  const words = [project, builder, repository, branch, parent?.waits ? parent.buildId : undefined, worker, isOfFork];
   return createHash('sha256')
     .update(JSON.stringify(words.map((word) => word ?? null)))
     .digest('hex');
@@ -97,9 +98,13 @@ export async function collapse(transaction: Transaction, older: number, newer: n
   return true;
 }
 
-/** Buildbot's rule: both are of changes, whichever these are, or none is and the revision is the same. */
+/**
+ * Buildbot's rule: both are of changes, whichever these are, or none is and the revision is the same. But what was asked for later may
+ * be of an earlier change (a quiet time, a set that is followed): with it the later change would not be built.
+ */
 function isSame(older: Older, { source, properties, change }: Newcomer): boolean {
   if ((older.change !== null) !== (change !== undefined)) return false;
+  if (change !== undefined && (older.change ?? 0) > change) return false;
   if (change === undefined && older.revision !== (source.revision ?? null)) return false;
   return older.properties === properties || isDeepStrictEqual(JSON.parse(older.properties), JSON.parse(properties));
 }

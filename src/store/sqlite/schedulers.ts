@@ -50,7 +50,11 @@ const FORGET_FOLLOWED = `DELETE FROM scheduler_follows WHERE project = ? AND sch
   AND build_set_id <= (SELECT from_set_id FROM scheduler_states WHERE project = ? AND name = ?)`;
 const WAITING =
   'SELECT change_id AS id FROM scheduler_changes WHERE project = ? AND scheduler = ? AND branch = ? ORDER BY change_id';
-const OF_SET = 'SELECT change_id AS id FROM build_set_changes WHERE build_set_id = ? ORDER BY change_id';
+/** With those of the requests that its own were built in place of. */
+const OF_SET = `SELECT DISTINCT l.change_id AS id FROM build_requests s
+    JOIN build_requests r ON r.id = s.id OR r.collapsed_into = s.id
+    JOIN build_set_changes l ON l.build_set_id = r.build_set_id
+  WHERE s.build_set_id = ? ORDER BY l.change_id`;
 const TAKE = 'DELETE FROM scheduler_changes WHERE project = ? AND scheduler = ? AND branch = ?';
 const DROP = 'DELETE FROM scheduler_changes WHERE project = ? AND scheduler = ?';
 const UNFOLLOW = 'DELETE FROM scheduler_follows WHERE project = ? AND scheduler = ?';
@@ -101,6 +105,8 @@ export function schedulerStore({ reader, writer }: Context): SchedulerStore {
     fire: (firing) => writer.write((transaction) => fire(transaction, firing)),
     switch(name, off, dropsChanges) {
       return writer.write(async (transaction) => {
+        // What is on goes on where it is, and who switched it off first did.
+        if ((await isOff(transaction, name)) === (off !== undefined)) return 0;
         const values = [orNull(off?.by), orNull(off?.reason), orNull(off?.sinceMs)] as const;
         await transaction.run(SWITCH, ...named(name), ...values);
         await transaction.run(UNFOLLOW, ...named(name));

@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { BuildRequest } from '../../../src/model/build-request.ts';
 import { BUILDER_RULES } from '../../../src/model/request-rules.ts';
 import type { BuilderRules, SchedulerRules } from '../../../src/model/request-rules.ts';
+import { RETRY_RULES } from '../../../src/model/retry.ts';
 import type { Aside, NewBuildSet, Store } from '../../../src/store/store.ts';
 import { eachStore } from '../../support/each-store.ts';
 import { buildSet, claimOf, claimedBuild } from '../../support/temp-store.ts';
@@ -86,6 +87,33 @@ eachStore('what becomes of requests', (current) => {
     await expect(store.requests.claim(claimOf(first))).rejects.toMatchObject({ code: 'lost-claim' });
   });
 
+  it('has what is built again, or after it, made for the changes of all that it was built in place of', async () => {
+    await rules({ collapses: true }, { s: { origin: 'change', cancelsRest: false } });
+    const follower = { project: 'p', scheduler: 'after' };
+    await store.schedulers.settle({ ...follower, rule: 'p/s' }, undefined);
+    await changed();
+    const build = await store.requests.claim(claimOf(await changed({ scheduler: 's' })));
+    await store.builds.finish(build.id, 'success', undefined, 9);
+    const again = await added({ rebuiltOf: build.id, changesOf: build.id });
+    const set = { ...buildSet('d'), scheduler: 'after' };
+    const [next] = await store.schedulers.fire({ ...follower, follows: build.buildSetId, set, isSameSource: true });
+    expect(await store.changes.ofRequest(again)).toHaveLength(2);
+    expect(await store.changes.ofRequest(next?.id ?? 0)).toHaveLength(2);
+  });
+
+  it('collapses nothing into what is of an earlier change, which would not be built then', async () => {
+    await rules({ collapses: true });
+    const taker = { scheduler: 'quiet', isImportant: true };
+    const { change } = await store.changes.add({ ...CHANGE, project: 'p', revision: 'early' }, 'early', [taker]);
+    const late = await changed();
+    const set = { ...buildSet('b'), source: { repository: REPOSITORY, branch: 'main', revision: 'early' } };
+    const changesOf = { branch: 'main', newestId: change.id };
+    const [quiet] = await store.schedulers.fire({ project: 'p', scheduler: 'quiet', changes: changesOf, set });
+    expect(await fates(late, quiet?.id ?? 0)).toEqual(['pending', 'pending']);
+    const last = await changed();
+    expect(await fates(late, quiet?.id ?? 0, last)).toEqual(['collapsed', 'collapsed', 'pending']);
+  });
+
   it('gives the newer request the place in the queue of those that it is built in place of', async () => {
     await rules({ collapses: true });
     await changed({ atMs: 500 });
@@ -101,6 +129,18 @@ eachStore('what becomes of requests', (current) => {
       added({ parent: { buildId: parents[parent]!.id, waits: true, key }, ...over });
     const ids = [await child(0, '1'), await child(1, '1'), await child(0, '2', { worker: 'v' }), await child(0, '3')];
     expect(await fates(...ids)).toEqual(['collapsed', 'pending', 'pending', 'pending']);
+  });
+
+  it('collapses nothing into what a build of a fork has triggered, which is given no secrets', async () => {
+    await rules({ collapses: true }, { nightly: { origin: 'time', cancelsRest: false } });
+    const [fork] = await store.requests.add({ ...buildSet('c'), source: { revision: 'r', untrustedOf: 'mallory' } });
+    await store.approvals.approve({ project: 'p', revision: 'r', by: 'ann', atMs: 1 });
+    const parent = await store.requests.claim(claimOf(fork!.id));
+    const source = { repository: REPOSITORY, branch: 'main' };
+    const nightly = await added({ source, scheduler: 'nightly' });
+    const child = await added({ source, parent: { buildId: parent.id, waits: false, key: '1' } });
+    expect((await store.requests.find(child))?.source.untrustedOf).toBe('mallory');
+    expect(await fates(nightly, child)).toEqual(['pending', 'pending']);
   });
 
   it('never tries a child again whose parent waited for it and has ended', async () => {
@@ -280,6 +320,16 @@ eachStore('what becomes of requests', (current) => {
     expect(await store.requests.nextDeadline()).toBeUndefined();
     await store.builds.finish(build.id, 'retry', undefined, 9_000);
     expect(await store.requests.nextDeadline()).toEqual({ id: slow, deadlineMs: 14_000 });
+    const pause = { ...RETRY_RULES, pauseMs: 500 };
+    for (const [atMs, deadlineMs, rules] of [
+      [20_000, 25_000, RETRY_RULES],
+      [30_000, 37_000, pause],
+      [40_000, 45_000, RETRY_RULES],
+    ] as const) {
+      const { id } = await store.requests.claim(claimOf(slow));
+      await store.builds.finish(id, 'retry', undefined, atMs, rules);
+      expect(await store.requests.nextDeadline()).toEqual({ id: slow, deadlineMs });
+    }
   });
 
   it('stops a whole set: what waits is cancelled, what runs is asked to end', async () => {
@@ -327,6 +377,20 @@ eachStore('what becomes of requests', (current) => {
     await store.requests.cancel(other, 'enough', 6);
     expect(await store.requests.upstreams()).toEqual(new Map());
     expect(await fates(mine)).toEqual(['pending']);
+  });
+
+  it('waits for the newest change of each branch upstream, and for no fork, whose approval may never come', async () => {
+    await rules({ upstreams: ['up'] });
+    const of = (branch: string, untrustedOf?: string): Partial<NewBuildSet> => ({
+      ...upstream,
+      source: { repository: REPOSITORY, branch, revision: 'r', ...(untrustedOf !== undefined && { untrustedOf }) },
+    });
+    const main = await changed(of('main'));
+    const other = await changed(of('other'));
+    const fork = await changed(of('refs/pull/7/head', 'mallory'));
+    const mine = await changed();
+    expect((await store.requests.find(fork))?.approval).toBe('needed');
+    expect((await store.requests.upstreams()).get(mine)?.map(({ id }) => id)).toEqual([main, other]);
   });
 
   it('skips what needs a change upstream that failed, and what needs that', async () => {

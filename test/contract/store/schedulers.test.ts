@@ -173,6 +173,23 @@ eachStore('schedulers', (current) => {
     expect(await store.schedulers.pending()).toMatchObject([{ count: 1 }]);
   });
 
+  it('changes nothing when it is switched as it is already', async () => {
+    await store.schedulers.settle({ ...FOLLOWER, rule: 'p/s', nextAtMs: 100 }, undefined);
+    const running = await set(undefined);
+    const late = await set('success');
+    await store.schedulers.fire({ ...FOLLOWER, follows: late });
+    const before = await store.schedulers.list();
+    expect(await store.schedulers.switch(FOLLOWER, undefined, false)).toBe(0);
+    expect(await store.schedulers.list()).toEqual(before);
+    const [build] = await store.builds.running();
+    await store.builds.finish(build?.id ?? 0, 'success', undefined, 9);
+    expect(await store.schedulers.toFollow(FOLLOWER, NAME)).toMatchObject([{ id: running, isSuccess: true }]);
+    const off = { by: 'ann', reason: 'release', sinceMs: 5 };
+    await store.schedulers.switch(FOLLOWER, off, true);
+    await store.schedulers.switch(FOLLOWER, { by: 'bob', sinceMs: 7 }, true);
+    expect(await store.schedulers.list()).toEqual([{ ...FOLLOWER, off }]);
+  });
+
   it('keeps nothing but its switch of one that is gone', async () => {
     await change(1);
     await store.schedulers.settle({ ...NAME, rule: 'r', nextAtMs: 100 }, undefined);
