@@ -23,7 +23,10 @@ export interface CheckoutOptions extends StepOptions {
 const WAITS = [0, 2, 10];
 const TAIL_BYTES = 512;
 
-/** Brings the build's folder to the build's revision with git, sets the property `got_revision`, and applies the build's patch. */
+/**
+ * Brings the build's folder to the build's revision with git, sets the property `got_revision`, and applies the build's patch. With
+ * another `url` or `branch` than the build's own it does neither of these.
+ */
 export function checkout(options: CheckoutOptions = {}): StepConfig {
   const [common, own] = splitOptions(options);
   const { name = 'checkout', url, branch, path, mode = 'clean', timeout } = own;
@@ -56,7 +59,9 @@ export function checkout(options: CheckoutOptions = {}): StepConfig {
         if (tried.ok) {
           const revision = /got_revision ([0-9a-f]{40,64})\s*$/.exec(tried.output)?.[1];
           if (revision === undefined) return ctx.fail('git did not tell the revision it checked out');
-          await ctx.setProperty('got_revision', revision);
+          // By it others build what this build did: neither another repository nor another branch beside the source's own is that.
+          const isBeside = isOwn ? source.repository !== undefined : isOther(branch, source.branch);
+          if (!isBeside) await ctx.setProperty('got_revision', revision);
           return isOwn || branch !== undefined || !source.patch ? undefined : await applyPatch(ctx, source.patch, path);
         }
         summary = tried.summary;
@@ -67,4 +72,8 @@ export function checkout(options: CheckoutOptions = {}): StepConfig {
       return ctx.fail(summary);
     },
   };
+}
+
+function isOther(branch: string | undefined, own: string | undefined): boolean {
+  return branch !== undefined && own !== undefined && branch !== own;
 }

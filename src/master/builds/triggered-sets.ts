@@ -6,6 +6,7 @@ import type { Build } from '../../model/build.ts';
 import type { SourceStamp } from '../../model/source-stamp.ts';
 import type { NewBuildSet, Store } from '../../store/store.ts';
 import { joinedProperties } from '../schedulers/joined-properties.ts';
+import { offText } from '../schedulers/waits-for.ts';
 
 /** A build that was triggered by a build that was triggered, and so on: at most so many in a line. */
 export const LONGEST_LINE = 10;
@@ -13,7 +14,7 @@ export const LONGEST_LINE = 10;
 type TriggeredSet = NewBuildSet & Required<Pick<NewBuildSet, 'parent'>>;
 
 interface Sources {
-  readonly store: Pick<Store, 'builds'>;
+  readonly store: Pick<Store, 'builds' | 'schedulers'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly config: () => ConfigShape;
 }
@@ -26,11 +27,17 @@ export async function triggeredSets(
   args: TriggerArgs,
 ): Promise<{ readonly sets: readonly TriggeredSet[] } | { readonly mistake: string }> {
   const line = await store.builds.lineage(build.id, LONGEST_LINE);
+  const records = await store.schedulers.list();
   const sets: TriggeredSet[] = [];
   for (const [index, name] of args.schedulers.entries()) {
     const target = findTarget(config(), build.project, name);
     if ('mistake' in target) return target;
     const { project, scheduler } = target;
+    const { off } = records.find((one) => one.project === project.name && one.scheduler === scheduler.name) ?? {};
+    if (off) {
+      const text = offText(off, clock.now());
+      return { mistake: `nothing is triggered: scheduler ${project.name}/${scheduler.name} ${text}` };
+    }
     const closed = closes(line, project.name, scheduler.builders);
     if (closed !== undefined) return { mistake: closed };
     const source = sourceOf(project, build, args);

@@ -180,6 +180,24 @@ test('the revision of a pull request is checked out, which is on no branch, and 
   const gone = await it.checkout({ branch: 'refs/pull/8/head', revision: 'c0ffee'.repeat(6) });
   expect(gone).toMatchObject({ result: 'failure', summary: 'no such branch or revision: see the log' });
 });
+test('what is checked out beside the build’s own source is not the revision that it built', async () => {
+  const beside = await place();
+  const other = await commit(beside.repository, 'a', 'other');
+  const url = `url: ${JSON.stringify(beside.repository)}`;
+  const main = await place("branch: 'main'");
+  const tip = await commit(main.repository, 'a', 'main');
+  for (const [it, source, wanted] of [
+    [await place(url), { repository: main.repository, branch: 'main' }, undefined],
+    [await place(url), { repository: beside.repository }, other],
+    [main, { repository: main.repository, branch: 'topic' }, undefined],
+    [main, { repository: main.repository, branch: 'main' }, tip],
+    [main, { repository: main.repository }, tip],
+  ] as const) {
+    expect(await it.checkout(source)).toEqual({ result: 'success' });
+    expect(gotRevision(it)).toBe(wanted);
+  }
+});
+
 test('a branch is checked out, and a moved one is followed', async () => {
   const it = await place();
   const first = await commit(it.repository, 'a', 'one');

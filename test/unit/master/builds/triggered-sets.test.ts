@@ -99,6 +99,20 @@ test('a set is its scheduler’s, for the changes of its parent where the source
   expect(second).not.toHaveProperty('changesOf');
 });
 
+test('nothing is triggered by a scheduler that is switched off', async () => {
+  const store = await openStore();
+  const build = await claimedBuild(store);
+  const name = { project: 'other', scheduler: 'sub' };
+  await store.schedulers.switch(name, { by: 'ann', reason: 'release', sinceMs: 1_000 }, true);
+  expect(await triggered(store, build, { schedulers: ['sub', 'other/sub'] })).toEqual({
+    mistake: expect.stringMatching(
+      /^nothing is triggered: scheduler other\/sub is switched off by ann since .*: release$/,
+    ) as string,
+  });
+  await store.schedulers.switch(name, undefined, false);
+  expect(await triggered(store, build, { schedulers: ['other/sub'] })).toHaveProperty('sets');
+});
+
 test('a line of builds is so long and no longer, and comes back to none of its builders', async () => {
   const store = await openStore();
   let build = await claimedBuild(store, 'b1');
