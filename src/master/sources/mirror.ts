@@ -62,7 +62,7 @@ export class Mirror {
     const reader = new RemoteTipsReader();
     // As ls-remote prints them: a tag, and then what it stands for.
     const format = '--format=%(objectname)%09%(refname)%0a%(*objectname)%09%(refname)';
-    await this.#inside(['for-each-ref', format], { onOutput: (bytes) => reader.add(bytes) });
+    await this.#local(['for-each-ref', format], { onOutput: (bytes) => reader.add(bytes) });
     return reader.end().tips;
   }
 
@@ -81,6 +81,8 @@ export class Mirror {
       await this.#inside(['pack-refs', '--all']);
     } catch (error) {
       await this.#removeLeftovers();
+      // It may be the repository's fault as well as the mirror's.
+      if (error instanceof SourceError && error.code === 'git') await this.#local(['fsck', '--connectivity-only']);
       throw error;
     } finally {
       this.#bytes = await this.#weigh();
@@ -110,7 +112,7 @@ export class Mirror {
     const commits = await this.#log(['--reverse', `--max-count=${COMMITS_AT_ONCE}`, ...range], input);
     if (commits.length < COMMITS_AT_ONCE) return { commits, leftOut: 0 };
     let counted = '';
-    await this.#inside(['rev-list', '--count', ...range], {
+    await this.#local(['rev-list', '--count', ...range], {
       input,
       onOutput: (bytes) => (counted += bytes.toString()),
     });
@@ -168,7 +170,7 @@ export class Mirror {
 
   async #log(words: readonly string[], input: string): Promise<readonly Commit[]> {
     const reader = new CommitReader();
-    await this.#inside([...LOG, '--no-color', '--encoding=UTF-8', COMMIT_FORMAT, ...words], {
+    await this.#local([...LOG, '--no-color', '--encoding=UTF-8', COMMIT_FORMAT, ...words], {
       input,
       onOutput: (bytes) => reader.add(bytes),
     });
@@ -202,6 +204,20 @@ export class Mirror {
   async #files(): Promise<readonly string[]> {
     const options = { recursive: true } as const;
     return await readdir(this.#options.folder, options).catch((error: unknown) => unlessGone(error, []));
+  }
+
+  /**
+   * What goes wrong without a server goes wrong for ever: files that a disk lost with its power, or somebody removed. The mirror is a copy
+   * and no more, so it is thrown away; rejects with `damaged` then.
+   */
+  async #local(words: readonly string[], more: Partial<GitRun> = {}): Promise<void> {
+    try {
+      await this.#inside(words, more);
+    } catch (error) {
+      if (!(error instanceof SourceError && (error.code === 'git' || error.code === 'gone'))) throw error;
+      await rm(this.#options.folder, { recursive: true, force: true });
+      throw new SourceError('damaged', `its mirror is damaged, and made anew: ${error.message}`);
+    }
   }
 
   async #inside(words: readonly string[], more: Partial<GitRun> = {}): Promise<void> {

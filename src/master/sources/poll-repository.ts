@@ -8,6 +8,7 @@ import { movesOf, TAGS } from './moves.ts';
 import type { Move } from './moves.ts';
 import type { RemoteTips } from './remote-tips.ts';
 import { SourceError } from './source-error.ts';
+import type { SourceErrorCode } from './source-error.ts';
 import { BRANCHES, wantedRefs, wantedTips, wantsOf } from './wanted-refs.ts';
 import type { Wants } from './wanted-refs.ts';
 
@@ -47,8 +48,8 @@ interface Plan {
   readonly tips: ReadonlyMap<string, string>;
 }
 
-/** So often the repository is asked anew when a branch goes away between two questions. */
-const TRIES = 3;
+/** So often in all the repository is asked when a branch goes away between two questions, or the mirror turns out to be damaged. */
+const TRIES: Partial<Record<SourceErrorCode, number>> = { moved: 3, damaged: 2 };
 
 /**
  * Asks the repository what it has; what moved is fetched once, and told to each project that wants it, oldest first. A tip is
@@ -60,7 +61,7 @@ export async function pollRepository(parts: PollParts): Promise<PollOutcome> {
     try {
       return await pollOnce(parts);
     } catch (error) {
-      if (!(error instanceof SourceError && error.code === 'moved') || tries === TRIES) throw error;
+      if (!(error instanceof SourceError) || tries >= (TRIES[error.code] ?? 1)) throw error;
     }
   }
 }
@@ -169,7 +170,9 @@ async function changesOf(
   const branch = isTag ? ref : ref.slice(BRANCHES.length);
   const tipAlone = async () => ({ changes: [{ ...(await mirror.commit(to)), branch, isTag }], leftOut: 0 });
   if (isTag || isFirst) return await tipAlone();
-  const isOn = move.kind === 'moved' && (await mirror.has(move.from));
+  const isOn = move.kind === 'moved';
+  // It was set to something else, and nobody knows what of that is new.
+  if (isOn && !(await mirror.has(move.from))) return await tipAlone();
   const others = [...known].filter(([other]) => other !== ref).map(([, tip]) => tip);
   const main = head === undefined || head === ref ? undefined : tips.get(head);
   const without = isOn ? [move.from] : [...others, ...(main === undefined ? [] : [main])];

@@ -1,5 +1,5 @@
 export type SourceErrorCode =
-  'git' | 'gone' | 'unreachable' | 'refused' | 'host-key' | 'slow' | 'large' | 'moved' | 'stopped';
+  'git' | 'gone' | 'unreachable' | 'refused' | 'host-key' | 'slow' | 'large' | 'moved' | 'damaged' | 'stopped';
 
 /** What git says (in English, `LC_ALL=C`), what that means, and what to do; the first that fits. */
 const MEANINGS: readonly (readonly [RegExp, SourceErrorCode, string])[] = [

@@ -1,13 +1,14 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText } from '../../base/errors.ts';
-import type { ConfigShape } from '../../config/shape.ts';
+import type { ConfigShape, ProjectShape } from '../../config/shape.ts';
 import type { SourceView } from '../views/source.ts';
 import type { PollOutcome } from './poll-repository.ts';
 import { mirrorName, repositoriesOf } from './repository.ts';
 import { RepositoryPoll } from './repository-poll.ts';
 import type { RepositoryPollOptions } from './repository-poll.ts';
 import { GitRunner } from './run-git.ts';
+import { SourceError } from './source-error.ts';
 
 export interface SourcePollsOptions extends Omit<RepositoryPollOptions, 'git'> {
   readonly config: () => Pick<ConfigShape, 'projects'>;
@@ -22,7 +23,8 @@ export class SourcePolls {
   #isOpen = false;
 
   constructor(options: SourcePollsOptions) {
-    this.#options = options;
+    const take: RepositoryPollOptions['take'] = (project, change) => options.take(this.#current(project), change);
+    this.#options = { ...options, take };
     this.#git = new GitRunner(options.clock);
   }
 
@@ -78,6 +80,13 @@ export class SourcePolls {
       else this.#polls.set(url, new RepositoryPoll({ ...this.#options, git: this.#git }, repository, known.get(url)));
     }
     await this.#removeMirrors(new Set([...repositories.keys()].map(mirrorName)));
+  }
+
+  /** As the configuration has it now: to fetch may have taken long. */
+  #current({ name, source }: ProjectShape): ProjectShape {
+    const project = this.#options.config().projects.find((one) => one.name === name);
+    if (project && project.source?.url === source?.url) return project;
+    throw new SourceError('stopped', `project ${name} has another source now`);
   }
 
   /** What nobody polls any more takes no room. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -233,6 +233,67 @@ test('a mirror that is gone, and one that a killed git left locked, are mended b
   await rm(join(mirrors, name), { recursive: true });
   await kate.commit('main', { message: 'three' });
   expect(await poll()).toEqual(['p main three']);
+});
+
+test.each<[string, (mirror: string) => Promise<void>]>([
+  ['an empty HEAD', (mirror) => writeFile(join(mirror, 'HEAD'), '')],
+  ['refs that are none', (mirror) => writeFile(join(mirror, 'packed-refs'), 'no refs\n')],
+  ['a commit that is cut short', cutObjects],
+])('a mirror with %s is made anew, and nothing is lost', async (_what, damage) => {
+  await kate.commit('main');
+  const poll = await open({ p: [kate.dir] });
+  await poll();
+  await kate.commit('main', { message: 'one' });
+  expect(await poll()).toEqual(['p main one']);
+  const mirrors = join(bench?.dir ?? '', 'mirrors');
+  const [name = ''] = await readdir(mirrors);
+  await damage(join(mirrors, name));
+  await kate.commit('main', { message: 'two' });
+  expect(await poll()).toEqual(['p main two']);
+  await kate.commit('main', { message: 'three' });
+  expect(await poll()).toEqual(['p main three']);
+  expect(await bench?.polls.list()).toMatchObject([{ error: null }]);
+});
+
+/** As a disk does that loses its power. */
+async function cutObjects(mirror: string): Promise<void> {
+  const objects = join(mirror, 'objects');
+  for (const path of await readdir(objects, { recursive: true })) {
+    if (!(await stat(join(objects, path))).isFile()) continue;
+    await chmod(join(objects, path), 0o600);
+    await truncate(join(objects, path));
+  }
+}
+
+test('a branch that is set to something else before it was ever fetched has its tip told, not its history', async () => {
+  await kate.commit('main', { message: 'first' });
+  const second = await kate.commit('main', { message: 'second' });
+  await kate.commit('main', { message: 'third' });
+  const poll = await open({ p: [kate.dir] });
+  expect(await poll()).toEqual([]);
+  await kate.commit('main', { message: 'amended', from: second });
+  await kate.git('reflog', 'expire', '--expire=now', '--all');
+  await kate.git('gc', '--quiet', '--prune=now');
+  expect(await poll()).toEqual(['p main amended']);
+});
+
+test('a poll that is under way goes by the configuration that there is then', async () => {
+  await kate.commit('main');
+  let isArmed = false;
+  bench = await PollBench.open(
+    { p: [kate.dir] },
+    {
+      onCommit: () => {
+        if (isArmed) bench?.change({ q: [kate.dir] });
+        isArmed = false;
+      },
+    },
+  );
+  await bench.polls.poll(kate.dir);
+  for (const message of ['one', 'two']) await kate.commit('main', { message });
+  isArmed = true;
+  await expect(bench.polls.poll(kate.dir)).rejects.toThrow('project p has another source now');
+  expect((await bench.changes()).map(({ comments }) => comments)).toEqual(['one']);
 });
 
 test('an empty repository has nothing, and then its first commit', async () => {
