@@ -2,8 +2,10 @@ import { createContext, Script } from 'node:vm';
 import picomatch from 'picomatch';
 import type { TextPattern, TextRule } from '../../model/change-filter.ts';
 
-/** Of one rule over all texts of a change: some patterns take for ever over some texts, and both may be anybody's. */
+/** Of one rule over `TEXTS_AT_ONCE`: some patterns take for ever over some texts, and both may be anybody's. */
 const LIMIT_MS = 200;
+/** All files of a change; of a repository's branches, which may be very many, a part. */
+const TEXTS_AT_ONCE = 1_000;
 
 interface Task {
   any: readonly RegExp[];
@@ -24,14 +26,22 @@ export function meansOneOf(rule: TextRule, texts: readonly string[]): boolean {
 }
 
 /**
- * Those of the texts that a rule means. Throws when it cannot be told within `LIMIT_MS`, or a pattern is none. In a glob `*` is
+ * Those of the texts that a rule means. Throws when so many cannot be told within `LIMIT_MS`, or a pattern is none. In a glob `*` is
  * everything but `/`, `**` everything.
  */
 export function meant({ any, none }: TextRule, texts: readonly string[]): readonly string[] {
   if ([...any, ...none].every((pattern) => 'is' in pattern)) return texts.filter((text) => isMeant(any, none, text));
   task.any = any.map(expression);
   task.none = none.map(expression);
-  task.texts = texts;
+  const found: string[] = [];
+  for (let from = 0; from < texts.length; from += TEXTS_AT_ONCE) {
+    task.texts = texts.slice(from, from + TEXTS_AT_ONCE);
+    found.push(...meantOfTask());
+  }
+  return found;
+}
+
+function meantOfTask(): readonly string[] {
   try {
     return script.runInContext(context, { timeout: LIMIT_MS }) as readonly string[];
   } catch (error) {
