@@ -10,6 +10,7 @@ import { queueViews } from './operator-queue.ts';
 import type { QueueViewSources } from './operator-queue.ts';
 import { BEING_GIVEN, BEING_STARTED, waitsForLocks } from './operator-views.ts';
 import type { ViewSources } from './operator-views.ts';
+import { clockTime } from './queue/clock-time.ts';
 import { waitingRequests } from './operator-waiting.ts';
 import { findBuilder, findProject } from './operator-wish.ts';
 
@@ -97,7 +98,7 @@ async function waitingViews(
             ]),
         ...(deadlineMs === null
           ? []
-          : [{ code: 'deadline' as const, text: `it is given up at ${new Date(deadlineMs).toISOString()}` }]),
+          : [{ code: 'deadline' as const, text: `it is given up at ${clockTime(deadlineMs, sources.clock.now())}` }]),
         ...(position === 1 ? [] : [{ code: 'behind' as const, text: `it is number ${position} in the queue` }]),
       ],
     }));

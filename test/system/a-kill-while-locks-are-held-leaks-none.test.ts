@@ -162,7 +162,7 @@ test('holders and those that wait, in the line and before it, outlive a kill of 
   const queue = await ask<readonly QueuedView[]>('queue');
   expect(queue.map(({ builder, waitsFor }) => [builder, waitsFor])).toEqual([
     ['part', expect.stringMatching(/^waits for lock ram /)],
-    ['whole', expect.stringMatching(/^waits for lock board \(exclusive\): held by p\/whole 1 /)],
+    ['whole', expect.stringMatching(/^waits for lock board \(exclusive\): held by p\/whole#1 /)],
   ]);
   const [why] = await ask<readonly WhyView[]>('why', 'p/part#2');
   expect(why?.causes).toMatchObject([

@@ -79,14 +79,14 @@ test('a step waits for what a build holds, which is told, and is told apart from
   expect(why?.causes).toEqual([
     {
       code: 'locks',
-      text: expect.stringMatching(/^step s waits for lock vpn \(exclusive\): held by p\/whole 1 since /),
+      text: expect.stringMatching(/^step s waits for lock vpn \(exclusive\): held by p\/whole#1 since /),
     },
   ]);
   const { waiters } = await vpn();
   expect(waiters).toMatchObject([
     { builder: 'part', step: 's', request: null, worker: 'w', mode: 'exclusive', units: 1 },
   ]);
-  expect(waiters[0]?.waitsFor).toMatch(/^waits for lock vpn \(exclusive\): held by p\/whole 1 since /);
+  expect(waiters[0]?.waitsFor).toMatch(/^waits for lock vpn \(exclusive\): held by p\/whole#1 since /);
   const waiting = await build('p/part#1');
   expect(waiting.steps[1]).toMatchObject({ state: 'running', waitsForLocks: true, logs: [] });
 
@@ -139,7 +139,7 @@ test('a step that always runs waits for its locks also in a stopped build, and a
 
   // Whoever may not read the project that holds it learns that somebody does.
   const [seen] = await farm.operator.why(RITA, 'p/tidy#1');
-  expect(seen?.causes.at(-1)?.text).toMatch(/held by build #\d+ since /);
+  expect(seen?.causes.at(-1)?.text).toMatch(/held by build \d+ since /);
   expect(JSON.stringify(seen)).not.toContain('hidden');
   const { places, waiters } = await vpn(RITA);
   expect(places[0]?.holders).toMatchObject([
@@ -165,8 +165,8 @@ test('a request waits for locks before it takes a place on a worker, and a stop 
   const waiting = [await farm.force('whole'), await farm.force('whole')];
   const queue = await farm.operator.queue(ADMIN);
   expect(queue.map(({ waitsFor }) => waitsFor)).toEqual([
-    expect.stringMatching(/^waits for lock vpn \(exclusive\): held by p\/whole 2 since /),
-    expect.stringMatching(/held by p\/whole 2 since .*, 1 ahead of it/),
+    expect.stringMatching(/^waits for lock vpn \(exclusive\): held by p\/whole#2 since /),
+    expect.stringMatching(/held by p\/whole#2 since .*, 1 ahead of it/),
   ]);
   expect((await vpn()).waiters.map(({ request }) => request)).toEqual(waiting);
   // The one place that is left is nobody's.

@@ -77,7 +77,7 @@ function circleThrough(graph: Graph, start: string): readonly Edge[] {
   return [];
 }
 
-/** `it would wait for itself: kate/debian 12 waits for lock gpu, held by kate/fedora 7, which waits for lock vpn, held by kate/debian 12` */
+/** `it would wait for itself: kate/debian#12 waits for lock gpu, held by kate/fedora#7, which waits for lock vpn, held by kate/debian#12` */
 function sentence(state: QueueState, start: string, circle: readonly Edge[], project: string): string {
   const name = (node: string): string =>
     node.startsWith('build ') ? buildName(Number(node.slice('build '.length)), state, project) : node;

@@ -6,7 +6,7 @@ import { joinNamed } from '../join-named.ts';
 import type { QueueState } from '../queue-state.ts';
 import type { Blocked, LockWaiter } from './lock-waiter.ts';
 
-/** `waits for lock vpn (exclusive): held by kate/debian 12 since 12:30 UTC, 2 ahead of it` */
+/** `waits for lock vpn (exclusive): held by kate/debian#12 since 12:30 UTC, 2 ahead of it` */
 export function lockReason({ blocked, project }: LockWaiter, state: QueueState): string {
   return `waits for ${blocked.map((one) => ofKey(one, state, project)).join('; and for ')}`;
 }
@@ -31,14 +31,14 @@ function holderText({ owner, sinceMs }: LockClaim, state: QueueState, project: s
 }
 
 /**
- * `kate/debian 12`, for those who may read of a project; `build #40` when it is of another one that is not everybody's, or gone,
+ * `kate/debian#12`, for those who may read of a project; `build 40` when it is of another one that is not everybody's, or gone,
  * since its name is not for all who read this.
  */
 export function buildName(id: number, { builds, config }: QueueState, reader: string): string {
   const build = builds.get(id);
   const project = build && config.projects.find(({ name }) => name === build.project);
   const isOpen = build?.project === reader || (project && project.access?.read === undefined);
-  if (!build || !isOpen) return `build #${id}`;
+  if (!build || !isOpen) return `build ${id}`;
   const name = `${build.project}/${build.builder}`;
-  return isBeingChecked(build) ? `${name}, which may start` : `${name} ${build.number}`;
+  return isBeingChecked(build) ? `${name}, which may start` : `${name}#${build.number}`;
 }

@@ -56,8 +56,8 @@ test('a command, and what limits it', () => {
 });
 
 test('its locks, before anything of it runs', () => {
-  expect(told({ waitsFor: 'waits for lock vpn (exclusive): held by kate/sid 3 since 12:20 UTC' })).toEqual([
-    'locks: step make waits for lock vpn (exclusive): held by kate/sid 3 since 12:20 UTC',
+  expect(told({ waitsFor: 'waits for lock vpn (exclusive): held by kate/sid#3 since 12:20 UTC' })).toEqual([
+    'locks: step make waits for lock vpn (exclusive): held by kate/sid#3 since 12:20 UTC',
   ]);
 });
 

@@ -39,7 +39,7 @@ test('two builds whose steps want what the other one holds: the one that came la
   expect(choose(world.state()).cycles).toEqual([
     {
       owner: { buildId: two, step: 1 },
-      text: `it would wait for itself: p/b2 ${two} waits for lock vpn, held by p/b1 ${one}, which waits for lock gpu, held by p/b2 ${two}`,
+      text: `it would wait for itself: p/b2#${two} waits for lock vpn, held by p/b1#${one}, which waits for lock gpu, held by p/b2#${two}`,
     },
   ]);
   world.finish(two);
@@ -55,7 +55,7 @@ test('a child that waits for whoever waits for its parent closes a circle', () =
   expect(choose(world.state()).cycles).toEqual([
     {
       owner: { requestId: child },
-      text: `it would wait for itself: request ${child} waits for lock gpu, held by p/b2 ${other}, which waits for lock vpn, held by p/b1 ${parent}, which waits for its child, request ${child}`,
+      text: `it would wait for itself: request ${child} waits for lock gpu, held by p/b2#${other}, which waits for lock vpn, held by p/b1#${parent}, which waits for its child, request ${child}`,
     },
   ]);
 });
@@ -105,7 +105,7 @@ test('a place ahead holds up nobody for whom its keeper waits', () => {
   expect(choice.cycles).toEqual([]);
   expect(choice.grants).toMatchObject([{ owner: { buildId: two }, locks: [{ key: 'farm/M' }] }]);
   expect([...choice.stepReasons]).toEqual([
-    [one, expect.stringContaining(`waits for lock L (exclusive): held by p/b2 ${two}`)],
+    [one, expect.stringContaining(`waits for lock L (exclusive): held by p/b2#${two}`)],
   ]);
 });
 
@@ -138,8 +138,8 @@ test('a build of a project that is not everybody’s is told by its id', () => {
     config: { ...other.config, projects: [...other.config.projects, { ...open, ...access }] },
   });
   const reason = (from: QueueState): string | undefined => [...choose(from).reasons.values()][0];
-  expect(reason(projects({}))).toContain('held by secret/x 1 since');
-  expect(reason(projects({ access: { read: ['ann'] } }))).toContain(`held by build #${holder?.id} since`);
+  expect(reason(projects({}))).toContain('held by secret/x#1 since');
+  expect(reason(projects({ access: { read: ['ann'] } }))).toContain(`held by build ${holder?.id} since`);
   // Gone from the configuration: who may read it is not known here.
-  expect(reason(other)).toContain(`held by build #${holder?.id} since`);
+  expect(reason(other)).toContain(`held by build ${holder?.id} since`);
 });

@@ -85,9 +85,9 @@ test('a big counting request is not starved by small ones that fit beside what i
   const farm = new Scenario([lock('vm', 10)], { five: [some('vm', 5)], eight: [some('vm', 8)], one: [some('vm')] });
   expect(farm.ask('five', 'eight', 'one', 'one', 'one', 'one').go()).toEqual(['five']);
   expect(farm.reasons()).toEqual([
-    'waits for lock vm (8 of 10): held by p/five 7 since 12:30 UTC',
+    'waits for lock vm (8 of 10): held by p/five#7 since 12:30 UTC',
     ...[1, 2, 3, 4].map(
-      (ahead) => `waits for lock vm (1 of 10): held by p/five 7 since 12:30 UTC, ${ahead} ahead of it`,
+      (ahead) => `waits for lock vm (1 of 10): held by p/five#7 since 12:30 UTC, ${ahead} ahead of it`,
     ),
   ]);
   expect(farm.end('five').go()).toEqual(['eight', 'one', 'one']);
@@ -190,7 +190,7 @@ test('a request for several workers keeps its place with the lock of one of them
   const farm = new Scenario([cpu], wishes, ['a', 'b']);
   expect(farm.ask('one', 'one', 'all', 'one', 'one').go()).toEqual(['one', 'one', 'one']);
   expect([...farm.world.builds.values()].map(({ worker }) => worker)).toEqual(['a', 'b', 'b']);
-  expect(farm.reasons()[0]).toBe('waits for lock cpu on a (exclusive): held by p/one 6 since 12:30 UTC');
+  expect(farm.reasons()[0]).toBe('waits for lock cpu on a (exclusive): held by p/one#6 since 12:30 UTC');
   expect(farm.end('one').go()).toEqual(['all']);
 });
 
