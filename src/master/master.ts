@@ -235,7 +235,7 @@ async function openParts(
     connected: () => desk.connected(),
     config: () => configs.active,
     configOf: (hash) => configs.get(hash),
-    holds: [approvalHolds, pausedRequests, requestsWithUpstreams(store)],
+    holds: [approvalHolds, pausedRequests, requestsWithUpstreams(store, () => configs.active)],
     vetoes,
     nowMs: () => clock.now(),
     start: (build) => builds.start(build),

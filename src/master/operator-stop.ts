@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Bus } from '../bus/bus.ts';
+import { isBeingChecked } from '../model/build.ts';
 import type { Build } from '../model/build.ts';
 import type { Store } from '../store/store.ts';
 import { StoreError } from '../store/store.ts';
@@ -41,19 +42,30 @@ async function stopSet({ store, clock }: StopSources, id: number, reason: string
   throw new OperatorError('conflict', `all of build set ${id} has ended`);
 }
 
-async function cancelRequest({ store, bus, clock }: StopSources, id: number, reason: string): Promise<void> {
-  const request = await store.requests.find(id);
-  if (!request) throw noRequest(id);
-  try {
-    await store.requests.cancel(id, reason, clock.now());
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    const now = await store.requests.find(id);
-    if (!now || now.state === 'pending') throw error;
-    const became = now.state === 'finished' ? 'has ended' : `is build ${now.buildId} now: stop that`;
-    throw new OperatorError('conflict', `request ${id} ${became}`, { cause: error });
+async function cancelRequest(sources: StopSources, id: number, reason: string): Promise<void> {
+  const { store, bus, clock, builds } = sources;
+  for (;;) {
+    const request = await store.requests.find(id);
+    if (!request) throw noRequest(id);
+    const { state, buildId } = request;
+    const build = state === 'claimed' && buildId !== undefined ? await store.builds.find(buildId) : undefined;
+    if (state === 'claimed' && !build) continue;
+    try {
+      if (state === 'pending') {
+        await store.requests.cancel(id, reason, clock.now());
+        return bus.publish('requests', id);
+      }
+      // One whose build is only being checked waits, for all that people see.
+      if (build && isBeingChecked(build) && (await builds.stop(build.id, reason))) return;
+    } catch (error) {
+      // It was claimed, or given back, in this moment: it is stopped as what it is now.
+      const isOvertaken = error instanceof StoreError && (error.code === 'lost-claim' || error.code === 'not-found');
+      if (!isOvertaken) throw error;
+      continue;
+    }
+    const became = state === 'finished' ? 'has ended' : `is build ${buildId} now: stop that`;
+    throw new OperatorError('conflict', `request ${id} ${became}`);
   }
-  bus.publish('requests', id);
 }
 
 /** Whoever wants a build stopped that was retried means the one in its place. */

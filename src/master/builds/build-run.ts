@@ -1,6 +1,6 @@
 import type { Cancel } from '../../base/clock.ts';
 import type { BuildFacts, StepReport } from '../../config/code-host.ts';
-import type { BuilderShape, StepShape } from '../../config/shape.ts';
+import type { BuilderShape, ConfigShape, StepShape } from '../../config/shape.ts';
 import type { Build, Step } from '../../model/build.ts';
 import { leaseOf } from '../../model/lost-worker.ts';
 import { halts, joinResults, worse } from '../../model/result.ts';
@@ -15,7 +15,7 @@ import type { BuildTools } from './build-tools.ts';
 import { StepRun } from './step-run.ts';
 import { WaitForLocks } from './wait-for-locks.ts';
 import { isUnfinishedOnWorker } from './worker-command.ts';
-import { faultIn } from './workers-fault.ts';
+import { faultForAll, faultIn } from './workers-fault.ts';
 
 /** After a stop, steps that always run may clean up for so long. */
 const CLEANUP_LIMIT_MS = 5 * 60_000;
@@ -27,7 +27,9 @@ const RETURN_LIMIT_MS = 60_000;
 export interface BuildRunOptions {
   readonly tools: BuildTools;
   readonly build: Build;
-  /** Of the configuration the build keeps; undefined when that has none or cannot be loaded (then the build cannot go on). */
+  /** The one that the build keeps; undefined when it cannot be loaded. */
+  readonly config: ConfigShape | undefined;
+  /** Of that configuration; undefined when it has none (then the build cannot go on). */
   readonly builder: BuilderShape | undefined;
   /** Something of it changed in the store. */
   readonly onProgress: () => void;
@@ -102,9 +104,9 @@ export class BuildRun {
 
   /** With the end of the build, in one commit, goes what it says of its worker. */
   async #finish(result: Result, summary: string | undefined): Promise<void> {
-    const { tools, build, builder } = this.#options;
+    const { tools, build, config, builder } = this.#options;
     const { store, clock } = tools;
-    const { id, worker } = build;
+    const { id, project, worker } = build;
     const isExceptional = result === 'exception' || result === 'retry' || result === 'cancelled';
     const fault = result === 'exception' ? faultIn(await store.commands.list(id)) : undefined;
     const atMs = clock.now();
@@ -112,7 +114,7 @@ export class BuildRun {
       store.builds.finish(id, result, summary, atMs, builder?.retry),
       fault === undefined
         ? !isExceptional && store.workers.noteNoFault(worker)
-        : store.workers.noteFault(worker, fault, atMs),
+        : store.workers.noteFault(worker, faultForAll(fault, `build #${id}`, project, config), atMs),
     ]);
   }
 

@@ -131,6 +131,7 @@ export class Builds {
       const run = new BuildRun({
         tools: this.#options,
         build: ready,
+        config,
         builder: config && findBuilder(config, build),
         onProgress: publish,
       });
@@ -188,13 +189,23 @@ export class Builds {
 
   #startCheck(build: Build): Pick<StartCheckOptions, 'tools' | 'build' | 'onNo' | 'onFailed'> {
     const { clock, vetoes, complaints } = this.#options;
-    const { requestId, project, builder, worker } = build;
+    const { requestId, project, builder, worker, configHash } = build;
     return {
       tools: this.#options,
       build,
-      onNo(text, forMs) {
-        const untilMs = clock.now() + forMs;
-        vetoes.add(requestId, worker, `${text}; asked again at ${clockSeconds(untilMs)}`, untilMs);
+      onNo(text, forMs, tookMs) {
+        const nowMs = clock.now();
+        const veto = (of: number | string, forSoLongMs: number, say: (until: string) => string): void => {
+          const untilMs = nowMs + Math.ceil(forSoLongMs);
+          vetoes.add({ of, worker, text: say(clockSeconds(untilMs)), untilMs, configHash });
+        };
+        veto(requestId, forMs, (until) => `${text}; asked again at ${until}`);
+        // Otherwise a builder with many requests, or slow checks, would have the worker for itself, and build nothing.
+        veto(
+          `${project}/${builder}`,
+          tookMs,
+          (until) => `canStartBuild said no, and lets others come first until ${until}`,
+        );
       },
       onFailed: (error) => complaints.tell(`canStartBuild of ${project}/${builder} on ${worker}`, error),
     };

@@ -10,7 +10,7 @@ import { workerRetired } from './forced-end.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { requestFacts, workerFacts } from './function-facts.ts';
 import { StepRun } from './step-run.ts';
-import { faultIn } from './workers-fault.ts';
+import { faultForAll, faultIn } from './workers-fault.ts';
 
 export interface StartCheckOptions {
   readonly tools: BuildTools;
@@ -18,8 +18,11 @@ export interface StartCheckOptions {
   /** Of the configuration that the build keeps. */
   readonly config: ConfigShape;
   readonly builder: BuilderShape;
-  /** The answer was no: for so long that request is not for that worker. Called before the build is given back. */
-  readonly onNo: (text: string, forMs: number) => void;
+  /**
+   * The answer was no: for so long that request is not for that worker. It took so long to say. Called before the build is given
+   * back.
+   */
+  readonly onNo: (text: string, forMs: number, tookMs: number) => void;
   /** The function did wrong. */
   readonly onFailed: (error: string) => void;
 }
@@ -51,6 +54,7 @@ export class StartCheck {
     const { tools, build, builder } = this.#options;
     const { store, clock } = tools;
     const limits = builder.functions?.canStartBuild;
+    const beganAtMs = clock.monotonic();
     const report = limits ? await this.#ask(limits.limitMs) : ({ result: 'success' } as const);
     if (!report) return 'detached';
     const text = this.#end ? undefined : noOf(report);
@@ -59,14 +63,11 @@ export class StartCheck {
       if (passed) return passed;
     }
     if (text !== undefined) {
-      this.#options.onNo(text, limits?.recheckMs ?? 0);
+      this.#options.onNo(text, limits?.recheckMs ?? 0, clock.monotonic() - beganAtMs);
       if (report.result !== 'skipped') this.#options.onFailed(report.summary ?? report.result);
     }
     const fault = report.result === 'exception' ? faultIn(await store.commands.list(build.id)) : undefined;
-    await Promise.all([
-      store.builds.giveBack(build.id, clock.now()),
-      fault !== undefined && store.workers.noteFault(build.worker, fault, clock.now()),
-    ]);
+    await Promise.all([store.builds.giveBack(build.id, clock.now()), fault !== undefined && this.#noteFault(fault)]);
     return 'given back';
   }
 
@@ -98,6 +99,13 @@ export class StartCheck {
   #interrupt(end: ForcedEnd): void {
     this.#end ??= end;
     this.#step?.interrupt(end);
+  }
+
+  async #noteFault(fault: string): Promise<void> {
+    const { tools, build, config } = this.#options;
+    const { requestId, project, worker } = build;
+    const told = faultForAll(fault, `request ${requestId}`, project, config);
+    await tools.store.workers.noteFault(worker, told, tools.clock.now());
   }
 
   async #ask(limitMs: number): Promise<StepReport | undefined> {

@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
+import { Latest } from '../../base/latest.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Bus } from '../../bus/bus.ts';
 import type { Build } from '../../model/build.ts';
@@ -20,6 +21,11 @@ export interface DistributorOptions extends QueueSources {
   readonly start: (build: Build) => void;
 }
 
+interface Survey {
+  readonly state: QueueState;
+  readonly choice: Choice;
+}
+
 /**
  * Gives waiting requests to workers: each round reads the rows again, decides in `choose`, and claims; a claim may lose.
  */
@@ -27,11 +33,16 @@ export class Distributor {
   readonly #options: DistributorOptions;
   readonly #subscriptions: Cancel[] = [];
   readonly #rounds: Rounds;
+  readonly #survey: Latest<Survey>;
   #cancelTimer: Cancel | undefined;
 
   constructor(options: DistributorOptions) {
     this.#options = options;
     const { clock, logger } = options;
+    this.#survey = new Latest(async () => {
+      const state = await readQueue(options);
+      return { state, choice: choose(state) };
+    });
     const failed = 'the queue could not be worked on; it is tried again';
     this.#rounds = new Rounds({ clock, logger, failed, round: () => this.#round() });
   }
@@ -47,10 +58,9 @@ export class Distributor {
     this.#rounds.wake();
   }
 
-  /** The queue as of now, and what would become of it. */
-  async survey(): Promise<{ readonly state: QueueState; readonly choice: Choice }> {
-    const state = await readQueue(this.#options);
-    return { state, choice: choose(state) };
+  /** The queue as of now, and what would become of it. All who watch a request ask with each change: they share a reading. */
+  survey(): Promise<Survey> {
+    return this.#survey.get();
   }
 
   /** Why each waiting request waits, as of now. */

@@ -3,7 +3,7 @@ import type { BuildRequest } from '../../model/build-request.ts';
 import { clockTime } from './clock-time.ts';
 import { HostsLoad } from './hosts-load.ts';
 import { joinNamed } from './join-named.ts';
-import type { QueueState } from './queue-state.ts';
+import type { Hold, QueueState } from './queue-state.ts';
 import { Spacing } from './spacing.ts';
 
 /** The workers during one walk along the queue, with what the walk has given them so far. */
@@ -32,9 +32,9 @@ export class Farm {
   }
 
   /** Whether that request may go to that worker now, as far as it is not a matter of room. */
-  isFor({ id, worker }: BuildRequest, name: string): boolean {
-    if (worker !== undefined && worker !== name) return false;
-    return this.#state.vetoes.size === 0 || !this.#state.vetoes.has(`${id} ${name}`);
+  isFor(request: BuildRequest, name: string): boolean {
+    if (request.worker !== undefined && request.worker !== name) return false;
+    return this.#state.vetoes.size === 0 || !this.#vetoOf(request, name);
   }
 
   /** The least loaded of the names; of equals the one used last, then the first by name. */
@@ -62,7 +62,7 @@ export class Farm {
     for (const name of names) {
       const worker = this.#state.workers.get(name);
       const max = this.#maxBuilds.get(name);
-      const veto = this.#state.vetoes.get(`${request.id} ${name}`);
+      const veto = this.#vetoOf(request, name);
       if (max === undefined) away.push(`${name} is gone from the configuration`);
       else if (worker?.held !== undefined) held.push(`${name} ${worker.held}`);
       else if (worker?.isConnected && veto) held.push(`${name}: ${veto.text}`);
@@ -75,6 +75,11 @@ export class Farm {
       return `no worker of ${builder.name} takes builds${others.replace(';', ':')}`;
     if (full.length === 0) return `no worker of ${builder.name} is connected: ${joinNamed(away)}`;
     return `all connected workers of ${builder.name} are at their maximum: ${joinNamed([...new Set(full)])}${others}`;
+  }
+
+  #vetoOf({ id, project, builder }: BuildRequest, name: string): Hold | undefined {
+    const { vetoes } = this.#state;
+    return vetoes.get(`${id} ${name}`) ?? vetoes.get(`${project}/${builder} ${name}`);
   }
 
   #whyFull(name: string, max: number): string {

@@ -23,16 +23,23 @@ const AGAIN_MS = 60_000;
 /** The first so many of a builder's requests are put before the function. */
 const CHOICES = 100;
 
+interface Chosen {
+  readonly chosen: number;
+}
+
 interface Asked {
+  readonly configHash: string;
   /** What was put before the function: the same is not asked twice. */
-  readonly key: string;
+  readonly ids: string;
+  /** What it chose before: that stands until it has answered, or requests that come faster than its answers would hold up all. */
+  readonly before: Chosen | undefined;
   /** Absent: it has not answered yet. */
-  answer?: { readonly chosen: number } | { readonly text: string; readonly untilMs: number };
+  answer?: Chosen | { readonly text: string; readonly untilMs: number };
 }
 
 /**
- * Asks the `nextBuild` of builders which of their requests is looked at. Never waits for it: until it has answered the
- * builder's requests are held, and those of others go on.
+ * Asks the `nextBuild` of builders which of their requests is looked at, one question of a builder at a time. Never waits for
+ * it: until it has answered the builder's requests are held, and those of others go on.
  */
 export class NextBuilds {
   readonly #options: NextBuildsOptions;
@@ -60,32 +67,40 @@ export class NextBuilds {
   }
 
   #hold(
-    hash: string,
+    configHash: string,
     target: string,
     { name }: BuilderShape,
     own: readonly BuildRequest[],
     holds: Map<number, Hold>,
   ): void {
-    const key = `${hash} ${own.map(({ id }) => id).join(' ')}`;
+    const ids = own.map(({ id }) => id).join(' ');
     let asked = this.#asked.get(target);
-    const { answer } = asked ?? {};
-    if (!asked || asked.key !== key || (answer && 'text' in answer && answer.untilMs <= this.#options.nowMs())) {
-      asked = { key };
+    if (asked?.configHash !== configHash) asked = undefined;
+    if (!asked || this.#isToBeAskedAgain(asked, ids)) {
+      const { answer } = asked ?? {};
+      asked = { configHash, ids, before: answer && 'chosen' in answer ? answer : undefined };
       this.#asked.set(target, asked);
-      void this.#ask(hash, target, asked, own.slice(0, CHOICES));
+      void this.#ask(target, asked, own.slice(0, CHOICES));
     }
+    const answer = asked.answer ?? asked.before;
+    const isGone = answer && 'chosen' in answer && !own.some(({ id }) => id === answer.chosen);
     for (const { id } of own) {
-      const hold = holdOf(id, name, asked.answer);
+      const hold = holdOf(id, name, isGone ? undefined : answer);
       if (hold) holds.set(id, hold);
     }
   }
 
-  async #ask(hash: string, target: string, asked: Asked, own: readonly BuildRequest[]): Promise<void> {
+  #isToBeAskedAgain({ ids, answer }: Asked, now: string): boolean {
+    if (!answer) return false;
+    return ids !== now || ('text' in answer && answer.untilMs <= this.#options.nowMs());
+  }
+
+  async #ask(target: string, asked: Asked, own: readonly BuildRequest[]): Promise<void> {
     const { codeHost, complaints, nowMs, wake } = this.#options;
     const [project = '', builder = ''] = target.split('/');
     const place = `project ${project}/builder ${builder}/nextBuild`;
     const args = [JSON.parse(JSON.stringify(own.map(requestFacts))) as Json];
-    const answered = await codeHost.ask({ configHash: hash, place, args, limitMs: LIMIT_MS });
+    const answered = await codeHost.ask({ configHash: asked.configHash, place, args, limitMs: LIMIT_MS });
     const untilMs = nowMs() + AGAIN_MS;
     const again = `asked again at ${clockSeconds(untilMs)}`;
     if ('ok' in answered && own.some(({ id }) => id === answered.ok)) asked.answer = { chosen: answered.ok as number };

@@ -65,6 +65,9 @@ export class NextWorkers {
 
   #begin(pair: Pair, choices: readonly string[], state: QueueState): void {
     const { request, builder } = pair;
+    // A request may end otherwise than by a claim, too.
+    const nowMs = this.#options.nowMs();
+    for (const [id, chosen] of this.#asked) if (chosen && chosen.untilMs <= nowMs) this.#asked.delete(id);
     this.#asked.set(request.id, undefined);
     this.#ask(pair, choices, state).catch((error: unknown) => {
       this.#asked.delete(request.id);
@@ -81,14 +84,17 @@ export class NextWorkers {
       ...workerFacts(state.config, name, records.get(name), state.workers.get(name)?.running ?? 0),
       isLastUsed: name === lastUsed,
     }));
+    const { hash: configHash } = state.config;
     const place = `project ${project}/builder ${builder.name}/nextWorker`;
     const args = JSON.parse(JSON.stringify([workers, requestFacts(request)])) as readonly Json[];
-    const answered = await codeHost.ask({ configHash: state.config.hash, place, args, limitMs: LIMIT_MS });
+    const answered = await codeHost.ask({ configHash, place, args, limitMs: LIMIT_MS });
     const chosen = 'ok' in answered ? choices.find((name) => name === answered.ok) : undefined;
     if (chosen !== undefined) {
       const untilMs = nowMs() + STANDS_MS;
       this.#asked.set(id, { worker: chosen, untilMs });
-      for (const name of choices) if (name !== chosen) vetoes.add(id, name, `nextWorker chose ${chosen}`, untilMs);
+      const others = choices.filter((name) => name !== chosen);
+      for (const worker of others)
+        vetoes.add({ of: id, worker, text: `nextWorker chose ${chosen}`, untilMs, configHash });
       return wake();
     }
     this.#asked.delete(id);
@@ -102,7 +108,8 @@ export class NextWorkers {
       complaints.tell(`nextWorker of ${project}/${builder.name}`, error);
       text = `nextWorker failed: ${error}`;
     }
-    for (const name of choices) vetoes.add(id, name, `${text}; asked again at ${clockSeconds(untilMs)}`, untilMs);
+    text += `; asked again at ${clockSeconds(untilMs)}`;
+    for (const worker of choices) vetoes.add({ of: id, worker, text, untilMs, configHash });
     wake();
   }
 }

@@ -42,7 +42,7 @@ export interface QueueState {
   readonly lastUsed: ReadonlyMap<string, string>;
   /** Requests that wait for something else than workers and locks, by their ids. */
   readonly holds: ReadonlyMap<number, Hold>;
-  /** `REQUEST WORKER`: that request is not for that worker now. */
+  /** `REQUEST WORKER` or `PROJECT/BUILDER WORKER`: that request, or none of that builder, is for that worker now. */
   readonly vetoes: ReadonlyMap<string, Hold>;
   /** Those that run, by their ids. */
   readonly builds: ReadonlyMap<number, QueueBuild>;

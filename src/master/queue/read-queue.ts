@@ -72,7 +72,7 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
     new Spacing(config, starts, nowMs).nextMs(),
   );
   const formerLocks = await readFormerLocks(sources.configOf, running, config, claims, waits);
-  const vetoes = sources.vetoes.current(nowMs);
+  const vetoes = sources.vetoes.current(nowMs, config.hash);
   const locks = { claims, waits, formerLocks };
   return { requests, workers, lastUsed, holds, vetoes, builds, ...locks, config, nowMs, wakeAtMs };
 }

@@ -1,6 +1,8 @@
+import type { ConfigShape } from '../../config/shape.ts';
 import type { RetryCause } from '../../model/build-request.ts';
 import type { Store } from '../../store/store.ts';
 import { joinNamed } from './join-named.ts';
+import { mayBeNamed } from './may-be-named.ts';
 import type { Hold } from './queue-state.ts';
 import type { HoldSource } from './read-queue.ts';
 
@@ -23,15 +25,17 @@ export const pausedRequests: HoldSource = (requests, nowMs) => {
 };
 
 /** Requests whose project depends on others that have changes to build first. Their end wakes the queue. */
-export function requestsWithUpstreams(store: Pick<Store, 'requests'>): HoldSource {
-  return async () => {
+export function requestsWithUpstreams(store: Pick<Store, 'requests'>, config: () => ConfigShape): HoldSource {
+  return async (requests) => {
     const holds = new Map<number, Hold>();
-    for (const [id, upstreams] of await store.requests.upstreams()) {
-      const named = upstreams.map((one) =>
-        one.buildId === undefined
-          ? `${one.project}/${one.builder} request ${one.id}`
-          : `${one.project}/${one.builder} build ${one.buildId}`,
-      );
+    const all = await store.requests.upstreams();
+    for (const { id, project: reader } of all.size === 0 ? [] : requests) {
+      const upstreams = all.get(id);
+      if (!upstreams) continue;
+      const named = upstreams.map(({ id: request, project, builder, buildId }) => {
+        const one = buildId === undefined ? `request ${request}` : `build ${buildId}`;
+        return mayBeNamed(project, reader, config()) ? `${project}/${builder} ${one}` : one;
+      });
       holds.set(id, { text: `waits for what its project depends on: ${joinNamed(named)}` });
     }
     return holds;

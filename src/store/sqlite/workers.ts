@@ -47,7 +47,9 @@ const SET_HOLD = `INSERT INTO workers (name, facts, epoch, is_connected, hold, h
 const RETIRE = `UPDATE workers SET hold = 'retired', hold_since_ms = ? WHERE name = ? AND hold = ?`;
 const SET_LEAVING = `UPDATE workers SET leaving_process = process_id, leaving_reason = ?, leaving_since_ms = ?
   WHERE name = ? AND process_id = ? AND leaving_reason IS NULL`;
-const COUNT_FAULT = 'UPDATE workers SET faults = faults + 1 WHERE name = ? RETURNING faults';
+/** Builds that ran there together and met the same fault are one of those in a row. */
+const COUNT_FAULT = `UPDATE workers SET faults = faults + 1
+  WHERE name = ? AND (aside_until_ms IS NULL OR aside_until_ms <= ?) RETURNING faults`;
 const SET_ASIDE = 'UPDATE workers SET aside_until_ms = ?, aside_reason = ? WHERE name = ?';
 const CLEAR_ASIDE = `UPDATE workers SET faults = 0, aside_until_ms = NULL, aside_reason = NULL
   WHERE name = ? AND faults > 0`;
@@ -153,7 +155,7 @@ export function workerStore({ reader, writer }: Context): WorkerStore {
     },
     async noteFault(name, reason, atMs) {
       await writer.write(async (transaction) => {
-        const row = await transaction.returning<{ faults: number }>(COUNT_FAULT, name);
+        const row = await transaction.returning<{ faults: number }>(COUNT_FAULT, name, atMs);
         if (row) await transaction.run(SET_ASIDE, atMs + asideMs(row.faults), reason, name);
       });
     },

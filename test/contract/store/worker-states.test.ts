@@ -146,10 +146,12 @@ eachStore('worker states', (current) => {
   it('sets a worker aside for longer with each fault in a row, through a restart, until one build can be done', async () => {
     await store.workers.attach(SID, 1);
     const until = async (): Promise<number | undefined> => (await store.workers.find('sid'))?.aside?.untilMs;
-    const waits: (number | undefined)[] = [];
-    for (let n = 0; n < 11; n++) {
-      await store.workers.noteFault('sid', 'no space left', 1_000);
-      waits.push(((await until()) ?? 0) - 1_000);
+    const waits: number[] = [];
+    for (let n = 0, atMs = 1_000; n < 11; n++) {
+      await store.workers.noteFault('sid', 'no space left', atMs);
+      const untilMs = (await until()) ?? 0;
+      waits.push(untilMs - atMs);
+      atMs = untilMs;
     }
     expect(waits.slice(0, 3)).toEqual([10_000, 20_000, 40_000]);
     expect(waits.slice(8)).toEqual([2_560_000, 3_600_000, 3_600_000]);
@@ -162,6 +164,12 @@ eachStore('worker states', (current) => {
     await claim();
     await store.workers.noteFault('sid', 'no space left', 1_000);
     expect(await until()).toBe(11_000);
+  });
+
+  it('counts builds that end by one fault together once', async () => {
+    await store.workers.attach(SID, 1);
+    for (let n = 0; n < 8; n++) await store.workers.noteFault('sid', 'no space left', 1_000 + n);
+    expect(await store.workers.find('sid')).toMatchObject({ aside: { faults: 1, untilMs: 11_000 } });
   });
 
   it('gives a worker builds again when the time for which it was set aside is over', async () => {

@@ -51,6 +51,18 @@ projects: [
     schedulers: [onChange({ branch: 'main' }), force()],
     builders: [builder('b', { workers: ['w'], steps: [sh('s', 'true')] })],
   }),
+  project('r', {
+    source: git('/nowhere'),
+    dependsOn: ['hidden'],
+    schedulers: [onChange({ branch: 'main' })],
+    builders: [builder('b', { workers: ['w'], steps: [sh('s', 'true')] })],
+  }),
+  project('hidden', {
+    source: git('/nowhere'),
+    access: { read: ['ann'] },
+    schedulers: [onChange({ branch: 'main' })],
+    builders: [builder('b', { workers: ['w'], steps: [${waits}] })],
+  }),
   project('up', {
     source: git('/nowhere'),
     schedulers: [onChange({ branch: 'main' })],
@@ -182,6 +194,11 @@ test('a project waits for those that it depends on, and what somebody asks for d
   const [up] = await send('main', 'up');
   const build = await runningOf(up);
   const [mine] = await send('main', 'q');
+  const [hidden] = await send('main', 'hidden');
+  const other = await runningOf(hidden);
+  // Those who read of r may not be those who read of the other.
+  const [told] = await send('main', 'r');
+  expect((await queued(told))?.waitsFor).toBe(`waits for what its project depends on: build ${other.id}`);
   expect((await queued(mine))?.waitsFor).toBe(`waits for what its project depends on: up/b build ${build.id}`);
   const forced = await farm.operator.force(ADMIN, { project: 'q', builder: 'b' }, { properties: {} });
   expect((await farm.watch(forced.id)).at(-1)).toMatchObject({ build: { result: 'success' } });

@@ -3,6 +3,7 @@ import { readLockKey } from '../../../model/lock.ts';
 import type { LockClaim } from '../../../model/lock.ts';
 import { clockTime } from '../clock-time.ts';
 import { joinNamed } from '../join-named.ts';
+import { mayBeNamed } from '../may-be-named.ts';
 import type { QueueState } from '../queue-state.ts';
 import type { Blocked, LockWaiter } from './lock-waiter.ts';
 
@@ -36,9 +37,7 @@ function holderText({ owner, sinceMs }: LockClaim, state: QueueState, project: s
  */
 export function buildName(id: number, { builds, config }: QueueState, reader: string): string {
   const build = builds.get(id);
-  const project = build && config.projects.find(({ name }) => name === build.project);
-  const isOpen = build?.project === reader || (project && project.access?.read === undefined);
-  if (!build || !isOpen) return `build ${id}`;
+  if (!build || !mayBeNamed(build.project, reader, config)) return `build ${id}`;
   const name = `${build.project}/${build.builder}`;
   return isBeingChecked(build) ? `${name}, which may start` : `${name}#${build.number}`;
 }

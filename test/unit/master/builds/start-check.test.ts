@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { BuildView } from '../../../../src/master/views/build.ts';
 import { recordingLogger } from '../../config/try-config.ts';
@@ -23,7 +24,7 @@ beforeAll(async () => {
   const check = (code: string, more = "recheck: '200ms'"): string =>
     `canStartBuild: { check: async (ctx) => { ${code} }, ${more} }, steps: [sh('s', 'echo built')]`;
   await farm.config(`
-workers: [worker('w', { maxBuilds: 3, labels: { os: 'debian' } }), worker('v', { maxBuilds: 3 })],
+workers: [worker('w', { maxBuilds: 3, labels: { os: 'debian' } }), worker('v', { maxBuilds: 3 }), worker('one')],
 projects: [project('p', { schedulers: [force()], builders: [
   builder('asks', { workers: ['w'], ${check(`
     const { output } = await ctx.run('if test -e ${flag}; then echo free; fi; echo asked >> ${asked}', { capture: 100 });
@@ -37,10 +38,11 @@ projects: [project('p', { schedulers: [force()], builders: [
   builder('never', { workers: ['w'], ${check('await new Promise(() => {});', "deadline: '500ms', recheck: '1h'")} }),
   builder('slow', { workers: ['w'], ${check(`await ctx.run('touch ${asked}.slow; while test ! -e ${flag}; do sleep 0.05; done'); return true;`)} }),
   builder('either', { workers: ['w', 'v'], ${check("return ctx.worker.name === 'v';", "recheck: '1h'")} }),
+  builder('greedy', { workers: ['one'], ${check('await new Promise(() => {});', "deadline: '500ms', recheck: '1ms'")} }),
+  builder('modest', { workers: ['one'], steps: [sh('s', 'true')] }),
 ] })]`);
   await farm.startMaster({ logger: log });
-  await farm.startWorker('w');
-  await farm.startWorker('v');
+  for (const name of ['w', 'v', 'one']) await farm.startWorker(name);
 });
 afterAll(() => farm.close());
 
@@ -59,6 +61,7 @@ async function built(request: number): Promise<BuildView> {
   return last.build;
 }
 
+const configFile = (): string => join(farm.masterDir, 'trunkline.config.ts');
 const cancel = (request: number): Promise<void> => farm.operator.stop(ADMIN, `request:${request}`, 'enough');
 
 test('a no keeps the request waiting with its words, and leaves no trace; a yes starts its build as if nothing had been', async () => {
@@ -104,6 +107,16 @@ test('a command that outlives the deadline is ended on the worker', async () => 
   await cancel(request);
 });
 
+test('requests whose check is never answered leave the worker to others for as long as they had it', async () => {
+  const greedy = [await farm.force('greedy'), await farm.force('greedy')];
+  await why(greedy[0]!, 'is asked');
+  expect(await farm.build('modest')).toMatchObject({ number: 1, result: 'success' });
+  expect(await why(greedy[1]!, 'lets others')).toContain(
+    'one: canStartBuild said no, and lets others come first until ',
+  );
+  for (const request of greedy) await cancel(request);
+});
+
 test('another worker is asked when one says no', async () => {
   expect(await farm.build('either')).toMatchObject({ worker: 'v', number: 1, result: 'success' });
 });
@@ -119,6 +132,27 @@ test('while it is asked the request waits, and a stop cancels it without a build
   await farm.operator.stop(ADMIN, String(id), 'not today');
   expect(await farm.watch(request)).toEqual([{ kind: 'ended', result: 'cancelled', reason: 'not today' }]);
   await expect(farm.operator.build(ADMIN, String(id))).rejects.toMatchObject({ code: 'not-found' });
+});
+
+test('a request whose build is being checked is stopped as one that waits', async () => {
+  await rm(flag, { force: true });
+  await rm(`${asked}.slow`, { force: true });
+  const request = await farm.force('slow');
+  await until('it is asked', () => existsSync(`${asked}.slow`));
+  await cancel(request);
+  expect(await farm.watch(request)).toEqual([{ kind: 'ended', result: 'cancelled', reason: 'enough' }]);
+  await expect(cancel(request)).rejects.toMatchObject({ code: 'conflict', message: `request ${request} has ended` });
+});
+
+test('a configuration that is mended is asked at once, whatever the one before said', async () => {
+  const request = await farm.force('throws');
+  await why(request, 'canStartBuild failed');
+  const before = await readFile(configFile(), 'utf8');
+  await writeFile(configFile(), before.replace("throw new TypeError('no such thing');", 'return true;'));
+  await farm.operator.reload(ADMIN);
+  expect(await built(request)).toMatchObject({ number: 1, result: 'success' });
+  await writeFile(configFile(), before);
+  await farm.operator.reload(ADMIN);
 });
 
 test('a master that is started anew goes on asking, and the command is not run twice', async () => {

@@ -24,6 +24,8 @@ projects: [project('p', { schedulers: [force()], builders: [
   ...['full', 'lone'].map((name) => builder(name, { workers: [name], steps: [sh('s', 'true')] })),
   builder('file', { workers: ['full'], steps: [step('s', async (ctx) => { await ctx.remove('x'); })] }),
   builder('put', { workers: ['w'], steps: [step('s', async (ctx) => { try { await ctx.mkdir('x'); } catch { return 'failure'; } })] }),
+] }), project('hidden', { access: { read: ['ann'] }, schedulers: [force()], builders: [
+  builder('run', { workers: ['w'], steps: [sh('s', 'true')] }),
 ] })]`);
   await farm.startMaster();
   await farm.startWorker('w');
@@ -57,6 +59,23 @@ test('a build is not told that it failed when its worker could not make its fold
   }
   await rm(place);
   expect((await farm.build('run')).result).toBe('success');
+});
+
+test('of a project that only some may read everybody is told which build met the fault, and no word of its folders', async () => {
+  const place = join(farm.dir, 'w', 'work', 'hidden');
+  await mkdir(join(place, '..'), { recursive: true });
+  await writeFile(place, 'no folder');
+  const { id } = await farm.operator.force(ADMIN, { project: 'hidden', builder: 'run' }, { properties: {} });
+  const last = (await farm.watch(id)).at(-1);
+  if (last?.kind !== 'build') throw new Error('it was not built');
+  expect(last.build.summary).toMatch(/hidden/);
+  expect(await aside('w')).toMatch(
+    new RegExp(
+      `^is set aside until [\\d:]{8} UTC: a build ended by its own fault: build #${last.build.id} says which$`,
+    ),
+  );
+  await rm(place);
+  await resume('w');
 });
 
 test.for<readonly [place: string, builder: string, why: RegExp]>([

@@ -25,6 +25,10 @@ projects: [project('p', { schedulers: [force()], builders: [
   builder('odd', { ${on("['a', 'b']", "nextWorker: () => 'c'")} }),
   builder('plain', { ${on("['a']", 'env: {}')} }),
   builder('newest', { workers: ['c'], nextBuild: (requests) => requests.at(-1).id, steps: [sh('s', 'while test ! -e ${gate}; do sleep 0.05; done')] }),
+  builder('thinks', { workers: ['c'], nextBuild: async (requests) => {
+    while (!existsSync('${gate}.' + requests.length)) await new Promise((resolve) => setTimeout(resolve, 20));
+    return requests[0].id;
+  }, steps: [sh('s', 'true')] }),
   builder('picky', { ${on("['c']", 'nextBuild: () => null')} }),
   builder('lost', { ${on("['c']", 'nextBuild: () => 4711')} }),
 ] })]`);
@@ -65,12 +69,21 @@ test('nextBuild chooses which request of its builder is next, and the others say
   await until('the first one runs', async () => (await farm.operator.status(ADMIN)).running.length > 0);
   const second = await farm.force('newest');
   const third = await farm.force('newest');
-  expect(await why(second, 'nextBuild')).toBe(`nextBuild of newest chose request ${third} before it`);
+  expect(await why(second, 'chose')).toBe(`nextBuild of newest chose request ${third} before it`);
   expect(existsSync(gate)).toBe(false);
   await writeFile(gate, '');
   for (const request of [first, second, third]) await farm.watch(request);
   const builds = await farm.operator.builds(ADMIN, { project: 'p', builder: 'newest', limit: 3 });
   expect(builds.map(({ request }) => request)).toEqual([second, third, first]);
+});
+
+test('requests that come while nextBuild thinks hold up nobody: what it chose of those before them starts', async () => {
+  const first = await farm.force('thinks');
+  expect(await why(first, 'nextBuild')).toBe('nextBuild of thinks is asked');
+  const second = await farm.force('thinks');
+  // It never answers of two.
+  await writeFile(`${gate}.1`, '');
+  for (const request of [first, second]) expect((await farm.watch(request)).at(-1)?.kind).toBe('build');
 });
 
 test.each([
