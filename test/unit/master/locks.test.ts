@@ -195,7 +195,7 @@ projects: [project('p', { schedulers: [force()], builders: ['left', 'right'].map
   expect(other).toMatchObject({ result: 'success' });
   expect(ended).toMatchObject({ result: 'exception' });
   expect(ended!.steps[1]).toMatchObject({ result: 'exception', logs: [] });
-  for (const name of ['p/left 1', 'p/right 1', 'lock one', 'lock two']) expect(ended!.summary).toContain(name);
+  for (const name of ['p/left#1', 'p/right#1', 'lock one', 'lock two']) expect(ended!.summary).toContain(name);
 });
 
 test('a child has the lock of the build that waits for it, before those that wait for that build', async () => {
