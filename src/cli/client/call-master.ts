@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
+import { deferred } from '../../base/deferred.ts';
 import { UserMistake, errorCode } from '../../base/errors.ts';
 import { sshArguments } from './remote-call.ts';
 import type { RemoteCall } from './remote-call.ts';
@@ -12,6 +14,10 @@ import { readWorkingTree } from './working-tree.ts';
 const EX_NO_PROGRAM = 127;
 /** As `ssh -t` and shells have it. */
 const EX_INTERRUPTED = 130;
+/** ssh's own: it could not, or was interrupted. */
+const EX_SSH = 255;
+/** A signal that came with the one that ended ssh is heard after so long at the latest. */
+const SIGNAL_MS = 200;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Has stock ssh say the verb; resolves to its exit status. A `try` that is given no patch takes the working tree's. */
@@ -24,21 +30,27 @@ export async function callMaster(call: RemoteCall): Promise<number> {
 }
 
 async function runSsh(call: RemoteCall, input?: Uint8Array): Promise<number> {
-  const child = spawn('ssh', sshArguments(call), { stdio: [input ? 'pipe' : 'inherit', 'inherit', 'inherit'] });
+  const interrupted = deferred();
   let isInterrupted = false;
+  let child: ChildProcess | undefined;
   const pass = (signal: NodeJS.Signals): void => {
     // ^C comes to both; ssh ends by it, and its end is ours.
-    if (signal === 'SIGINT') isInterrupted = true;
-    else child.kill(signal);
+    if (signal !== 'SIGINT') child?.kill(signal);
+    else {
+      isInterrupted = true;
+      interrupted.resolve();
+    }
   };
+  // Before there is an ssh that could be interrupted.
   for (const signal of SIGNALS) process.on(signal, pass);
-  // A master that refuses a patch does not read it to its end.
-  child.stdin?.on('error', () => {});
-  child.stdin?.end(input);
   try {
+    child = spawn('ssh', sshArguments(call), { stdio: [input ? 'pipe' : 'inherit', 'inherit', 'inherit'] });
+    // A master that refuses a patch does not read it to its end.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
     const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    // Of two signals that wait, the kernel runs the handler of the later one first: ^C is heard in this turn, if behind ssh's end.
-    await setImmediate();
+    // ^C may still be on its way from another thread of this process, while the end of ssh that it caused is here already.
+    if (status === EX_SSH || signal === 'SIGINT') await Promise.race([interrupted.promise, setTimeout(SIGNAL_MS)]);
     if (isInterrupted) return EX_INTERRUPTED;
     return status ?? 128 + (signal ? constants.signals[signal] : 0);
   } catch (error) {
