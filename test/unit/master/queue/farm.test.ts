@@ -1,14 +1,11 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { BuilderShape, HostShape, WorkerShape } from '../../../../src/config/shape.ts';
+import type { HostShape, WorkerShape } from '../../../../src/config/shape.ts';
 import { choose } from '../../../../src/master/queue/choose.ts';
 import { heldText } from '../../../../src/master/queue/held-text.ts';
 import type { QueueState, QueueWorker } from '../../../../src/master/queue/queue-state.ts';
 import { Spacing } from '../../../../src/master/queue/spacing.ts';
-import { TROUBLE_RULES } from '../../../../src/model/trouble.ts';
-import type { BuildRequest } from '../../../../src/model/build-request.ts';
-
-const NOW = Date.UTC(2026, 10, 21, 12, 30);
+import { builderShape, configShape, here as connected, NOW, queueState, request } from './queue-farm.ts';
 
 interface Wish {
   readonly hosts?: readonly HostShape[];
@@ -19,59 +16,19 @@ interface Wish {
 
 /** So many requests of one builder that may use all of the workers. */
 function state({ hosts = [], workers, here, requests }: Wish): QueueState {
-  const builder: BuilderShape = {
-    name: 'debian',
-    workers: workers.map(({ name }) => name),
-    env: {},
-    whenWorkerLost: 'wait',
-    locks: [],
-    steps: [],
-    takesPatches: false,
-  };
-  const project = { name: 'p', builders: [builder], schedulers: [] };
-  return {
-    requests: Array.from({ length: requests }, (_, index) => request(index + 1)),
+  const builder = builderShape(
+    'debian',
+    workers.map(({ name }) => name),
+  );
+  return queueState({
+    requests: Array.from({ length: requests }, (_, index) => request(index + 1, 'debian')),
     workers: new Map(Object.entries(here)),
-    lastUsed: new Map(),
-    holds: new Map(),
-    vetoes: new Map(),
-    builds: new Map(),
-    claims: [],
-    waits: [],
-    formerLocks: new Map(),
-    nowMs: NOW,
-    config: {
-      hash: 'h',
-      title: 't',
-      heartbeatMs: 15_000,
-      troubles: TROUBLE_RULES,
-      reporters: [],
-      locks: [],
-      hosts,
-      workers,
-      projects: [project],
-    },
-  };
-}
-
-function request(id: number): BuildRequest {
-  return {
-    id,
-    buildSetId: id,
-    project: 'p',
-    builder: 'debian',
-    priority: 0,
-    reason: '',
-    owner: 'anna',
-    source: {},
-    properties: {},
-    submittedAtMs: NOW - 1_000,
-    rankAtMs: NOW - 1_000,
-  };
+    config: configShape({}, [builder], { hosts, workers }),
+  });
 }
 
 function here(running: number, startedAtMs?: number): QueueWorker {
-  return { isConnected: true, sinceMs: NOW - 60_000, running, ...(startedAtMs !== undefined && { startedAtMs }) };
+  return { ...connected(running), ...(startedAtMs !== undefined && { startedAtMs }) };
 }
 
 const onVm1 = (name: string): WorkerShape => ({ name, maxBuilds: 4, host: 'vm1' });
