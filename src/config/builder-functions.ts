@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
 import { duration } from './duration-schema.ts';
 import { parseDuration } from './duration.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import type { BuilderFunctions } from './shape.ts';
 
 const CHECK_LIMIT_MS = 60_000;
@@ -32,8 +32,8 @@ type Checked = z.infer<z.ZodObject<typeof builderFunctions>>;
 export function functionShapes({ nextWorker, nextBuild, canStartBuild }: Checked): BuilderFunctions | undefined {
   if (!nextWorker && !nextBuild && !canStartBuild) return undefined;
   return {
-    ...(nextWorker && { nextWorker: fingerprint(nextWorker) }),
-    ...(nextBuild && { nextBuild: fingerprint(nextBuild) }),
+    ...(nextWorker && { nextWorker: fingerprintOf(nextWorker) }),
+    ...(nextBuild && { nextBuild: fingerprintOf(nextBuild) }),
     ...(canStartBuild && { canStartBuild: checkShape(canStartBuild) }),
   };
 }
@@ -46,12 +46,8 @@ export function checkOf(given: NonNullable<Checked['canStartBuild']>): CanStartB
 function checkShape(given: NonNullable<Checked['canStartBuild']>): NonNullable<BuilderFunctions['canStartBuild']> {
   const { deadline, recheck } = typeof given === 'function' ? {} : given;
   return {
-    fingerprint: fingerprint(checkOf(given)),
+    fingerprint: fingerprintOf(checkOf(given)),
     limitMs: deadline === undefined ? CHECK_LIMIT_MS : parseDuration(deadline),
     recheckMs: recheck === undefined ? RECHECK_MS : parseDuration(recheck),
   };
-}
-
-function fingerprint(fn: (...args: never[]) => unknown): string {
-  return createHash('sha256').update(Function.prototype.toString.call(fn)).digest('hex').slice(0, 16);
 }

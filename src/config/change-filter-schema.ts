@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ChangeFilter, TextPattern, TextRule } from '../model/change-filter.ts';
 import type { ChangeFunction } from './change-filter.ts';
+import { fingerprintOf } from './fingerprint.ts';
 
 const LONGEST_PATTERN = 1_000;
 const MOST_PATTERNS = 1_000;
@@ -46,7 +46,6 @@ export function changeFilterShape(given: CheckedChangeFilter): ChangeFilter {
   const { branch, author, category, tags, pullRequests = false, files: wanted, fileIsImportant, filter } = given;
   const isCode = typeof fileIsImportant === 'function';
   const functions = [filter, isCode ? fileIsImportant : undefined];
-  const texts = functions.map((one) => (one ? Function.prototype.toString.call(one) : ''));
   return {
     ...(branch !== undefined && { branch: textRule(branch) }),
     ...(author !== undefined && { author: textRule(author) }),
@@ -57,9 +56,7 @@ export function changeFilterShape(given: CheckedChangeFilter): ChangeFilter {
     ...(fileIsImportant !== undefined && !isCode && { importantFiles: textRule(fileIsImportant) }),
     hasFilter: filter !== undefined,
     hasFileIsImportant: isCode,
-    ...(functions.some((one) => one) && {
-      fingerprint: createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, 16),
-    }),
+    ...(functions.some((one) => one) && { fingerprint: fingerprintOf(functions.map((one) => one ?? '')) }),
   };
 }
 

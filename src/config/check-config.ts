@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Access } from '../model/access.ts';
 import { GRACE_HEARTBEATS, HEARTBEAT_MS, WHEN_WORKER_LOST } from '../model/lost-worker.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
@@ -17,6 +16,7 @@ import { parseDuration, showDuration } from './duration.ts';
 import { lockMistakes } from './lock-mistakes.ts';
 import { accessShapes, lockShapes } from './lock-shapes.ts';
 import { dependsOnMistakes } from './depends-on.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { placeInWords } from './place.ts';
 import type { CheckedReporter } from './reporter-schema.ts';
 import { labelsOf, selectWorkers, showSelector, writtenNames } from './select-workers.ts';
@@ -244,12 +244,11 @@ function stepShapes(steps: CheckedBuilder['steps']): StepShape[] {
     let unique = name;
     for (let n = 2; taken.has(unique); n++) unique = `${name}-${n}`;
     taken.add(unique);
-    const code = made ? JSON.stringify(made) : Function.prototype.toString.call(run);
     return {
       name: unique,
       rules: completeRules(rules),
       locks: accessShapes(locks),
-      fingerprint: createHash('sha256').update(code).digest('hex').slice(0, 16),
+      fingerprint: fingerprintOf(made ?? run),
     };
   });
 }

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { BuilderRules, Origin, RequestRule, SchedulerRules, Superseding } from '../model/request-rules.ts';
 import { RETRY_RULES } from '../model/retry.ts';
 import type { RetryRules } from '../model/retry.ts';
 import type { CheckedBuilder, CheckedProject } from './config-schema.ts';
 import { parseDuration } from './duration.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import type { CheckedScheduler } from './scheduler-schema.ts';
 import type { SchedulerShape } from './scheduler-shape.ts';
 import type { BuilderShape, ConfigShape, ProjectShape } from './shape.ts';
@@ -16,7 +16,7 @@ export function builderRequestsShape(
   const supersedes = superseding(cancelSuperseded ?? project.cancelSuperseded);
   return {
     ...(collapse === true && { collapse: 'same' }),
-    ...(typeof collapse === 'function' && { collapse: { function: fingerprint(collapse) } }),
+    ...(typeof collapse === 'function' && { collapse: { function: fingerprintOf(collapse) } }),
     ...(supersedes !== 'never' && { cancelSuperseded: supersedes }),
     ...(retry && { retry: retryRules(retry) }),
     ...(queueFor !== undefined && { queueForMs: parseDuration(queueFor) }),
@@ -105,8 +105,4 @@ function retryRules({ pause, ...counts }: NonNullable<CheckedBuilder['retry']>):
     failure: counts.failure ?? RETRY_RULES.failure,
     pauseMs: pause === undefined ? RETRY_RULES.pauseMs : parseDuration(pause),
   };
-}
-
-function fingerprint(code: (...args: never) => unknown): string {
-  return createHash('sha256').update(Function.prototype.toString.call(code)).digest('hex').slice(0, 16);
 }

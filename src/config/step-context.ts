@@ -116,6 +116,8 @@ export interface StepContext {
   ): Promise<void>;
   /** A property of the build, as it is in this step. */
   property(name: string): Json | undefined;
+  /** All of them, as they are now. */
+  readonly properties: JsonObject;
   setProperty(name: string, value: Json): Promise<void>;
   /**
    * Has builds made by triggerable schedulers: `NAME` of the own project, or `PROJECT/NAME`. With `wait` their requests have the

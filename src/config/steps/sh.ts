@@ -1,13 +1,14 @@
-import type { RunOptions } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
 import { splitOptions } from './step.ts';
 import type { StepOptions } from './step.ts';
+import { runWanted } from './wanted.ts';
+import type { CommandOptions, WantedCommand } from './wanted.ts';
 
 /** One command: exit status 0 is success, all else a failure. */
 export function sh(
   name: string,
-  command: string | readonly string[],
-  options: Omit<RunOptions, 'capture'> & StepOptions = {},
+  command: WantedCommand,
+  options: Omit<CommandOptions, 'capture'> & StepOptions = {},
 ): StepConfig {
   const [common, runOptions] = splitOptions(options);
   return {
@@ -16,7 +17,7 @@ export function sh(
     ...common,
     made: { of: 'sh', command, ...runOptions },
     run: async (ctx) => {
-      const { ok, summary } = await ctx.run(command, runOptions);
+      const { ok, summary } = await runWanted(ctx, command, runOptions);
       return ok ? undefined : { result: 'failure', summary };
     },
   };

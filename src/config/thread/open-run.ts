@@ -1,6 +1,6 @@
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
-import type { Json } from '../../model/json.ts';
+import type { Json, JsonObject } from '../../model/json.ts';
 import type { KnownCall } from '../calls.ts';
 import type { BuildFacts, StepAnswer, StepCall } from '../code-host.ts';
 import type { BuilderDefaults } from './run-args.ts';
@@ -63,6 +63,11 @@ export class OpenRun {
 
   property(name: string): Json | undefined {
     return this.#properties.get(name);
+  }
+
+  /** A copy: what is set later does not show in it. */
+  get properties(): JsonObject {
+    return Object.fromEntries(this.#properties);
   }
 
   setProperty(name: string, value: Json): void {

@@ -1,4 +1,4 @@
-import type { Json } from '../../model/json.ts';
+import type { Json, JsonObject } from '../../model/json.ts';
 import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer, TriggerAnswer } from '../calls.ts';
 import type {
   RebootOptions,
@@ -106,6 +106,10 @@ export class StepScope implements StepContext {
 
   property(name: string): Json | undefined {
     return this.#run.property(name);
+  }
+
+  get properties(): JsonObject {
+    return this.#run.properties;
   }
 
   async setProperty(name: string, value: Json): Promise<void> {

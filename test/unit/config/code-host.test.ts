@@ -36,6 +36,40 @@ test('a shell step asks for its command with all that was given, and takes its r
   ]);
 });
 
+test('what a step is given may be functions of the context, which may ask and run what they like', async () => {
+  const { step } = await tryConfig(
+    configOf(`sh('make', async (ctx) => ['make', '-j' + (await ctx.run('nproc', { capture: 9 })).output], {
+      cwd: (ctx) => ctx.property('dir'),
+      env: { ALL: (ctx) => Object.keys(ctx.properties).join(), NONE: () => undefined, PLAIN: 'p' },
+    }),
+    reboot('again', (ctx) => 'reboot ' + ctx.build.worker, { cwd: () => 'there', env: () => ({ A: 'b' }) })`),
+  );
+  const calls: StepCall[] = [];
+  const answer: AnswerCall = (call) => {
+    if (call.kind === 'boot') return Promise.resolve({ ok: 'boot-1' });
+    return Promise.resolve({ ok: call.kind === 'reboot' ? null : { ...exited(0), captured: '4' } });
+  };
+  expect(await step(0, noting(calls, answer), { properties: { dir: 'sub', jobs: 3 } })).toEqual({ result: 'success' });
+  expect(calls.map(({ args }) => args)).toMatchObject([
+    { command: 'nproc', log: 'stdio' },
+    {
+      command: ['make', '-j4'],
+      cwd: 'sub',
+      env: { FROM: 'builder', ALL: 'dir,jobs', PLAIN: 'p' },
+      log: 'stdio-2',
+    },
+  ]);
+  expect(calls[1]).not.toHaveProperty('args.env.NONE');
+  calls.length = 0;
+  expect(await step(1, noting(calls, answer))).toEqual({ result: 'success' });
+  expect(calls.at(-1)?.args).toMatchObject({ command: 'reboot sid', cwd: 'there', env: { FROM: 'builder', A: 'b' } });
+});
+
+test('what a function throws is told as an error of the step', async () => {
+  const { step } = await tryConfig(configOf("sh('make', () => { throw new Error('no command'); })"));
+  expect(await step(0)).toMatchObject({ result: 'exception', summary: 'Error: no command' });
+});
+
 test.each<[JsonObject, string]>([
   [exited(2), 'exit 2'],
   [{ ...exited(0), status: 'signalled', exitCode: null, signal: 'SIGSEGV' }, 'killed by SIGSEGV'],
