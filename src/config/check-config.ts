@@ -167,9 +167,20 @@ function reporterShape(reporter: CheckedReporter): ReporterShape {
 }
 
 function projectShape(project: CheckedProject, workers: CheckedConfig['workers']): ProjectShape {
-  const { name, source, builders, schedulers = [], hook, forks = 'approve', trustedAuthors, access } = project;
+  const {
+    name,
+    description,
+    source,
+    builders,
+    schedulers = [],
+    hook,
+    forks = 'approve',
+    trustedAuthors,
+    access,
+  } = project;
   return {
     name,
+    ...(description !== undefined && { description }),
     ...(source && { source: sourceShape(source) }),
     builders: builders.map((builder) => ({
       ...builderShape(builder, source?.url, workers),
@@ -211,10 +222,23 @@ function troubleRules({ troubles = {} }: CheckedConfig): TroubleRules {
 }
 
 function builderShape(builder: CheckedBuilder, url: string | undefined, all: CheckedConfig['workers']): BuilderShape {
-  const { name, workers, env = {}, properties, logLimit, whenWorkerLost, locks, steps } = builder;
+  const {
+    name,
+    description,
+    tags = [],
+    workers,
+    env = {},
+    properties,
+    logLimit,
+    whenWorkerLost,
+    locks,
+    steps,
+  } = builder;
   const functions = functionShapes(builder);
   return {
     name,
+    ...(description !== undefined && { description }),
+    ...(tags.length > 0 && { tags: [...new Set(tags)] }),
     workers: selectWorkers(workers, all),
     env,
     ...(properties && { properties }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { LONGEST_HEARTBEAT_MS, SHORTEST_HEARTBEAT_MS } from '../model/lost-worker.ts';
 import { CONNECTIONS_KEPT } from '../model/trouble.ts';
 import { builderFunctions } from './builder-functions.ts';
+import { descriptionSchema, tagsSchema } from './description-schema.ts';
 import { duration, isOf } from './duration-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { lockSchema } from './lock-schema.ts';
@@ -86,6 +87,8 @@ const builder = z.strictObject(
   {
     kind: z.literal('builder', { error: NO.builder }),
     name,
+    description: descriptionSchema.optional(),
+    tags: tagsSchema.optional(),
     workers: workersSchema,
     env: z
       .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'no name of an environment variable' }), z.string())
@@ -107,6 +110,7 @@ const project = z.strictObject(
   {
     kind: z.literal('project', { error: NO.project }),
     name,
+    description: descriptionSchema.optional(),
     source: sourceSchema(NO.git).optional(),
     builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
     schedulers: list(schedulerSchema, 'schedulers').optional(),

@@ -76,7 +76,7 @@ function diffLocks(before: LockShape, after: LockShape): string[] {
 
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
-    ...changed(before, after, ['source', 'hook', 'forks', 'trustedAuthors', 'access']),
+    ...changed(before, after, ['description', 'source', 'hook', 'forks', 'trustedAuthors', 'access']),
     ...changed(before, after, ['cancelsRest', 'dependsOn', 'whenUpstreamFails']),
     ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
     ...diffLists(before.schedulers, after.schedulers, 'scheduler', diffAll),
@@ -85,7 +85,7 @@ function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
 
 function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
   const lines = [
-    ...changed(before, after, ['workers', 'env', 'properties', 'logLimit', 'locks']),
+    ...changed(before, after, ['description', 'tags', 'workers', 'env', 'properties', 'logLimit', 'locks']),
     ...changed(before, after, ['collapse', 'cancelSuperseded', 'retry', 'queueForMs']),
     ...(isDeepStrictEqual(before.whenWorkerLost, after.whenWorkerLost)
       ? []
@@ -128,8 +128,8 @@ function changed<T>(before: T, after: T, keys: readonly (keyof T & string)[]): s
   return keys
     .filter((key) => !isDeepStrictEqual(before[key], after[key]))
     .map((key) =>
-      // Values of an environment may be nobody's business, and some URLs are as good as a password.
-      key === 'env' || key === 'url'
+      // Values of an environment may be nobody's business, some URLs are as good as a password, and a description is long.
+      key === 'env' || key === 'url' || key === 'description'
         ? `${key} changed`
         : `${WORDS[key] ?? key} changed from ${show(before[key])} to ${show(after[key])}`,
     );

@@ -70,6 +70,8 @@ export interface HostShape {
 
 export interface ProjectShape {
   readonly name: string;
+  /** For people, in markdown. */
+  readonly description?: string;
   /** The repository, when there is one. */
   readonly source?: SourceShape;
   readonly builders: readonly BuilderShape[];
@@ -129,6 +131,10 @@ export interface SourceAccess {
 
 export interface BuilderShape {
   readonly name: string;
+  /** For people, in markdown. */
+  readonly description?: string;
+  /** Each once; absent: none. */
+  readonly tags?: readonly string[];
   /** Names of workers that may build it, at least one: those it names, and those whose labels it asks for. */
   readonly workers: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -101,6 +101,8 @@ export type WorkerChoice =
 export interface ProjectConfig {
   readonly kind: 'project';
   readonly name: string;
+  /** For people, in markdown. */
+  readonly description?: string;
   readonly source?: GitSource;
   readonly builders: readonly BuilderConfig[];
   readonly schedulers?: readonly SchedulerConfig[];
@@ -154,6 +156,10 @@ export interface GitSource {
 export interface BuilderConfig {
   readonly kind: 'builder';
   readonly name: string;
+  /** For people, in markdown. */
+  readonly description?: string;
+  /** By what people find it among others. */
+  readonly tags?: readonly string[];
   readonly workers: WorkerChoice;
   readonly env?: Readonly<Record<string, string>>;
   /** Its builds begin with these, where nobody who asks for them says otherwise. */

@@ -18,6 +18,7 @@ import type { OpenWorkerDesk } from './link/worker-desk.ts';
 import { OperatorError } from './operator.ts';
 import type { Asker, Operator } from './operator.ts';
 import type { OutboxView } from './views/outbox.ts';
+import type { BuilderView, BuildersWish } from './views/builder.ts';
 import type { BuildView, BuildsWish } from './views/build.ts';
 import type { ChangesWish, ChangeView, ChangeWish, SentChange } from './views/change.ts';
 import type { LockView } from './views/lock.ts';
@@ -46,6 +47,7 @@ import type {
   WorkerView,
 } from './views/worker.ts';
 import { approveBuild } from './operator-approve.ts';
+import { listBuilders } from './operator-builders.ts';
 import { listChanges, sendChanges } from './operator-changes.ts';
 import { forceBuild, forceForms } from './operator-force.ts';
 import { hostKeyStatus, useHostKey } from './operator-host-key.ts';
@@ -139,6 +141,10 @@ export class MasterOperator implements Operator {
       troubles: (await store.troubles.open()).map(troubleView),
       workers: { connected: workers.filter(({ name }) => connected.has(name)).length, configured: workers.length },
     };
+  }
+
+  async builders(asker: Asker, wish: BuildersWish): Promise<readonly BuilderView[]> {
+    return await listBuilders(this.#parts, asker, wish);
   }
 
   async builds(asker: Asker, filter: BuildsWish): Promise<readonly BuildView[]> {

@@ -30,6 +30,11 @@ const ROWS: Rows = {
       waiting: sight.seen(view.waiting),
     };
   },
+  builders: (inner, seenBy) => async (asker, wish) => {
+    const sight = seenBy(asker);
+    if (wish.project !== undefined) sight.readProject(wish.project);
+    return sight.seen(await inner.builders(asker, wish));
+  },
   builds: (inner, seenBy) => async (asker, filter) => {
     const sight = seenBy(asker);
     return (await inner.builds(asker, { ...filter, without: sight.hidden() })).map((one) => sight.build(one));

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../model/json.ts';
 import type { PublicKey, Role } from '../model/principal.ts';
 import type { AuditEntry } from '../store/store.ts';
+import type { BuilderView, BuildersWish } from './views/builder.ts';
 import type { BuildView, BuildsWish } from './views/build.ts';
 import type { ChangeView, ChangeWish, ChangesWish, SentChange } from './views/change.ts';
 import type { LockView } from './views/lock.ts';
@@ -66,6 +67,8 @@ export interface Operator {
   ): Promise<void>;
   /** Reader. */
   status(asker: Asker): Promise<StatusView>;
+  /** In the order of the configuration; of one project, or of all, and those that have all of some tags. */
+  builders(asker: Asker, wish: BuildersWish): Promise<readonly BuilderView[]>;
   builds(asker: Asker, filter: BuildsWish): Promise<readonly BuildView[]>;
   build(asker: Asker, name: string): Promise<BuildView>;
   /** All that waits, in its order. */

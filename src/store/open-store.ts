@@ -10,6 +10,7 @@ import { auditStore } from './sqlite/audit-log.ts';
 import { BatchWriter } from './sqlite/batch-writer.ts';
 import type { CommitPoint } from './sqlite/batch-writer.ts';
 import { requestStore } from './sqlite/build-requests.ts';
+import { builderStore } from './sqlite/builders.ts';
 import { buildStore } from './sqlite/builds.ts';
 import { changeStore } from './sqlite/changes.ts';
 import { commandStore } from './sqlite/commands.ts';
@@ -115,6 +116,7 @@ function assemble(
     approvals: approvalStore(context),
     hookDeliveries: hookDeliveryStore(context),
     schedulers: schedulerStore(context),
+    builders: builderStore(context),
     builds: buildStore(context, sealer),
     commands: commandStore(context),
     locks: lockStore(context),

@@ -1,3 +1,4 @@
+import type { BuilderStore } from './builder-store.ts';
 import type { AccessByProject } from '../model/access.ts';
 import type { Build, Property, Step } from '../model/build.ts';
 import type { BuildRequest, Parent, RequestCause } from '../model/build-request.ts';
@@ -34,6 +35,7 @@ export interface Store {
   readonly approvals: ApprovalStore;
   readonly hookDeliveries: HookDeliveryStore;
   readonly schedulers: SchedulerStore;
+  readonly builders: BuilderStore;
   readonly builds: BuildStore;
   readonly commands: CommandStore;
   readonly locks: LockStore;

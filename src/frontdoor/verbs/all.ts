@@ -2,6 +2,7 @@ import type { Verb } from '../verb.ts';
 import { approveBuild } from './approve-build.ts';
 import { audit } from './audit.ts';
 import { build } from './build.ts';
+import { builders } from './builders.ts';
 import { builds } from './builds.ts';
 import { complete } from './complete.ts';
 import { changes } from './changes.ts';
@@ -34,6 +35,7 @@ export const VERBS: readonly Verb[] = [
   queue,
   why,
   locks,
+  builders,
   builds,
   build,
   changes,

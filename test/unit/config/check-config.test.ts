@@ -297,3 +297,24 @@ test('hosts become their shape, and one that no worker names is a mistake', () =
     expect.stringMatching(/^host "vm1", startSpacing: "soon" is no duration/),
   ]);
 });
+
+test('tags and descriptions are kept as they are, and what is none is told', () => {
+  const builders = [
+    builder('debian', { workers: ['sid'], tags: ['gcc', 'C++:17', 'gcc'], description: '# Text\n', steps }),
+  ];
+  const projects = [project('kate', { description: '*Kate*', builders })];
+  const check = checkConfig('hash', defineMaster({ title: 'T', workers: [sid], projects }));
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  expect(check.shape.projects).toMatchObject([
+    { description: '*Kate*', builders: [{ tags: ['gcc', 'C++:17'], description: '# Text\n' }] },
+  ]);
+  const place = 'project "kate", builder "debian"';
+  const [debian] = kate.builders;
+  expect(mistakes(withBuilder({ ...debian, tags: ['two words'], description: '' }))).toEqual([
+    `${place}, description: write a text of 1 to 10000 characters`,
+    `${place}, tags, 0: "two words" is no tag: a tag has 1 to 64 letters, digits and the characters ._-+:/, the first a letter or digit`,
+  ]);
+  expect(mistakes(withBuilder({ ...debian, tags: Array.from({ length: 51 }, (_, n) => `t${n}`) }))).toEqual([
+    `${place}, tags: at most 50 tags`,
+  ]);
+});

@@ -50,6 +50,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   queue: { words: () => 'queue --json', tells: names },
   why: { words: (project) => `why ${project}/idle --json`, tells: names },
   locks: { words: () => 'locks --json', tells: names },
+  builders: { words: () => 'builders --json', tells: names },
   builds: { words: () => 'builds -n 100 --json', tells: names },
   build: { words: (project) => `build ${over.get(project)} --json`, tells: names },
   log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },

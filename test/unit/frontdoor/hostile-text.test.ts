@@ -148,6 +148,7 @@ const CALLS: Readonly<Record<string, () => readonly string[] | Promise<readonly 
   queue: () => ['queue'],
   why: () => [`why ${running}`, `why request:${waits}`, 'why p/idle', `why p/${SAID}`],
   locks: () => ['locks', 'locks board', `locks ${SAID}`],
+  builders: () => ['builders', 'builders p --tag a', `builders ${SAID} --tag ${SAID}`],
   builds: () => ['builds', `builds ${SAID}`],
   build: () => [`build ${ended}`, `build ${running}`],
   changes: () => ['changes', `changes ${SAID}`],
@@ -230,7 +231,7 @@ beforeAll(async () => {
     projects: [project('p', { source: git('/nowhere', { poll: '1d' }), schedulers: [force(), force({ name: 'off' }), tryBuilds()], builders: [
       builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), step('told', () => ({ result: 'success', summary: ${said} }))] }),
       builder('long', { workers: ['w'], locks: [hostLock('board')], steps: [sh('s', 'sleep 600')] }),
-      builder('idle', { workers: ['nowhere'], steps: [checkout()] }),
+      builder('idle', { tags: ['a'], description: ${said}, workers: ['nowhere'], steps: [checkout()] }),
     ] })]`,
     { olga: 'operators' },
   );

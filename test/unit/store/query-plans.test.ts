@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LAST_WORKERS, listQuery } from '../../../src/store/sqlite/builds.ts';
+import { LAST_ENDS } from '../../../src/store/sqlite/builders.ts';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
 import type { SqlValue } from '../../../src/store/sqlite/connection.ts';
 import { TRUST } from '../../../src/store/sqlite/changes.ts';
@@ -46,8 +47,11 @@ it.each([
   }
 });
 
-it('finds where builders were built last without walking their builds', async () => {
-  const steps = await plan(LAST_WORKERS, '[{"project":"p","builder":"b"}]');
+it.each([
+  ['where builders were built last', LAST_WORKERS],
+  ['how builders ended last', LAST_ENDS],
+])('finds %s without walking their builds', async (_, sql) => {
+  const steps = await plan(sql, '[{"project":"p","builder":"b"}]');
   expect(steps).toContainEqual(
     expect.stringMatching(
       /^SEARCH b USING (COVERING )?INDEX builds_project_builder_id_index \(project=\? AND builder=\?\)/,
