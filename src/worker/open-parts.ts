@@ -13,6 +13,7 @@ import { commandEnvironment } from './command-environment.ts';
 import { Commands } from './commands/commands.ts';
 import { Leavers } from './commands/leavers.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { Caches } from './eviction/caches.ts';
 import { Evictor } from './eviction/evictor.ts';
 import { FileRecords } from './files/file-record.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
@@ -71,15 +72,33 @@ export async function openParts(
   const disk = new DiskWatch(logger, paths.spool, limits.freeBytes);
   undo.add(keeper.onHeldBack((held) => disk.see(held)));
   const orders = new KeyedQueue((key, error) => logger.error(`an order failed: ${errorText(error)}`, { order: key }));
+  const cache = await cacheEnvironment(dir);
   const environment = (step: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> =>
-    commandEnvironment(process.env, dir.env, step);
+    commandEnvironment(process.env, { ...cache, ...dir.env }, step);
   const commands = new Commands({ keeper, records, sessions, workDir: paths.work, clock, environment });
   const leavers = new Leavers({ commands, keeper, clock, ...waitMs });
   const budget = new ChunkBudget();
-  const evictor = new Evictor({ sessions, commands, orders, workDir: paths.work, limits: dir.work, clock, logger });
+  const evictor = new Evictor({
+    sessions,
+    commands,
+    orders,
+    workDir: paths.work,
+    limits: dir.work,
+    cacheDir: paths.cache,
+    cacheLimits: dir.cache,
+    clock,
+    logger,
+  });
   undo.add(() => evictor.close());
   evictor.start();
   return { sessions, commands, leavers, keeper, evictor, budget, orders, workDir: paths.work, clock, logger };
+}
+
+/** How commands find the folder of caches, unless the worker is to have none. */
+async function cacheEnvironment({ paths, cache }: WorkerDir): Promise<Readonly<Record<string, string>>> {
+  if (cache.inAllBytes === 0) return {};
+  await Caches.prepare(paths.cache);
+  return { TRUNKLINE_CACHE: paths.cache };
 }
 
 /** What the hello says of this start of the daemon. */

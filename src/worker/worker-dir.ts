@@ -6,7 +6,7 @@ import { shellWord } from '../base/shell-word.ts';
 import { MiB } from '../protocol/limits.ts';
 import { list, mapOf, matching, object, optional, text } from '../protocol/schema.ts';
 import type { Checked } from '../protocol/schema.ts';
-import type { WorkLimits } from './eviction/work-limits.ts';
+import type { CacheLimits, WorkLimits } from './eviction/work-limits.ts';
 import { KEEPER_LIMITS } from './keeper/keeper-limits.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
 import { JUMP_KEY, checkWay, jumpHostEntry } from './jump-hosts.ts';
@@ -37,6 +37,8 @@ const workerFile = object({
   env: optional(mapOf(text(100_000), 1_000)),
   /** How much room the folders of builds may take: sizes like `10GiB`. */
   work: optional(object({ keepFree: optional(text(20)), inAll: optional(text(20)) })),
+  /** How much room the caches may take that builds keep for the next ones: a size; `0B`: there are none. */
+  cache: optional(object({ inAll: optional(text(20)) })),
   /** What the disk lends to output that the master has not stored yet: sizes like `512MiB`. */
   spool: optional(object({ perCommand: optional(text(20)), inAll: optional(text(20)), keepFree: optional(text(20)) })),
 });
@@ -53,6 +55,7 @@ export interface WorkerDir {
   readonly env: Readonly<Record<string, string>>;
   readonly spool: KeeperLimits;
   readonly work: WorkLimits;
+  readonly cache: CacheLimits;
   readonly paths: WorkerPaths;
 }
 
@@ -67,6 +70,8 @@ export interface WorkerPaths {
   readonly nextKey: string;
   /** The sessions' folders. */
   readonly work: string;
+  /** What builds keep for the next ones. */
+  readonly cache: string;
   /** The keeper's. */
   readonly spool: string;
   /** What the daemon has to know after it was killed. */
@@ -86,6 +91,7 @@ export function workerPaths(dir: string): WorkerPaths {
     jumpPublicKey: join(dir, `${JUMP_KEY}.pub`),
     nextKey: join(dir, 'key.next'),
     work: join(dir, 'work'),
+    cache: join(dir, 'cache'),
     spool: join(dir, 'spool'),
     state: join(dir, 'state'),
     controlSocket: join(dir, 'control.sock'),
@@ -117,6 +123,7 @@ export async function loadWorkerDir(dir: string, called = CALLED): Promise<Worke
     env: file.env ?? {},
     spool,
     work: workLimits(file.work ?? {}, spool, paths.config),
+    cache: cacheLimits(file.cache ?? {}, paths.config),
     paths,
   };
 }
@@ -169,6 +176,11 @@ function workLimits(given: NonNullable<WorkerFile['work']>, spool: KeeperLimits,
   const keepFreeBytes = sizeOf(given.keepFree, 'work.keepFree', 0, where) ?? spool.freeBytes;
   const inAllBytes = sizeOf(given.inAll, 'work.inAll', 0, where);
   return { keepFreeBytes, ...(inAllBytes !== undefined && { inAllBytes }) };
+}
+
+function cacheLimits(given: NonNullable<WorkerFile['cache']>, where: string): CacheLimits {
+  const inAllBytes = sizeOf(given.inAll, 'cache.inAll', 0, where);
+  return inAllBytes === undefined ? {} : { inAllBytes };
 }
 
 function spoolLimits(given: NonNullable<WorkerFile['spool']>, where: string): KeeperLimits {

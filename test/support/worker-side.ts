@@ -52,7 +52,18 @@ export class WorkerSide {
     const leavers = new Leavers({ commands, keeper, clock });
     const budget = new ChunkBudget();
     const limits = { keepFreeBytes: 0 };
-    const evictor = new Evictor({ sessions, commands, orders, workDir, limits, clock, logger });
+    const cacheDir = join(dir, 'cache');
+    const evictor = new Evictor({
+      sessions,
+      commands,
+      orders,
+      workDir,
+      limits,
+      cacheDir,
+      cacheLimits: {},
+      clock,
+      logger,
+    });
     return new WorkerSide(options, {
       sessions,
       commands,

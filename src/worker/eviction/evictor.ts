@@ -8,13 +8,16 @@ import { sleep } from '../../base/sleep.ts';
 import type { Commands } from '../commands/commands.ts';
 import type { KeyedQueue } from '../link/keyed-queue.ts';
 import { freeBytes } from '../machine-facts.ts';
+import { isIdle } from '../session-book.ts';
 import type { SessionBook } from '../session-book.ts';
+import { Caches } from './caches.ts';
+import type { Cache } from './caches.ts';
 import { idleFolders } from './choose-folder.ts';
 import type { IdleFolder } from './choose-folder.ts';
 import { Trash } from './trash.ts';
 import { TreeWalk } from './tree.ts';
 import { LOOK_MS, ROOM_WAIT_MS } from './work-limits.ts';
-import type { WorkLimits } from './work-limits.ts';
+import type { CacheLimits, WorkLimits } from './work-limits.ts';
 
 export interface EvictorOptions {
   readonly sessions: SessionBook;
@@ -22,12 +25,17 @@ export interface EvictorOptions {
   readonly orders: KeyedQueue;
   readonly workDir: string;
   readonly limits: WorkLimits;
+  readonly cacheDir: string;
+  readonly cacheLimits: CacheLimits;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** What may go: a folder of builds, or a cache. */
+type Candidate = { readonly folder: IdleFolder } | { readonly cache: Cache };
+
 /**
- * Removes the folders of builds that were not used for longest while there is too little room: too little free disk, or more in
+ * Removes the folders of builds and the caches that were not used for longest while there is too little room: too little free disk, or more in
  * all than is allowed. Never one in use: a session's folder is in use until the master has said that its build is over. A
  * folder is renamed into the trash in its turn among the session's orders, and removed from there in the background.
  */
@@ -36,6 +44,7 @@ export class Evictor {
   readonly #closing = new AbortController();
   readonly #walk: TreeWalk;
   readonly #trash: Trash;
+  readonly #caches: Caches;
   /** Of folders that were measured, by directory, with when they had been used last then. */
   readonly #sizes = new Map<string, { readonly usedAtMs: number; readonly bytes: number }>();
   #cancelTimer: Cancel = () => undefined;
@@ -47,6 +56,7 @@ export class Evictor {
     this.#options = options;
     this.#walk = new TreeWalk(options.clock, this.#closing.signal);
     this.#trash = new Trash(options.workDir, this.#walk, options.logger);
+    this.#caches = new Caches(options.cacheDir, this.#walk, options.clock, options.logger);
   }
 
   /** Looks at once, and from time to time. */
@@ -94,17 +104,75 @@ export class Evictor {
   }
 
   async #evictWhileShort(): Promise<void> {
-    const { sessions } = this.#options;
-    await this.#trash.empty(this.#closing.signal);
+    await this.#empty();
     const tried = new Set<string>();
     for (;;) {
-      const why = (await this.#lacksDisk()) ?? (await this.#exceedsAll());
-      if (why === undefined) return this.#tell(undefined);
-      const next = idleFolders(sessions.list(), sessions.left()).find(({ directory }) => !tried.has(directory));
-      if (!next) return this.#tell(why);
-      tried.add(next.directory);
-      if (await this.#evict(next, why)) await this.#trash.empty(this.#closing.signal);
+      const lack = await this.#lack();
+      if (lack === undefined) return this.#tell(undefined);
+      const next = (await this.#candidates(lack)).find((one) => !tried.has(nameOf(one)));
+      if (!next) return this.#tell(lack.why);
+      tried.add(nameOf(next));
+      const isTaken =
+        'cache' in next ? await this.#evictCache(next.cache, lack.why) : await this.#evict(next.folder, lack.why);
+      if (isTaken) await this.#empty();
     }
+  }
+
+  async #empty(): Promise<void> {
+    await this.#trash.empty(this.#closing.signal);
+    await this.#caches.empty(this.#closing.signal);
+  }
+
+  /** What there is too much of: `why` is for the log. */
+  async #lack(): Promise<{ readonly why: string; readonly of: readonly ('folders' | 'caches')[] } | undefined> {
+    const { workDir } = this.#options;
+    const disk = await this.#lacksDisk();
+    if (disk !== undefined) {
+      return { why: disk, of: (await this.#caches.sharesDiskWith(workDir)) ? ['folders', 'caches'] : ['folders'] };
+    }
+    const folders = await this.#exceedsAll();
+    if (folders !== undefined) return { why: folders, of: ['folders'] };
+    const caches = await this.#cachesExceedAll();
+    return caches === undefined ? undefined : { why: caches, of: ['caches'] };
+  }
+
+  /** The least recently used first. */
+  async #candidates({ of }: { readonly of: readonly ('folders' | 'caches')[] }): Promise<readonly Candidate[]> {
+    const { sessions } = this.#options;
+    const folders = of.includes('folders') ? idleFolders(sessions.list(), sessions.left()) : [];
+    const caches = of.includes('caches') ? await this.#caches.idle(await this.#usedFolders()) : [];
+    return [...folders.map((folder) => ({ folder })), ...caches.map((cache) => ({ cache }))].toSorted(
+      (one, other) => usedAtMs(one) - usedAtMs(other),
+    );
+  }
+
+  /** Whole paths, as processes see them that run there. */
+  async #usedFolders(): Promise<readonly string[]> {
+    const workDir = await realpath(this.#options.workDir);
+    const used = this.#options.sessions.list().filter((held) => !isIdle(held));
+    return used.map(({ directory }) => join(workDir, directory));
+  }
+
+  async #cachesExceedAll(): Promise<string | undefined> {
+    const { cacheDir, cacheLimits } = this.#options;
+    const { inAllBytes } = cacheLimits;
+    if (inAllBytes === undefined || (await this.#caches.bytes()) <= inAllBytes) return undefined;
+    return `more than ${showSize(inAllBytes)} in ${cacheDir}`;
+  }
+
+  async #evictCache(cache: Cache, why: string): Promise<boolean> {
+    const { logger } = this.#options;
+    try {
+      // A build may have begun to use it since it was chosen.
+      const idle = await this.#caches.idle(await this.#usedFolders());
+      if (!idle.some(({ path, usedAtMs }) => path === cache.path && usedAtMs === cache.usedAtMs)) return false;
+      await this.#caches.evict(cache);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+    logger.info(`evicted a cache that no build uses: ${why}`, { folder: cache.path });
+    return true;
   }
 
   /** Why there is too little room, for the log. */
@@ -175,8 +243,18 @@ export class Evictor {
   /** Each lack that cannot be helped is told once. */
   #tell(why: string | undefined): void {
     if (why !== undefined && why !== this.#told) {
-      this.#options.logger.warn(`${why}, and no folder of a build can go: make room by hand, or give the worker less`);
+      this.#options.logger.warn(
+        `${why}, and no folder of a build and no cache can go: make room by hand, or give the worker less`,
+      );
     }
     this.#told = why;
   }
+}
+
+function nameOf(one: Candidate): string {
+  return 'cache' in one ? one.cache.path : one.folder.directory;
+}
+
+function usedAtMs(one: Candidate): number {
+  return 'cache' in one ? one.cache.usedAtMs : one.folder.usedAtMs;
 }

@@ -6,7 +6,7 @@ import type { Logger } from '../../base/logger.ts';
 import { ulid } from '../../base/ulid.ts';
 import type { TreeWalk } from './tree.ts';
 
-/** Where folders go that are removed, below the work folder: no session's folder is there. */
+/** Where folders go that are removed, below the work folder and that of caches: no session's folder is there. */
 export const TRASH = '.trash';
 
 /** What was taken away and is being removed. What a killed daemon left is removed by the next one. */
@@ -17,8 +17,8 @@ export class Trash {
   /** What could not be removed is tried again by the next daemon. */
   readonly #stuck = new Set<string>();
 
-  constructor(workDir: string, walk: TreeWalk, logger: Logger) {
-    this.#dir = join(workDir, TRASH);
+  constructor(dir: string, walk: TreeWalk, logger: Logger) {
+    this.#dir = join(dir, TRASH);
     this.#walk = walk;
     this.#logger = logger;
   }

@@ -21,16 +21,17 @@ export class TreeWalk {
     this.#signal = signal;
   }
 
-  /** Removes the tree. Rejects when something of it cannot be removed, or when the signal is aborted. */
+  /** Removes the tree, or the file. Rejects when something of it cannot be removed, or when the signal is aborted. */
   async remove(path: string): Promise<void> {
-    const { dev } = await lstat(path);
-    await this.#remove(path, dev);
+    const stat = await lstat(path);
+    if (!stat.isDirectory()) return await unlink(path);
+    await this.#remove(path, stat.dev);
   }
 
   /** Bytes on the disk. What vanishes meanwhile is not counted, nor what cannot be read. */
   async measure(path: string): Promise<number> {
-    const { dev } = await lstat(path);
-    return await this.#measure(path, dev, new Set());
+    const stat = await lstat(path);
+    return stat.isDirectory() ? await this.#measure(path, stat.dev, new Set()) : stat.blocks * BLOCK_BYTES;
   }
 
   async #remove(folder: string, dev: number): Promise<void> {

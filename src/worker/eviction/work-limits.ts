@@ -6,6 +6,12 @@ export interface WorkLimits {
   readonly inAllBytes?: number;
 }
 
+/** How much room caches may take. */
+export interface CacheLimits {
+  /** They take no more than this together; undefined: as much as there is; 0: there are none. */
+  readonly inAllBytes?: number;
+}
+
 /** The disk is looked at so often, and whenever a build ends or a command begins. */
 export const LOOK_MS = 30_000;
 /** A command waits so long for room to be made before it begins; the removal goes on meanwhile. */

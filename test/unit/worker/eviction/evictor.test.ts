@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { MiB } from '../../../../src/protocol/limits.ts';
@@ -21,10 +21,12 @@ afterEach(async () => {
   await it.close();
 });
 
-async function setWork(work: object): Promise<void> {
+const setWork = (work: object): Promise<void> => setRoom({ work });
+
+async function setRoom(room: object): Promise<void> {
   const file = join(it.dir, 'worker.json');
   const config = JSON.parse(await readFile(file, 'utf8')) as object;
-  await writeFile(file, JSON.stringify({ ...config, work, spool: { keepFree: '0B' } }));
+  await writeFile(file, JSON.stringify({ ...config, ...room, spool: { keepFree: '0B' } }));
 }
 
 const fences = new Map<string, number>();
@@ -114,6 +116,62 @@ test('a folder that is used again is not evicted, and one that was comes back em
   const empty = it.master.run('u.again.2', 'two', 'ls');
   expect(await it.master.end(empty)).toMatchObject({ exitCode: 0 });
   expect(it.master.log(empty).toString()).toBe('');
+});
+
+/** A cache as builds leave it, used so many minutes ago, needed by a session's folder if one is named. */
+async function cache(name: string, mib: number, minutesAgo: number, needed?: string): Promise<void> {
+  const folder = join(it.dir, 'cache', 'kind', name);
+  await mkdir(join(folder, '.users'), { recursive: true });
+  await writeFile(join(folder, 'file'), Buffer.alloc(mib * MiB, 1));
+  if (needed !== undefined) await writeFile(join(folder, '.users', needed), `${it.work('p', needed, 'deep')}\n`);
+  const used = new Date(Date.now() - minutesAgo * 60_000);
+  await utimes(folder, used, used);
+}
+const isCached = (name: string): boolean => existsSync(join(it.dir, 'cache', 'kind', name));
+
+test('commands are told where caches are, and those that were not used for longest go when they take too much, but none that a build in a folder needs', async () => {
+  fences.clear();
+  await setRoom({ cache: { inAll: '20MiB' } });
+  await it.start();
+  await begin('one');
+  const told = it.master.run('u.told.1', 'one', 'stat -c %a "$TRUNKLINE_CACHE" && cd "$TRUNKLINE_CACHE" && pwd');
+  expect(await it.master.end(told)).toMatchObject({ exitCode: 0 });
+  expect(it.master.log(told).toString()).toBe(`700\n${join(it.dir, 'cache')}\n`);
+  await cache('needed', 8, 9, 'one');
+  await cache('old', 8, 8);
+  await cache('new', 8, 7);
+  await writeFile(join(it.dir, 'cache', 'kind', 'loose'), 'a file is a cache as well');
+  await build('two', 1);
+  await idle('two');
+  await until('the oldest is gone', () => !isCached('old'));
+  expect([isCached('needed'), isCached('new'), isCached('loose')]).toEqual([true, true, true]);
+  await idle('one');
+  await cache('newest', 8, 1);
+  await build('two', 1);
+  await idle('two');
+  await until('what the build needed is gone', () => !isCached('needed'));
+  expect([isCached('new'), isCached('newest'), isThere('one')]).toEqual([true, true, true]);
+});
+
+test('on a disk with too little room caches and folders go by age, and where there are to be none commands are told of none', async () => {
+  fences.clear();
+  await setRoom({ work: { keepFree: '1000TB' } });
+  await it.start();
+  await cache('kept', 1, 1, 'one');
+  await cache('old', 1, 2);
+  await begin('one');
+  await build('two', 1);
+  await idle('two');
+  await until('all that may go is gone', () => !isCached('old') && !isThere('two'));
+  expect([isCached('kept'), isThere('one')]).toEqual([true, true]);
+  await it.worker?.stop();
+  await setRoom({ work: { keepFree: '0B' }, cache: { inAll: '0B' } });
+  await it.start();
+  const told = it.master.run('u.none.1', 'one', 'echo "${TRUNKLINE_CACHE-none}"');
+  expect(await it.master.end(told)).toMatchObject({ exitCode: 0 });
+  expect(it.master.log(told).toString()).toBe('none\n');
+  await idle('one');
+  await until('what was left is gone', () => !isCached('kept'));
 });
 
 test('folders that take more than they may in all go by age, and a restart finds who is idle and what was in the trash', async () => {
