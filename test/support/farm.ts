@@ -305,6 +305,11 @@ export class Farm {
     return dir;
   }
 
+  /** The revision that a repository is at. */
+  async tip(repository: string): Promise<string> {
+    return await runOk('git', ['rev-parse', 'HEAD'], { cwd: repository });
+  }
+
   async close(): Promise<void> {
     for (const daemon of [...this.#daemons.values()].reverse()) await daemon.end('SIGKILL');
     for (const name of this.#daemons.keys()) {
