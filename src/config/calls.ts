@@ -14,6 +14,8 @@ import type { Result } from '../model/result.ts';
  * | `put`         | worker      | `FileAnswer`  | master → worker                                                           |
  * | `get`         | worker      | `FileAnswer`  | worker → master                                                           |
  * | `setProperty` | master      | `null`        | source of the property: the step's name                                   |
+ * | `log`         | master      | `null`        | writes a log; its record has the text's SHA-256 in its place              |
+ * | `link`        | master      | `null`        | in the place of an earlier one of the step and name                       |
  * | `trigger`     | master      | `TriggerAnswer` | adds its requests once, however often it is made; with `waits` once they have ended |
  * | `now`         | master      | number        | UTC ms                                                                    |
  * | `random`      | master      | number        | from 0 to below 1                                                         |
@@ -43,6 +45,8 @@ export type KnownCall =
   | { readonly kind: 'put'; readonly args: PutArgs }
   | { readonly kind: 'get'; readonly args: GetArgs }
   | { readonly kind: 'setProperty'; readonly args: { readonly name: string; readonly value: Json } }
+  | { readonly kind: 'log'; readonly args: LogArgs }
+  | { readonly kind: 'link'; readonly args: LinkArgs }
   | { readonly kind: 'trigger'; readonly args: TriggerArgs }
   | { readonly kind: 'now'; readonly args: NoArgs }
   | { readonly kind: 'random'; readonly args: NoArgs }
@@ -90,6 +94,14 @@ export type RunAnswer = {
   /** With `capture`: the last bytes of the stored log, as UTF-8. */
   readonly captured?: string;
 };
+
+export type LogArgs = {
+  /** Its name. Unique in the step. */
+  readonly log: string;
+  readonly text: string;
+};
+
+export type LinkArgs = { readonly name: string; readonly url: string };
 
 export type TriggerArgs = {
   /** Each once: names of triggerable schedulers of the build's own project, or `PROJECT/NAME`. */

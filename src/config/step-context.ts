@@ -114,6 +114,10 @@ export interface StepContext {
     path: string,
     options?: { readonly mode?: number; readonly sha256?: string },
   ): Promise<void>;
+  /** Writes a log of the step: the whole of it, at most 4 MiB. */
+  log(name: string, text: string): Promise<void>;
+  /** Shows a link with the step, http or https; of one name the last. At most 100 a step. */
+  link(name: string, url: string): Promise<void>;
   /** A property of the build, as it is in this step. */
   property(name: string): Json | undefined;
   /** All of them, as they are now. */

@@ -26,9 +26,10 @@ export interface ViewSources {
 /** A build with all that people see of it. */
 export async function buildView(sources: ViewSources, build: Build): Promise<BuildView> {
   const { store, clock, builds: running, desk } = sources;
-  const [steps, logs, properties, builds, changes, collapsed, family] = await Promise.all([
+  const [steps, logs, links, properties, builds, changes, collapsed, family] = await Promise.all([
     store.builds.steps(build.id),
     store.logs.list(build.id),
+    store.stepLinks.list(build.id),
     store.builds.properties(build.id),
     store.builds.ofRequest(build.requestId),
     store.changes.ofRequest(build.requestId),
@@ -78,6 +79,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
       logs: logs
         .filter((log) => log.step === step.index)
         .map(({ id, name, length, isComplete }) => ({ id, name, length, isComplete })),
+      links: links.filter((link) => link.step === step.index).map(({ name, url }) => ({ name, url })),
     })),
     properties: properties.map(({ name, value, source }) => ({ name, value, source })),
   };

@@ -29,6 +29,7 @@ import { principalStore } from './sqlite/principals.ts';
 import { schedulerStore } from './sqlite/schedulers.ts';
 import { masterId } from './sqlite/settings.ts';
 import { sourceStore } from './sqlite/sources.ts';
+import { stepLinkStore } from './sqlite/step-links.ts';
 import { troubleStore } from './sqlite/troubles.ts';
 import { workerStore } from './sqlite/workers.ts';
 import { StoreError } from './store.ts';
@@ -125,6 +126,7 @@ function assemble(
     hostKeys: hostKeyStore(context),
     troubles: troubleStore(context),
     sources: sourceStore(context),
+    stepLinks: stepLinkStore(context),
     outbox: outboxStore(context),
     masterId: () => masterId(context, () => ulid(clock.now())),
     onAside: (listener) => writer.onAside(listener),

@@ -17,6 +17,7 @@ import type { RetryRules } from '../model/retry.ts';
 import type { PendingChanges, SchedulerName, SchedulerRecord, SwitchedOff } from '../model/scheduler.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Trouble } from '../model/trouble.ts';
+import type { StepLinkStore } from './step-links-store.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
 
 /**
@@ -44,6 +45,7 @@ export interface Store {
   readonly hostKeys: HostKeyStore;
   readonly troubles: TroubleStore;
   readonly sources: SourceStore;
+  readonly stepLinks: StepLinkStore;
   readonly outbox: OutboxStore;
   /** A name made once for this database: the master's id in `welcome`. */
   masterId(): Promise<string>;

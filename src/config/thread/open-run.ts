@@ -7,6 +7,7 @@ import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
 
 const CALLS = 100_000;
+const LINKS = 100;
 
 /** One run of a step's function in this thread: its calls on the way, and what its contexts share. */
 export class OpenRun {
@@ -15,6 +16,7 @@ export class OpenRun {
   readonly #send: (call: StepCall) => void;
   readonly #waiting = new Map<string, Deferred<Json>>();
   readonly #logs = new Set<string>();
+  readonly #links = new Set<string>();
   readonly #properties: Map<string, Json>;
   #calls = 0;
   #isOver = false;
@@ -55,10 +57,15 @@ export class OpenRun {
     return this.#isOver;
   }
 
-  /** A log has one command. */
+  /** A log is filled by one call. */
   takeLog(name: string): void {
     if (this.#logs.has(name)) throw new Error(`the step has a log ${JSON.stringify(name)} already; name it otherwise`);
     this.#logs.add(name);
+  }
+
+  takeLink(name: string): void {
+    this.#links.add(name);
+    if (this.#links.size > LINKS) throw new RangeError(`the step has more than ${LINKS} links; write them into a log`);
   }
 
   property(name: string): Json | undefined {

@@ -11,6 +11,7 @@ import type {
 import type { BuildFacts } from '../code-host.ts';
 import { toJson } from './open-run.ts';
 import type { OpenRun } from './open-run.ts';
+import { linkArgs, logArgs } from './shown-args.ts';
 import { rebootArgs, runArgs, runResult } from './run-args.ts';
 import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
@@ -102,6 +103,22 @@ export class StepScope implements StepContext {
         : { text: wholeText(from.text) };
     const args = { path: text(path, 'path'), source, ...(mode !== undefined && { mode }) };
     await this.#call('download', () => ({ kind: 'put', args }));
+  }
+
+  async log(name: string, text: string): Promise<void> {
+    const args = logArgs(name, text);
+    await this.#call('log', () => {
+      this.#run.takeLog(name);
+      return { kind: 'log', args };
+    });
+  }
+
+  async link(name: string, url: string): Promise<void> {
+    const args = linkArgs(name, url);
+    await this.#call('link', () => {
+      this.#run.takeLink(name);
+      return { kind: 'link', args };
+    });
   }
 
   property(name: string): Json | undefined {

@@ -104,9 +104,12 @@ export function buildPage(build: BuildView, nowMs: number): string {
     ...retries(build),
     ...family(build),
   ].map(plain);
-  const steps = build.steps.map((step) => {
+  const steps = build.steps.flatMap((step) => {
     const logs = step.logs.map((log) => `${plain(log.name)} ${log.length} bytes${log.isComplete ? '' : ' so far'}`);
-    return `  ${stepLine(step, nowMs)}${logs.length > 0 ? `  [${logs.join(', ')}]` : ''}`;
+    return [
+      `  ${stepLine(step, nowMs)}${logs.length > 0 ? `  [${logs.join(', ')}]` : ''}`,
+      ...step.links.map(({ name, url }) => plain(`            ${name}: ${url}`)),
+    ];
   });
   const properties = build.properties.map(({ name, value, source }) =>
     plain(`  ${name} = ${typeof value === 'string' ? value : JSON.stringify(value)}  (${source})`),

@@ -3,7 +3,7 @@ import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import type { CommandRecord } from '../../model/command.ts';
 import type { Log } from '../../model/log.ts';
-import type { StepAnswer, StepCall } from '../../config/code-host.ts';
+import type { StepAnswer } from '../../config/code-host.ts';
 import type { CommandStore } from '../../store/store.ts';
 import { asStored, callText, canonical } from './same-call.ts';
 
@@ -17,6 +17,13 @@ export interface Performed {
   readonly answer: StepAnswer;
   /** Another write, made in one commit with the record of the answer. */
   readonly also?: () => Promise<void>;
+}
+
+/** A call as it is recorded. */
+export interface RecordedCall {
+  readonly key: string;
+  readonly kind: string;
+  readonly args: object;
 }
 
 export interface JournalOptions {
@@ -78,7 +85,7 @@ export class Journal {
    * Answers a call of the step's function: from its record, or by `perform` when there is no answer yet. With `log` a new
    * record gets a log of that name. Rejects only when the store fails.
    */
-  async answer(call: StepCall, attempt: number, perform: Perform, log?: string): Promise<StepAnswer> {
+  async answer(call: RecordedCall, attempt: number, perform: Perform, log?: string): Promise<StepAnswer> {
     if (attempt > this.#attempt) this.#begin(attempt);
     const found = this.#entries.get(call.key);
     const difference = found && this.#difference(found, call);
@@ -92,7 +99,7 @@ export class Journal {
   }
 
   /** `once`: answered from its record, or told to run its function, which `onceDone` follows. */
-  async once(call: StepCall, attempt: number, isIdempotent: boolean): Promise<StepAnswer> {
+  async once(call: RecordedCall, attempt: number, isIdempotent: boolean): Promise<StepAnswer> {
     if (attempt > this.#attempt) this.#begin(attempt);
     const found = this.#entries.get(call.key);
     const difference = found && this.#difference(found, call);
@@ -148,7 +155,7 @@ export class Journal {
     this.#waiting.clear();
   }
 
-  #newEntry(call: StepCall): Entry {
+  #newEntry(call: RecordedCall): Entry {
     const { build, step } = this.#options;
     const { key, kind } = call;
     const entry: Entry = { id: commandId(build.uid, step, key), key, kind, call: canonical(asStored(call.args)) };
@@ -156,7 +163,7 @@ export class Journal {
     return entry;
   }
 
-  #difference(found: Entry, call: StepCall): StepAnswer | undefined {
+  #difference(found: Entry, call: RecordedCall): StepAnswer | undefined {
     if (found.kind === call.kind && found.call === canonical(asStored(call.args))) return undefined;
     const recorded = callText(found.kind, JSON.parse(found.call));
     return exception(
@@ -164,7 +171,7 @@ export class Journal {
     );
   }
 
-  async #record(entry: Entry, call: StepCall, log: string | undefined): Promise<Log | undefined> {
+  async #record(entry: Entry, call: RecordedCall, log: string | undefined): Promise<Log | undefined> {
     const { commands, build, step } = this.#options;
     const { id, key, kind } = entry;
     return await commands.start(
@@ -176,7 +183,7 @@ export class Journal {
   /** `fresh`: there is no record yet. */
   async #perform(
     entry: Entry,
-    call: StepCall,
+    call: RecordedCall,
     perform: Perform,
     fresh: { readonly log: string | undefined } | undefined,
   ): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Log } from '../../model/log.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import type { LogStore } from '../../store/store.ts';
 
 /** More of an output than this is not handed to a step's function, however much it asks for. */
@@ -21,14 +23,28 @@ export async function readTail(logs: LogStore, logId: number, wantedBytes: numbe
 }
 
 const LINE_MAX_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
 
 /** Writes a text of ours into an empty log and closes it, as for a command that never started: its log says why. */
 export async function writeLine(logs: LogStore, logId: number, text: string, atMs: number): Promise<void> {
   const log = await logs.find(logId);
   // A master that ended right after this wrote it already.
   if (!log || log.length > 0 || log.isComplete) return;
-  const body = Buffer.from(`${text.slice(0, LINE_MAX_BYTES)}\n`, 'utf8');
-  const lines = body.reduce((sum, byte) => sum + (byte === 0x0a ? 1 : 0), 0);
-  await logs.append(logId, { offset: 0, length: body.length, atMs, lines, codec: 'raw', body });
+  await appendText(logs, log, `${text.slice(0, LINE_MAX_BYTES)}\n`, atMs);
   await logs.complete(logId, atMs);
+}
+
+/** Writes what a log does not have yet of a text. */
+export async function appendText(
+  logs: LogStore,
+  { id, length }: Pick<Log, 'id' | 'length'>,
+  text: string,
+  atMs: number,
+): Promise<void> {
+  const bytes = Buffer.from(text, 'utf8');
+  for (let offset = length; offset < bytes.length; offset += LIMITS.chunkBytes) {
+    const body = bytes.subarray(offset, offset + LIMITS.chunkBytes);
+    const lines = body.reduce((sum, byte) => sum + (byte === NEWLINE ? 1 : 0), 0);
+    await logs.append(id, { offset, length: body.length, atMs, lines, codec: 'raw', body });
+  }
 }

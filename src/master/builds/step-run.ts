@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
+import type { LinkArgs } from '../../config/calls.ts';
 import type { CheckFacts } from '../../config/function-facts.ts';
 import type { BuildFacts, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
 import type { Build } from '../../model/build.ts';
@@ -11,6 +12,7 @@ import type { Outcome } from '../../protocol/messages.ts';
 import { captureLost, fileAnswer, runAnswer, workersFault } from './answer-of.ts';
 import type { BuildTools } from './build-tools.ts';
 import type { ForcedEnd } from './forced-end.ts';
+import { recordOfLog, writeLog } from './calls/log.ts';
 import { Journal, commandId } from './journal.ts';
 import type { Performed } from './journal.ts';
 import { rebootMachine, untilBooted } from './reboot.ts';
@@ -223,6 +225,15 @@ export class StepRun {
         );
       case 'trigger':
         return await this.#journal.answer(call, attempt, () => this.#trigger(call));
+      case 'log':
+        return await this.#journal.answer(
+          { ...call, args: recordOfLog(call.args) },
+          attempt,
+          (id) => writeLog(this.#options.tools, id, call.args),
+          call.args.log,
+        );
+      case 'link':
+        return await this.#journal.answer(call, attempt, () => this.#link(call.args));
       case 'setProperty':
         return await this.#journal.answer(call, attempt, () => this.#setProperty(call.args));
       case 'now':
@@ -385,6 +396,12 @@ export class StepRun {
       // A run that goes on later needs it again.
       if (command.isTemporary && !this.#isDetached && !this.#failure) await rm(command.file ?? '', { force: true });
     }
+  }
+
+  async #link(args: LinkArgs): Promise<Performed> {
+    const { tools, build, step } = this.#options;
+    await tools.store.stepLinks.put(build.id, { step: step.index, ...args });
+    return { answer: { ok: null } };
   }
 
   async #setProperty(args: { readonly name: string; readonly value: Json }): Promise<Performed> {

@@ -100,6 +100,7 @@ export interface StepView {
     readonly length: number;
     readonly isComplete: boolean;
   }[];
+  readonly links: readonly { readonly name: string; readonly url: string }[];
 }
 
 export interface BuildsWish {

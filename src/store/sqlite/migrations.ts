@@ -16,6 +16,7 @@ import { schedulers } from './migrations/schedulers.ts';
 import { queueLookups } from './migrations/queue-lookups.ts';
 import { rebuilds } from './migrations/rebuilds.ts';
 import { requestLives } from './migrations/request-lives.ts';
+import { stepLinks } from './migrations/step-links.ts';
 import { sources } from './migrations/sources.ts';
 import { schedulerStates } from './migrations/scheduler-states.ts';
 import { troubles } from './migrations/troubles.ts';
@@ -228,4 +229,5 @@ export const MIGRATIONS: readonly Migration[] = [
   rebuilds,
   queueLookups,
   changeRevisions,
+  stepLinks,
 ];

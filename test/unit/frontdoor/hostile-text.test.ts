@@ -82,6 +82,8 @@ const TOLD: Readonly<Record<string, string>> = {
   'source_stamps.repository': EVIL,
   'source_stamps.revision': EVIL,
   'source_stamps.untrusted_of': EVIL,
+  'step_links.name': EVIL,
+  'step_links.url': EVIL,
   'steps.name': EVIL,
   'steps.summary': EVIL,
   'troubles.end_text': EVIL,
@@ -229,7 +231,7 @@ beforeAll(async () => {
   stand = await PeopleStand.open(
     `workers: [worker('w', { maxBuilds: 10, host: 'iron', owner: ${said} }), worker('held'), worker('nowhere')],
     projects: [project('p', { source: git('/nowhere', { poll: '1d' }), schedulers: [force(), force({ name: 'off' }), tryBuilds()], builders: [
-      builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), step('told', () => ({ result: 'success', summary: ${said} }))] }),
+      builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), step('told', async (ctx) => { await ctx.link('a', 'https://example.org'); return { result: 'success', summary: ${said} }; })] }),
       builder('long', { workers: ['w'], locks: [hostLock('board')], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { tags: ['a'], description: ${said}, workers: ['nowhere'], steps: [checkout()] }),
     ] })]`,
