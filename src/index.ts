@@ -35,7 +35,14 @@ export type { StepOptions } from './config/steps/step.ts';
 export type { TriggerStepOptions } from './config/steps/trigger.ts';
 export type { CommandOptions, Wanted, WantedCommand } from './config/steps/wanted.ts';
 export type { ParameterConfig } from './config/parameters/values.ts';
-export type { CanStartBuild, CheckContext, FreeWorker, NextBuild, NextWorker } from './config/chooser-context.ts';
+export type {
+  BuildIf,
+  CanStartBuild,
+  CheckContext,
+  FreeWorker,
+  NextBuild,
+  NextWorker,
+} from './config/chooser-context.ts';
 export type { RequestFacts, WorkerFacts } from './config/function-facts.ts';
 export type { BuildFacts } from './config/code-host.ts';
 export type {

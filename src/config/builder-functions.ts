@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
+import type { BuildIf, CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
 import { duration } from './duration-schema.ts';
 import { parseDuration } from './duration.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -9,6 +9,8 @@ const CHECK_LIMIT_MS = 60_000;
 const RECHECK_MS = 60_000;
 const CHECK_RULE = "write a function, or { check: async (ctx) => …, deadline: '1m', recheck: '1m' }";
 
+const BUILD_IF_RULE = 'write buildIf: false, or a function (request) => boolean';
+
 function functionOf<T>(error = 'give it a function') {
   return z.custom<T>((value) => typeof value === 'function', { error });
 }
@@ -17,6 +19,7 @@ const check = functionOf<CanStartBuild>(CHECK_RULE);
 
 /** The functions of a builder that is asked for a worker, a request, or whether a build may start. */
 export const builderFunctions = {
+  buildIf: z.union([z.boolean(), functionOf<BuildIf>(BUILD_IF_RULE)], { error: BUILD_IF_RULE }).optional(),
   nextWorker: functionOf<NextWorker>().optional(),
   nextBuild: functionOf<NextBuild>().optional(),
   canStartBuild: z
@@ -29,13 +32,20 @@ export const builderFunctions = {
 type Checked = z.infer<z.ZodObject<typeof builderFunctions>>;
 
 /** What the master knows of them; undefined when there are none. */
-export function functionShapes({ nextWorker, nextBuild, canStartBuild }: Checked): BuilderFunctions | undefined {
-  if (!nextWorker && !nextBuild && !canStartBuild) return undefined;
-  return {
+export function functionShapes({
+  buildIf,
+  nextWorker,
+  nextBuild,
+  canStartBuild,
+}: Checked): BuilderFunctions | undefined {
+  const functions: BuilderFunctions = {
+    ...(buildIf === false && { buildIf }),
+    ...(typeof buildIf === 'function' && { buildIf: fingerprintOf(buildIf) }),
     ...(nextWorker && { nextWorker: fingerprintOf(nextWorker) }),
     ...(nextBuild && { nextBuild: fingerprintOf(nextBuild) }),
     ...(canStartBuild && { canStartBuild: checkShape(canStartBuild) }),
   };
+  return Object.keys(functions).length > 0 ? functions : undefined;
 }
 
 /** The function itself, however it was given. */

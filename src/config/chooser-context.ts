@@ -1,6 +1,9 @@
 import type { CheckFacts, RequestFacts, WorkerFacts } from './function-facts.ts';
 import type { RunOptions, RunResult } from './step-context.ts';
 
+/** True: the request is built. False, or a text that says why: it is not, and ends as skipped. */
+export type BuildIf = (request: RequestFacts) => boolean | string | Promise<boolean | string>;
+
 /** A worker that has room for a build. */
 export interface FreeWorker extends WorkerFacts {
   /** The builder's newest build was there. */

@@ -161,6 +161,8 @@ export interface BuilderShape {
 
 /** Those that a builder has, with the fingerprints of their code. */
 export interface BuilderFunctions {
+  /** False: none of its requests is built. */
+  readonly buildIf?: false | string;
   readonly nextWorker?: string;
   readonly nextBuild?: string;
   /** A check that takes longer than `limitMs` is a no; after a no it is made again in `recheckMs`. */

@@ -7,7 +7,7 @@ import type { SchedulerConfig } from './scheduler-values.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Forks } from './shape.ts';
 import type { Pattern } from './change-filter.ts';
-import type { CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
+import type { BuildIf, CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
 import type { Duration, Size, StepFunction } from './step-context.ts';
 
 /**
@@ -182,6 +182,8 @@ export interface BuilderConfig {
   readonly queueFor?: Duration;
   /** Held from the first step to the end of the build. */
   readonly locks?: readonly LockWish[];
+  /** Whether a request is built at all, asked before anything is taken for it; a no ends it as skipped. */
+  readonly buildIf?: boolean | BuildIf;
   /** Chooses among the workers that have room; absent: the least loaded. */
   readonly nextWorker?: NextWorker;
   /** Chooses among the builder's waiting requests; absent: the order of the queue. */

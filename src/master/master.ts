@@ -44,6 +44,7 @@ import { openPeople } from './people/people.ts';
 import type { LoggedIn } from './people/people.ts';
 import { approvalHolds } from './queue/approval-holds.ts';
 import { AskedCollapses } from './queue/asked-collapses.ts';
+import { BuildIfs } from './queue/build-ifs.ts';
 import { Complaints } from './queue/complaints.ts';
 import { Distributor } from './queue/distributor.ts';
 import { NextBuilds } from './queue/next-builds.ts';
@@ -225,7 +226,9 @@ async function openParts(
     nowMs: () => clock.now(),
     wake: () => distributor.wake(),
   };
+  const buildIfs = new BuildIfs({ ...choosers, clock, logger });
   const distributor = new Distributor({
+    buildIfs,
     nextBuilds: new NextBuilds(choosers),
     nextWorkers: new NextWorkers(choosers),
     store,
@@ -347,6 +350,7 @@ async function openParts(
   undo.add(() => deadlines.close());
   undo.add(() => collapses.close());
   undo.add(() => distributor.close());
+  undo.add(() => buildIfs.close());
   undo.add(() => farewell.close());
   undo.add(() => sourcePolls.close());
   undo.add(() => schedulers.close());

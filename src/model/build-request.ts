@@ -49,10 +49,11 @@ export type RequestCause =
   | 'collapsed'
   | 'superseded'
   | 'rest'
-  /** It waited too long; what it depends on failed; somebody stopped it. */
+  /** It waited too long; what it depends on failed; somebody stopped it; its builder's `buildIf` said no. */
   | 'deadline'
   | 'upstream'
-  | 'stopped';
+  | 'stopped'
+  | 'unwanted';
 
 export type RetryCause = 'lost' | 'exception' | 'failure';
 

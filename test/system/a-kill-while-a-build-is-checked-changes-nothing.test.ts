@@ -23,6 +23,7 @@ export default defineMaster({
   workers: [worker('w')],
   projects: [project('p', { schedulers: [force()], builders: [builder('b', {
     workers: ['w'],
+    buildIf: async (request) => request.properties.round !== undefined,
     canStartBuild: { recheck: '100ms', check: async (ctx) => {
       const { round } = ctx.request.properties;
       await ctx.run('mktemp -q ${dir}/starts/' + round + '.check.XXXXXX');

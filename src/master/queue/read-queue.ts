@@ -5,6 +5,7 @@ import { buildsLeft } from '../../model/worker.ts';
 import type { Store } from '../../store/store.ts';
 import { heldText } from './held-text.ts';
 import { readFormerLocks } from './locks/former-locks.ts';
+import type { BuildIfs } from './build-ifs.ts';
 import type { NextBuilds } from './next-builds.ts';
 import { Spacing } from './spacing.ts';
 import type { Vetoes } from './vetoes.ts';
@@ -21,6 +22,8 @@ export interface QueueSources {
   readonly configOf: (hash: string) => Promise<ConfigShape>;
   /** Of several that hold one request the first counts. */
   readonly holds: readonly HoldSource[];
+  /** Asked of those that none of them holds. */
+  readonly buildIfs: Pick<BuildIfs, 'holds'>;
   /** Asked last, of those that nothing else holds. */
   readonly nextBuilds: Pick<NextBuilds, 'holds'>;
   /** Requests that are not for some worker now. */
@@ -94,14 +97,16 @@ function queueBuild({ id, number, project, builder, parent }: Build): QueueBuild
 }
 
 async function readHolds(
-  { holds: sources, nextBuilds }: QueueSources,
+  { holds: sources, buildIfs, nextBuilds }: QueueSources,
   requests: readonly BuildRequest[],
   nowMs: number,
 ): Promise<ReadonlyMap<number, Hold>> {
   const found = await Promise.all(sources.map((source) => source(requests, nowMs)));
   const holds = new Map(found.toReversed().flatMap((one) => [...one]));
-  const free = requests.filter(({ id }) => !holds.has(id));
-  for (const [id, hold] of nextBuilds.holds(free)) holds.set(id, hold);
+  for (const asked of [buildIfs, nextBuilds]) {
+    const free = requests.filter(({ id }) => !holds.has(id));
+    for (const [id, hold] of asked.holds(free)) holds.set(id, hold);
+  }
   return holds;
 }
 

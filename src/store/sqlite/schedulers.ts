@@ -23,7 +23,8 @@ const SETTLE = `INSERT INTO scheduler_states (project, name, rule, next_at_ms, f
   WHERE rule IS ? AND next_at_ms IS ? AND off_since_ms IS NULL`;
 const KEEP_BRANCH = 'DELETE FROM scheduler_changes WHERE project = ? AND scheduler = ? AND branch <> ?';
 const TO_FOLLOW = `SELECT s.id, ${SOURCE_COLUMNS},
-    NOT EXISTS (SELECT 1 FROM build_requests r WHERE r.build_set_id = s.id AND r.result NOT IN ('success', 'warnings')) AS isSuccess,
+    NOT EXISTS (SELECT 1 FROM build_requests r WHERE r.build_set_id = s.id AND r.result NOT IN ('success', 'warnings')
+      AND NOT (r.result = 'skipped' AND r.cause IS 'unwanted')) AS isSuccess,
     (SELECT g.value FROM build_requests r JOIN builds b ON b.request_id = r.id
         JOIN properties g ON g.build_id = b.id AND g.name = 'got_revision'
       WHERE r.build_set_id = s.id ORDER BY r.id, b.id DESC LIMIT 1) AS gotRevision

@@ -141,6 +141,19 @@ eachStore('schedulers', (current) => {
     expect(await toFollow()).toEqual([]);
   });
 
+  it('counts what nobody wanted built as success', async () => {
+    await store.schedulers.settle({ ...FOLLOWER, rule: 'p/s' }, undefined);
+    const end = async (...causes: readonly ('unwanted' | 'upstream')[]): Promise<void> => {
+      const requests = await store.requests.add({ ...buildSet(...causes.map((_, n) => `b${n}`)), scheduler: 's' });
+      for (const [n, { id }] of requests.entries())
+        await store.requests.end(id, { result: 'skipped', cause: causes[n] ?? 'unwanted', summary: 'no' }, 9);
+    };
+    await end('unwanted', 'unwanted');
+    await end('unwanted', 'upstream');
+    const followed = await store.schedulers.toFollow(FOLLOWER, NAME);
+    expect(followed.map(({ isSuccess }) => isSuccess)).toEqual([true, false]);
+  });
+
   it('hands the changes of a followed set on when it is of the same source', async () => {
     await store.schedulers.settle({ ...FOLLOWER, rule: 'p/s' }, undefined);
     await change(1, { set: { ...buildSet('b'), scheduler: 's' } });

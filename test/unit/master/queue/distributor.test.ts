@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { LocalBus } from '../../../../src/bus/local-bus.ts';
 import { openCodeHost } from '../../../../src/config/open-code-host.ts';
+import { BuildIfs } from '../../../../src/master/queue/build-ifs.ts';
 import { Complaints } from '../../../../src/master/queue/complaints.ts';
 import { Distributor } from '../../../../src/master/queue/distributor.ts';
 import { NextBuilds } from '../../../../src/master/queue/next-builds.ts';
@@ -63,6 +64,7 @@ test('a circle that was never there in one moment ends nobody', async () => {
     wake: () => undefined,
   };
   const distributor = new Distributor({
+    buildIfs: new BuildIfs({ ...choosers, clock: temp.clock, logger: silentLogger }),
     nextBuilds: new NextBuilds(choosers),
     nextWorkers: new NextWorkers(choosers),
     vetoes,

@@ -71,6 +71,7 @@ class StoredFarm {
       config: () => config,
       configOf: () => Promise.resolve(config),
       holds: [],
+      buildIfs: { holds: () => new Map() },
       nextBuilds: { holds: () => new Map() },
       vetoes: new Vetoes(),
       nowMs: () => temp.clock.now(),
