@@ -31,6 +31,7 @@ export const changeFilterFields = {
   branch: patternsSchema.optional(),
   author: patternsSchema.optional(),
   category: patternsSchema.optional(),
+  codebase: patternsSchema.optional(),
   tags: tagsSchema.optional(),
   pullRequests: z.boolean({ error: 'write true or false' }).optional(),
   files: files.optional(),
@@ -43,13 +44,24 @@ export type CheckedChangeFilter = z.infer<typeof checked>;
 
 /** The filter as plain data; its functions are only seen to be there. */
 export function changeFilterShape(given: CheckedChangeFilter): ChangeFilter {
-  const { branch, author, category, tags, pullRequests = false, files: wanted, fileIsImportant, filter } = given;
+  const {
+    branch,
+    author,
+    category,
+    codebase,
+    tags,
+    pullRequests = false,
+    files: wanted,
+    fileIsImportant,
+    filter,
+  } = given;
   const isCode = typeof fileIsImportant === 'function';
   const functions = [filter, isCode ? fileIsImportant : undefined];
   return {
     ...(branch !== undefined && { branch: textRule(branch) }),
     ...(author !== undefined && { author: textRule(author) }),
     ...(category !== undefined && { category: textRule(category) }),
+    ...(codebase !== undefined && { codebase: textRule(codebase) }),
     ...(tags !== undefined && { tags: tags === true ? { any: [], none: [] } : textRule(tags) }),
     ...(pullRequests && { pullRequests }),
     ...(wanted !== undefined && { files: textRule(wanted) }),

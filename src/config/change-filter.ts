@@ -13,6 +13,7 @@ export interface ChangeFilterOptions {
   readonly branch?: Pattern | readonly Pattern[];
   readonly author?: Pattern | readonly Pattern[];
   readonly category?: Pattern | readonly Pattern[];
+  readonly codebase?: Pattern | readonly Pattern[];
   /** Changes of these tags (`true`: of all), besides those of branches. */
   readonly tags?: true | Pattern | readonly Pattern[];
   /** Also changes of pull requests into these branches. */

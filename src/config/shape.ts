@@ -106,6 +106,8 @@ export interface SourceShape {
   readonly kind: 'git';
   readonly url: string;
   readonly branch?: string;
+  /** Where a revision can be looked at: `{revision}` stands for it, or a function is asked, whose fingerprint this is. */
+  readonly revlink?: { readonly template: string } | { readonly function: string };
   /** The master looks for changes itself. */
   readonly poll?: PollShape;
 }

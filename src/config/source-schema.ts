@@ -4,6 +4,7 @@ import { parseSize, showSize, SIZE_RULE } from '../base/size.ts';
 import { patternsSchema, tagsSchema, textRule } from './change-filter-schema.ts';
 import { isOf } from './duration-schema.ts';
 import { DURATION_RULE, parseDuration, showDuration } from './duration.ts';
+import { revlinkSchema, revlinkShape } from './revlink-schema.ts';
 import type { PollShape, SourceShape } from './shape.ts';
 
 const LONGEST_WORD = 4_096;
@@ -61,6 +62,7 @@ export function sourceSchema(isNone: string) {
           .refine((url) => passwordOf(url) === '', { error: PASSWORD_IN_URL })
           .refine((url) => !/^[A-Za-z0-9+.-]+::/.test(url), { error: HELPER_RULE }),
         branch: gitWord.optional(),
+        revlink: revlinkSchema.optional(),
         ...options,
       },
       { error: isNone },
@@ -85,11 +87,12 @@ export function sourceSchema(isNone: string) {
 export type CheckedSource = z.infer<ReturnType<typeof sourceSchema>>;
 
 export function sourceShape(source: CheckedSource): SourceShape {
-  const { url, branch, poll } = source;
+  const { url, branch, revlink, poll } = source;
   return {
     kind: 'git',
     url,
     ...(branch !== undefined && { branch }),
+    ...(revlink !== undefined && { revlink: revlinkShape(revlink) }),
     ...(poll !== undefined && { poll: pollShape(source, poll) }),
   };
 }

@@ -132,10 +132,15 @@ export interface HookConfig {
   readonly skip?: readonly string[];
 }
 
+/** Resolves to an address of http or https; null: there is none. */
+export type RevlinkFunction = (revision: string) => string | null | Promise<string | null>;
+
 export interface GitSource {
   readonly kind: 'git';
   readonly url: string;
   readonly branch?: string;
+  /** Where a revision can be looked at: an address with `{revision}` in it, or a function that gives one. */
+  readonly revlink?: string | RevlinkFunction;
   /** The master looks so often for what is new; absent: somebody tells it. What follows is for that alone. */
   readonly poll?: Duration;
   /** Which branches (`true`: all); default: `branch`, or the repository's default branch. */

@@ -57,11 +57,15 @@ export async function listChanges(store: Store, filter: ChangesWish): Promise<re
 }
 
 function changeView(told: Change): ChangeView {
-  const { author, category, kind, target, isUntrusted = false, skipped, problems = [], ...change } = told;
+  const { author, committer, category, revlink, codebase, kind, target, isUntrusted = false, skipped } = told;
+  const { problems = [], ...change } = told;
   return {
     ...change,
     author: author ?? null,
+    committer: committer ?? null,
     category: category ?? null,
+    revlink: revlink ?? null,
+    codebase: codebase ?? null,
     kind: kind ?? null,
     target: target ?? null,
     isUntrusted,
@@ -73,12 +77,13 @@ function changeView(told: Change): ChangeView {
 /** What a build tells of its changes, and of whom to ask when it fails. */
 export function changesOfBuild(changes: readonly Change[]): Pick<BuildView, 'changes' | 'blame'> {
   return {
-    changes: changes.map(({ id, branch, revision, author, comments, sentBy }) => ({
+    changes: changes.map(({ id, branch, revision, author, comments, revlink, sentBy }) => ({
       id,
       branch,
       revision,
       author: author ?? null,
       subject: subjectOf(comments).slice(0, SUBJECT_MAX),
+      revlink: revlink ?? null,
       sentBy,
     })),
     blame: [...new Set(changes.map(({ author, sentBy }) => author ?? sentBy))],

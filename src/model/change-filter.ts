@@ -13,6 +13,7 @@ export interface ChangeFilter {
   readonly branch?: TextRule;
   readonly author?: TextRule;
   readonly category?: TextRule;
+  readonly codebase?: TextRule;
   /** Names of tags: their changes are wanted, too. */
   readonly tags?: TextRule;
   /** Pull requests are wanted, too, of which `branch` means the one that they are to go into. */

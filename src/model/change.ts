@@ -17,11 +17,17 @@ export interface Change {
   readonly revision: string;
   /** Who made it, if that was told: nobody has checked it. */
   readonly author?: string;
+  /** Who put it into the repository, told and checked as the author is. */
+  readonly committer?: string;
   readonly comments: string;
   readonly files: readonly string[];
   /** At least so many more files it has, of which the names are not known, or not kept. */
   readonly filesLeftOut: number;
   readonly category?: string;
+  /** Where it can be looked at: `http:` or `https:` alone. */
+  readonly revlink?: string;
+  /** Which part of the project's source it is of, if that was told: for filters. */
+  readonly codebase?: string;
   /** Absent: nobody said. */
   readonly kind?: ChangeKind;
   /** Of a pull request: the branch that it is to go into. */

@@ -22,6 +22,7 @@ function commitOf(name: string | number, { message = `Change ${name}`, files = [
     timestamp: '2026-11-21T12:00:00Z',
     url: 'https://forge.example.org/c',
     author: { name: 'Ann', email: 'ann@example.org', username: 'ann' },
+    committer: { name: 'Zoë', email: 'zoe@example.org' },
     added: [],
     removed: [],
     modified: files,
@@ -76,6 +77,8 @@ export interface PullWish {
   readonly action?: string;
   readonly target?: string;
   readonly title?: string;
+  /** Its page. */
+  readonly page?: string;
 }
 
 export function pullOf(forge: Forge, wish: PullWish = {}): object {
@@ -97,6 +100,7 @@ export function pullOf(forge: Forge, wish: PullWish = {}): object {
         iid: number,
         action: wish.action ?? 'open',
         title,
+        url: wish.page,
         source_branch: 'better',
         target_branch: target,
         author_id: author.length,
@@ -111,6 +115,7 @@ export function pullOf(forge: Forge, wish: PullWish = {}): object {
     number,
     pull_request: {
       title,
+      html_url: wish.page,
       body: null,
       changed_files: 3,
       user: { login: author },

@@ -81,8 +81,10 @@ function family({ parent, children, rebuildOf, rebuiltAs }: BuildView): string[]
   ];
 }
 
-function changeLine({ id, branch, revision, author, subject, sentBy }: BuildView['changes'][number]): string {
-  return `change  ${id}, ${branch} ${revision.slice(0, 12)} by ${author ?? sentBy}: ${subject}`;
+function changeLines(change: BuildView['changes'][number]): string[] {
+  const { id, branch, revision, author, subject, revlink, sentBy } = change;
+  const line = `change  ${id}, ${branch} ${revision.slice(0, 12)} by ${author ?? sentBy}: ${subject}`;
+  return revlink === null ? [line] : [line, `        ${revlink}`];
 }
 
 /** The whole of one build, for people. */
@@ -95,7 +97,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
     `source  ${sourceOf(build)}`,
     ...(build.untrustedOf === null ? [] : [`fork    by ${build.untrustedOf}: untrusted`]),
     ...(build.patch ? [`patch   ${build.patch.bytes} bytes, SHA-256 ${build.patch.sha256}`] : []),
-    ...build.changes.map(changeLine),
+    ...build.changes.flatMap(changeLines),
     `asked   by ${build.owner}${build.scheduler === null ? '' : `, scheduler ${build.scheduler}`}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, ${build.finishedAtMs === null ? 'runs for' : 'took'} ${howLong(end - build.startedAtMs)}`,
     ...(build.collapsed.length === 0

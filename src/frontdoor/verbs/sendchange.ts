@@ -14,8 +14,11 @@ const OPTIONS = {
   branch: { type: 'string' },
   revision: { type: 'string' },
   author: { type: 'string' },
+  committer: { type: 'string' },
   file: { type: 'string', multiple: true },
   category: { type: 'string' },
+  revlink: { type: 'string' },
+  codebase: { type: 'string' },
   property: { type: 'string', short: 'p', multiple: true },
   key: { type: 'string' },
   'comments-stdin': { type: 'boolean' },
@@ -27,7 +30,7 @@ type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
 export const sendchange: Verb = {
   name: 'sendchange',
   usage:
-    'sendchange PROJECT --branch B --revision R [--author A] [--file F]… [--category C] [-p NAME=VALUE]… [--key K] [--comments-stdin] [--json] | sendchange PROJECT --json-stdin [--json]',
+    'sendchange PROJECT --branch B --revision R [--author A] [--committer C] [--file F]… [--category C] [--revlink URL] [--codebase C] [-p NAME=VALUE]… [--key K] [--comments-stdin] [--json] | sendchange PROJECT --json-stdin [--json]',
   summary:
     'tells of a change, which is built where the configuration says so; a change that is known already is left alone',
   role: 'developer',
@@ -51,16 +54,19 @@ async function jsonAlone({ readStdin }: VerbContext, values: Values): Promise<st
 }
 
 async function inWords({ readStdin }: VerbContext, values: Values): Promise<ChangeWish> {
-  const { branch, revision, author, file, category, property, key } = values;
+  const { branch, revision, author, committer, file, category, revlink, codebase, property, key } = values;
   if (branch === undefined || revision === undefined) throw new UsageError('--branch and --revision are needed');
   const comments = values['comments-stdin'] ? await readStdin(COMMENTS_MAX_BYTES) : undefined;
   return {
     branch,
     revision,
     ...(author !== undefined && { author }),
+    ...(committer !== undefined && { committer }),
     ...(comments !== undefined && { comments }),
     ...(file && { files: file }),
     ...(category !== undefined && { category }),
+    ...(revlink !== undefined && { revlink }),
+    ...(codebase !== undefined && { codebase }),
     ...(property && { properties: readProperties(property) }),
     ...(key !== undefined && { key }),
   };

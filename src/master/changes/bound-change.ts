@@ -1,16 +1,18 @@
 import type { Change } from '../../model/change.ts';
 import { isAnybodys } from '../../model/forge.ts';
+import { isWebLink, WEB_LINK_RULE } from '../../model/web-link.ts';
 import { OperatorError } from '../operator.ts';
 import type { ToldChange } from '../views/change.ts';
 import { shown } from '../operator-names.ts';
 import { checkBranch, checkProperties, checkRevision } from '../operator-wish.ts';
 
-const AUTHOR_MAX = 300;
+const SIGNATURE_MAX = 300;
 const COMMENTS_MAX = 16_384;
 const FILES_MAX = 1_000;
 const FILE_MAX = 4_096;
 const FILES_CHARACTERS_MAX = 128 * 1024;
 const CATEGORY_MAX = 100;
+const CODEBASE_MAX = 100;
 const KEY_MAX = 200;
 const BRANCHES = 'refs/heads/';
 
@@ -19,10 +21,13 @@ export interface BoundChange extends Pick<
   | 'branch'
   | 'revision'
   | 'author'
+  | 'committer'
   | 'comments'
   | 'files'
   | 'filesLeftOut'
   | 'category'
+  | 'revlink'
+  | 'codebase'
   | 'properties'
   | 'kind'
   | 'target'
@@ -38,7 +43,7 @@ export interface BoundChange extends Pick<
  * decides what is built is refused when it is none, with an `OperatorError`.
  */
 export function boundChange(wish: ToldChange): BoundChange {
-  const { revision, author, comments = '', category, properties = {}, key, kind, target, skipped } = wish;
+  const { revision, comments = '', category, revlink, codebase, properties = {}, key, kind, target, skipped } = wish;
   const branch = wish.branch.startsWith(BRANCHES) ? wish.branch.slice(BRANCHES.length) : wish.branch;
   checkBranch(branch);
   // Whoever says of what kind it is knows whose it is, too.
@@ -46,21 +51,24 @@ export function boundChange(wish: ToldChange): BoundChange {
   if (target !== undefined) checkBranch(target);
   checkRevision(revision);
   checkProperties(properties);
-  if (category !== undefined && (category === '' || category.length > CATEGORY_MAX)) {
-    throw new OperatorError('usage', `the category "${shown(category)}" has not 1 to ${CATEGORY_MAX} characters`);
-  }
-  if (key !== undefined && (key === '' || key.length > KEY_MAX)) {
-    throw new OperatorError('usage', `the key "${shown(key)}" has not 1 to ${KEY_MAX} characters`);
+  checkLength('category', category, CATEGORY_MAX);
+  checkLength('codebase', codebase, CODEBASE_MAX);
+  checkLength('key', key, KEY_MAX);
+  if (revlink !== undefined && !isWebLink(revlink)) {
+    throw new OperatorError('usage', `the revlink "${shown(revlink)}" is not ${WEB_LINK_RULE}`);
   }
   const files = boundFiles(wish.files ?? []);
   return {
     branch,
     revision,
-    ...(author !== undefined && author.trim() !== '' && { author: cut(author.trim(), AUTHOR_MAX) }),
+    ...signed('author', wish.author),
+    ...signed('committer', wish.committer),
     comments: cut(comments.trimEnd(), COMMENTS_MAX),
     files,
     filesLeftOut: (wish.files ?? []).length - files.length + (wish.filesLeftOut ?? 0),
     ...(category !== undefined && { category }),
+    ...(revlink !== undefined && { revlink }),
+    ...(codebase !== undefined && { codebase }),
     properties,
     ...(kind !== undefined && { kind }),
     ...(target !== undefined && { target }),
@@ -69,6 +77,15 @@ export function boundChange(wish: ToldChange): BoundChange {
     // Neither can look like the other.
     key: key === undefined ? `revision ${branch} ${revision}` : `key ${key}`,
   };
+}
+
+function checkLength(what: string, text: string | undefined, max: number): void {
+  if (text === undefined || (text !== '' && text.length <= max)) return;
+  throw new OperatorError('usage', `the ${what} "${shown(text)}" has not 1 to ${max} characters`);
+}
+
+function signed(what: 'author' | 'committer', name = ''): Pick<Change, 'author' | 'committer'> {
+  return name.trim() === '' ? {} : { [what]: cut(name.trim(), SIGNATURE_MAX) };
 }
 
 function cut(text: string, max: number): string {

@@ -53,6 +53,7 @@ export async function classify(
   if (!holds('branch', () => isBranchWanted(filter, change))) return 'ignored';
   if (!holds('author', () => isText(filter.author, change.author))) return 'ignored';
   if (!holds('category', () => isText(filter.category, change.category))) return 'ignored';
+  if (!holds('codebase', () => isText(filter.codebase, change.codebase))) return 'ignored';
   if (!holds('files', () => hasFile(filter.files, change))) return 'ignored';
   if (filter.hasFilter && !(await isAsked('filter'))) return 'ignored';
   if (!holds('fileIsImportant', () => hasFile(filter.importantFiles, change))) return 'unimportant';

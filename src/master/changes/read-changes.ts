@@ -13,9 +13,12 @@ const change = z.strictObject({
   branch: text,
   revision: text,
   author: text.optional(),
+  committer: text.optional(),
   comments: text.optional(),
   files: z.array(text).optional(),
   category: text.optional(),
+  revlink: text.optional(),
+  codebase: text.optional(),
   properties: z.record(text, jsonSchema).optional(),
   key: text.optional(),
 });

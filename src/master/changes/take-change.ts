@@ -11,6 +11,7 @@ import type { SentChange, ToldChange } from '../views/change.ts';
 import { boundChange } from './bound-change.ts';
 import { classify } from './classify.ts';
 import type { ClassifyTools, NewChange } from './classify.ts';
+import { revisionLink } from './revision-link.ts';
 
 /** What every way in for changes works with. */
 export interface ChangeIntake {
@@ -34,15 +35,24 @@ export async function takeChange(
   const { key, ...bound } = boundChange(wish);
   const { name, source } = project;
   if (!source) throw new OperatorError('usage', `project ${name} has no source, so nothing of it changes`);
-  const change = { ...bound, project: name, repository: source.url, atMs: clock.now(), sentBy };
   const problems: string[] = [];
   const onFailed = (problem: string): void => {
     problems.push(problem);
     filters.onFailed(problem);
   };
+  const tools = { ...filters, onFailed };
+  const revlink = bound.revlink ?? (await revisionLink(project, bound.revision, tools));
+  const change = {
+    ...bound,
+    ...(revlink !== undefined && { revlink }),
+    project: name,
+    repository: source.url,
+    atMs: clock.now(),
+    sentBy,
+  };
   const takers: ChangeTaker[] = [];
   for (const shape of project.schedulers.filter(isListening)) {
-    const importance = await classify(shape, change, { ...filters, onFailed });
+    const importance = await classify(shape, change, tools);
     const taker = takerOf(shape, importance, change);
     if (taker) takers.push(taker);
   }

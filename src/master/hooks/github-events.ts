@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Forge } from '../../model/forge.ts';
 import type { HookEvent, ReadEvent } from './hook-event.ts';
-import { commit, commits, revision, text } from './payload-parts.ts';
+import { commit, commits, link, revision, text } from './payload-parts.ts';
 import { pullRequestNews } from './pull-request-news.ts';
 import { pushNews } from './push-news.ts';
 
@@ -21,6 +21,7 @@ const pullRequest = z.object({
   number: z.int().positive(),
   pull_request: z.object({
     title: text,
+    html_url: link,
     user: person.nullish(),
     head: side,
     base: side,
@@ -60,7 +61,7 @@ function readPull(
   { action, number, pull_request: request, sender }: z.infer<typeof pullRequest>,
 ): HookEvent {
   if (!NEW_HEAD.has(action)) return { nothing: `nothing is done about a pull request that was ${action}` };
-  const { title, user, head, base, changed_files: changedFiles } = request;
+  const { title, html_url: url, user, head, base, changed_files: changedFiles } = request;
   return pullRequestNews(forge, {
     number,
     title,
@@ -71,6 +72,7 @@ function readPull(
     author: user?.login ?? '',
     by: sender?.login,
     changedFiles: changedFiles ?? undefined,
+    ...url,
   });
 }
 

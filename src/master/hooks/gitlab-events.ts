@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { HookEvent, ReadEvent } from './hook-event.ts';
-import { commits, revision, text } from './payload-parts.ts';
+import { commits, link, revision, text } from './payload-parts.ts';
 import { pullRequestNews } from './pull-request-news.ts';
 import { pushNews } from './push-news.ts';
 
@@ -19,6 +19,7 @@ const mergeRequest = z.object({
     iid: z.int().positive(),
     action: text,
     title: text,
+    url: link,
     target_branch: text,
     author_id: z.int().nullish(),
     source_project_id: z.int().nullish(),
@@ -52,7 +53,7 @@ function readPush({
 }
 
 function readMerge({ user, object_attributes: request }: z.infer<typeof mergeRequest>): HookEvent {
-  const { iid, action, title, target_branch: target, author_id: authorId, last_commit: head } = request;
+  const { iid, action, title, url, target_branch: target, author_id: authorId, last_commit: head } = request;
   if (!NEW_HEAD.has(action)) return { nothing: `nothing is done about a merge request on ${action || 'no action'}` };
   const by = user?.username ?? '';
   // Of the author the payload has the number; the name only of the one who did this.
@@ -66,5 +67,6 @@ function readMerge({ user, object_attributes: request }: z.infer<typeof mergeReq
     isOfFork: request.source_project_id !== request.target_project_id,
     author: isByAuthor ? by : `user ${authorId ?? 'unknown'}`,
     by,
+    ...url,
   });
 }

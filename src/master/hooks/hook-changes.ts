@@ -14,12 +14,11 @@ export function hookChanges(
 ): readonly ToldChange[] {
   const isUntrusted = pullRequest?.isOfFork === true && !isTrusted(project, pullRequest);
   const skipped = skippedFor(project, notes, isUntrusted);
-  return commits.map(({ id, message, author, files, filesLeftOut }) => ({
+  return commits.map(({ id, message, author, ...commit }) => ({
+    ...commit,
     branch,
     revision: id,
     comments: message,
-    files,
-    filesLeftOut,
     kind,
     ...(author !== undefined && author !== '' && { author }),
     ...(pullRequest && { target: pullRequest.target }),

@@ -5,6 +5,9 @@ export interface HookCommit {
   readonly id: string;
   readonly message: string;
   readonly author?: string;
+  readonly committer?: string;
+  /** Where the forge shows it. */
+  readonly revlink?: string;
   readonly files: readonly string[];
   /** At least so many more that it did not name. */
   readonly filesLeftOut: number;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isWebLink } from '../../model/web-link.ts';
 import type { HookCommit } from './hook-event.ts';
 
 /** Of what is not told the text is empty, and of a list the list. */
@@ -15,22 +16,41 @@ const files = z
   )
   .transform((value) => value ?? []);
 
+const person = z.object({ name: text, email: text }).nullish();
+/** Of an address that is none nothing is kept: nobody builds by it. */
+export const link = z
+  .unknown()
+  .optional()
+  .transform((value) => (typeof value === 'string' && isWebLink(value) ? { revlink: value } : {}));
+
 /** A commit, as all three tell of it. */
 export const commit = z
   .object({
     id: revision,
     message: text,
-    author: z.object({ name: text, email: text }).nullish(),
+    url: link,
+    author: person,
+    committer: person,
     added: files,
     removed: files,
     modified: files,
     distinct: z.boolean().optional(),
   })
   .transform(
-    ({ author, added, removed, modified, ...commit }): HookCommit & { readonly distinct?: boolean | undefined } => ({
+    ({
+      author,
+      committer,
+      url,
+      added,
+      removed,
+      modified,
+      ...commit
+    }): HookCommit & { readonly distinct?: boolean | undefined } => ({
       id: commit.id,
       message: commit.message,
       ...(author && { author: signature(author.name, author.email) }),
+      ...(committer && { committer: signature(committer.name, committer.email) }),
+      ...url,
       files: [...new Set([...added, ...removed, ...modified])],
       filesLeftOut: 0,
       distinct: commit.distinct,

@@ -4,6 +4,7 @@ import { Splitter } from './split-stream.ts';
 export interface Commit {
   readonly revision: string;
   readonly author: string;
+  readonly committer: string;
   readonly comments: string;
   /** Those that differ from its first parent; at most `FILES_KEPT`. */
   readonly files: readonly string[];
@@ -17,11 +18,12 @@ const FILES_KEPT = 1_000;
 const REVISION = /^[0-9a-f]{40,64}$/;
 
 /** To be given to `git log -z`: fields that end with NUL, and an empty one before each commit, which no name of a file is. */
-export const COMMIT_FORMAT = '--format=%x00%H%x00%an <%ae>%x00%B%x00';
+export const COMMIT_FORMAT = '--format=%x00%H%x00%an <%ae>%x00%cn <%ce>%x00%B%x00';
 
 interface Reading {
   revision: string;
   author?: string;
+  committer?: string;
   comments?: string;
   /** The field between the message and the files has been read. */
   isOpen?: boolean;
@@ -50,6 +52,7 @@ export class CommitReader {
     if (!at) {
       if (REVISION.test(token)) this.#reading = { revision: token, files: [], filesLeftOut: 0 };
     } else if (at.author === undefined) at.author = token;
+    else if (at.committer === undefined) at.committer = token;
     else if (at.comments === undefined) at.comments = token;
     else if (!at.isOpen) at.isOpen = true;
     else if (token === '') this.#close();
@@ -62,7 +65,7 @@ export class CommitReader {
     const at = this.#reading;
     this.#reading = undefined;
     if (!at) return;
-    const { revision, author = '', comments = '', files, filesLeftOut } = at;
-    this.#commits.push({ revision, author, comments, files, filesLeftOut });
+    const { revision, author = '', committer = '', comments = '', files, filesLeftOut } = at;
+    this.#commits.push({ revision, author, committer, comments, files, filesLeftOut });
   }
 }

@@ -58,6 +58,8 @@ export interface BuildView {
     readonly author: string | null;
     /** The first line of its comments. */
     readonly subject: string;
+    /** Where it can be looked at. */
+    readonly revlink: string | null;
     readonly sentBy: string;
   }[];
   /** The authors of its changes. */

@@ -6,9 +6,12 @@ export interface ChangeWish {
   readonly branch: string;
   readonly revision: string;
   readonly author?: string;
+  readonly committer?: string;
   readonly comments?: string;
   readonly files?: readonly string[];
   readonly category?: string;
+  readonly revlink?: string;
+  readonly codebase?: string;
   readonly properties?: JsonObject;
   readonly key?: string;
 }
@@ -46,11 +49,15 @@ export interface ChangeView {
   readonly branch: string;
   readonly revision: string;
   readonly author: string | null;
+  readonly committer: string | null;
   readonly comments: string;
   readonly files: readonly string[];
   /** So many more files whose names are not kept. */
   readonly filesLeftOut: number;
   readonly category: string | null;
+  /** Where it can be looked at. */
+  readonly revlink: string | null;
+  readonly codebase: string | null;
   readonly kind: ChangeKind | null;
   /** Of a pull request: the branch that it is to go into. */
   readonly target: string | null;

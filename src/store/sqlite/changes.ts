@@ -8,12 +8,12 @@ import { fromJson, orNull, present } from './row.ts';
 import type { Nullable } from './row.ts';
 import { isOff, takeChanges } from './schedulers.ts';
 
-const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, c.comments, c.files,
-    c.files_left_out AS filesLeftOut, c.category, c.properties, c.kind, c.target,
+const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, c.committer, c.comments, c.files,
+    c.files_left_out AS filesLeftOut, c.category, c.revlink, c.codebase, c.properties, c.kind, c.target,
     c.is_untrusted AS isUntrusted, c.skipped, c.problems, c.at_ms AS atMs, c.sent_by AS sentBy`;
-const ADD = `INSERT INTO changes (project, key, repository, branch, revision, author, comments, files, files_left_out, category,
-    properties, kind, target, is_untrusted, skipped, problems, at_ms, sent_by)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
+const ADD = `INSERT INTO changes (project, key, repository, branch, revision, author, committer, comments, files, files_left_out,
+    category, revlink, codebase, properties, kind, target, is_untrusted, skipped, problems, at_ms, sent_by)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
 const WAIT = `INSERT INTO scheduler_changes (project, scheduler, branch, change_id, is_important, at_ms) VALUES (?, ?, ?, ?, ?, ?)`;
 const WAITS_FOR = 'SELECT scheduler FROM scheduler_changes WHERE change_id = ? ORDER BY rowid';
 const FIND_BY_KEY = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.key = ?`;
@@ -53,9 +53,12 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
         branch,
         revision,
         author,
+        committer,
         comments,
         filesLeftOut,
         category,
+        revlink,
+        codebase,
         kind,
         target,
         skipped,
@@ -73,10 +76,13 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
           branch,
           revision,
           orNull(author),
+          orNull(committer),
           comments,
           files,
           filesLeftOut,
           orNull(category),
+          orNull(revlink),
+          orNull(codebase),
           properties,
           orNull(kind),
           orNull(target),

@@ -1,4 +1,5 @@
 import { buildsByWorker } from './migrations/builds-by-worker.ts';
+import { changeFields } from './migrations/change-fields.ts';
 import { changeRevisions } from './migrations/change-revisions.ts';
 import { changes } from './migrations/changes.ts';
 import { hooks } from './migrations/hooks.ts';
@@ -230,4 +231,5 @@ export const MIGRATIONS: readonly Migration[] = [
   queueLookups,
   changeRevisions,
   stepLinks,
+  changeFields,
 ];

@@ -50,7 +50,19 @@ test('a source that is polled says how, with what was left out', () => {
   ]);
 });
 
+test('a source tells where its revisions can be looked at', () => {
+  const template = 'https://git.example.org/x/commit/{revision}';
+  const checked = check(git('/x', { revlink: template }), git('/y', { revlink: (revision) => `http://y/${revision}` }));
+  if ('mistakes' in checked) throw new Error(checked.mistakes.join('\n'));
+  expect(checked.shape.projects.map(({ source }) => source?.revlink)).toEqual([
+    { template },
+    { function: expect.stringMatching(/^[0-9a-f]{16}$/) },
+  ]);
+});
+
 test.each<[GitSource, RegExp]>([
+  [git('/x', { revlink: 'https://git.example.org/' }), /^project "p0", source, revlink: write an address of http/],
+  [git('/x', { revlink: 'javascript:{revision}' }), /revlink: write an address of http/],
   [git('https://ann:secret@h/x.git'), /^project "p0", source, url: the URL has a password in it/],
   [git('https://:token@h/x.git', { poll: '5m' }), /the URL has a password in it/],
   [git('ext::sh -c evil'), /url: git would start a program/],

@@ -49,7 +49,7 @@ test('a change is built once by each builder, however often it comes', async () 
       branch: 'main',
       revision: 'abc',
       blame: ['Anna <a@example.org>'],
-      changes: [{ id: first?.id, author: 'Anna <a@example.org>', subject: 'Fix it', sentBy: 'dora' }],
+      changes: [{ id: first?.id, author: 'Anna <a@example.org>', subject: 'Fix it', revlink: null, sentBy: 'dora' }],
     },
   });
 });

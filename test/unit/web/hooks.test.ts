@@ -32,6 +32,8 @@ describe.each(FORGES)('of %s', (forge) => {
       branch: 'main',
       revision: sha(commits[2]!),
       author: 'Ann <ann@example.org>',
+      committer: 'Zoë <zoe@example.org>',
+      revlink: 'https://forge.example.org/c',
       comments: message,
       files,
     };
@@ -111,9 +113,20 @@ describe.each(FORGES)('of %s', (forge) => {
   test('a pull request of a fork waits for approval of exactly its revision', async () => {
     const [first, second] = [fresh(), fresh()];
     const branch = pullRequestRef(forge, 7);
-    const { body } = await hooks.send(forge, 'pull-request', pullOf(forge, { head: first }));
+    const { body } = await hooks.send(
+      forge,
+      'pull-request',
+      pullOf(forge, { head: first, page: 'https://forge.example.org/pull/7' }),
+    );
     expect(body.changes).toMatchObject([{ branch, revision: sha(first), requests: [expect.any(Number)] }]);
-    const change = { kind: 'pull-request', target: 'main', isUntrusted: true, author: 'mallory', files: [] };
+    const change = {
+      kind: 'pull-request',
+      target: 'main',
+      isUntrusted: true,
+      author: 'mallory',
+      files: [],
+      revlink: 'https://forge.example.org/pull/7',
+    };
     expect((await hooks.changes())[0]).toMatchObject(change);
     expect((await hooks.changes())[0]?.filesLeftOut).toBeGreaterThan(0);
     const [id = 0] = body.changes[0]?.requests ?? [];

@@ -7,10 +7,12 @@ test('what is only read is cut, and says so', () => {
   const bound = boundChange({
     ...WISH,
     author: ` ${'a'.repeat(1_000)} `,
+    committer: 'b'.repeat(1_000),
     comments: 'c'.repeat(100_000),
     files: ['x'.repeat(5_000), ...Array.from({ length: 1_500 }, (_, n) => `f${n}`)],
   });
   expect(bound.author).toMatch(/^a{300}… \(cut, it had 1000 characters\)$/);
+  expect(bound.committer).toMatch(/^b{300}… \(cut, it had 1000 characters\)$/);
   expect(bound.comments).toMatch(/^c{16384}… \(cut, it had 100000 characters\)$/);
   expect(bound.files).toHaveLength(1_000);
   expect(bound.files[0]).toBe('f0');
@@ -30,6 +32,12 @@ test('what decides what is built is refused when it is none', () => {
     { revision: '' },
     { category: '' },
     { category: 'x'.repeat(101) },
+    { codebase: '' },
+    { codebase: 'x'.repeat(101) },
+    { revlink: 'javascript:alert(1)' },
+    { revlink: 'https://ann:secret@example.org/' },
+    { revlink: 'https://example.org/\n' },
+    { revlink: `https://example.org/${'x'.repeat(2_000)}` },
     { key: '' },
     { key: 'x'.repeat(201) },
     { properties: { 'a b': 1 } },

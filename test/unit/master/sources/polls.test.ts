@@ -50,6 +50,7 @@ test('what is there at the first poll is nothing new; each commit after it is a 
     branch: 'main',
     revision: two,
     author: 'Zoë <z@example.org>',
+    committer: expect.stringMatching(/^.+ <.+@.+>$/),
     comments: 'two\n\nmore',
     files: ['a/b', 'c'],
     filesLeftOut: 0,

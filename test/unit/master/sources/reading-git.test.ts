@@ -21,14 +21,14 @@ function* pieces(bytes: Buffer, sizes: readonly number[]): Generator<Buffer> {
 }
 
 test('commits are read as they were made, whatever is in them and wherever their bytes are cut', () => {
-  const commit = record({ author: text, comments: text, files: array(name, { maxLength: 5 }) });
+  const commit = record({ author: text, committer: text, comments: text, files: array(name, { maxLength: 5 }) });
   assert(
     property(
       array(commit, { maxLength: 5 }),
       array(integer({ min: 1, max: 50 }), { minLength: 1 }),
       (commits, sizes) => {
-        const printed = commits.map(({ author, comments, files }) => {
-          const head = `\0${HASH}\0${author}\0${comments}\0\0`;
+        const printed = commits.map(({ author, committer, comments, files }) => {
+          const head = `\0${HASH}\0${author}\0${committer}\0${comments}\0\0`;
           return files.length > 0 ? `${head}\n${files.join('\0')}\0` : head;
         });
         const reader = new CommitReader();
@@ -42,7 +42,7 @@ test('commits are read as they were made, whatever is in them and wherever their
 test('a commit of very many files, or with a very long message, is cut', () => {
   const files = Array.from({ length: 1_500 }, (_, index) => `f${index}`);
   const reader = new CommitReader();
-  reader.add(Buffer.from(`\0${HASH}\0a\0${'x'.repeat(1_000_000)}\0\0\n${files.join('\0')}\0`));
+  reader.add(Buffer.from(`\0${HASH}\0a\0b\0${'x'.repeat(1_000_000)}\0\0\n${files.join('\0')}\0`));
   const [commit] = reader.end();
   expect(commit).toMatchObject({ files: files.slice(0, 1_000), filesLeftOut: 500 });
   expect(commit?.comments).toHaveLength(65_536);
