@@ -1,0 +1,20 @@
+/** A secret by its name. Its value is known to the master alone, and to the worker that a command with it runs on. */
+export type SecretRef = { readonly kind: 'secret'; readonly name: string };
+
+export function isSecretRef(value: unknown): value is SecretRef {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    value.kind === 'secret' &&
+    'name' in value &&
+    typeof value.name === 'string'
+  );
+}
+
+/** A shorter one would be found in every other line of a log, and its mask would tell what it is. Bytes. */
+export const SHORTEST_SECRET_BYTES = 6;
+export const LONGEST_SECRET_BYTES = 16 * 1024;
+/** Of all secrets that one build is given, together. */
+export const SECRETS_OF_BUILD_BYTES = 48 * 1024;
+export const MOST_SECRETS_OF_BUILD = 64;
