@@ -23,6 +23,7 @@ export {
   tryBuilds,
 } from './config/define-schedulers.ts';
 export { bool, choice, fixed, int, text } from './config/parameters/values.ts';
+export { secret, secretCommand, secretEnv, secretFile } from './config/secrets/define.ts';
 export { checkout } from './config/steps/checkout.ts';
 export { reboot } from './config/steps/reboot.ts';
 export { sh } from './config/steps/sh.ts';
@@ -31,6 +32,7 @@ export { resolve } from './config/steps/wanted.ts';
 export type { ChangeFacts, ChangeFunction, Pattern } from './config/change-filter.ts';
 export { trigger } from './config/steps/trigger.ts';
 export type { CheckoutOptions } from './config/steps/checkout.ts';
+export type { SecretConfig } from './config/secrets/define.ts';
 export type { StepOptions } from './config/steps/step.ts';
 export type { TriggerStepOptions } from './config/steps/trigger.ts';
 export type { CommandOptions, Wanted, WantedCommand } from './config/steps/wanted.ts';
@@ -58,4 +60,5 @@ export type {
   TriggerResult,
 } from './config/step-context.ts';
 export type { Json, JsonObject } from './model/json.ts';
+export type { SecretRef } from './model/secret.ts';
 export type { Result } from './model/result.ts';

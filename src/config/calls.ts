@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../model/json.ts';
+import type { SecretRef } from '../model/secret.ts';
 import type { Result } from '../model/result.ts';
 
 /**
@@ -61,7 +62,7 @@ export type RunArgs = {
   readonly command: string | readonly string[];
   readonly cwd?: string;
   /** Whole: the builder's and the call's. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | SecretRef>>;
   readonly stdin?: string;
   /** End the command after so long without output; absent: never. */
   readonly silenceMs?: number;
@@ -135,7 +136,7 @@ type PathArgs = { readonly path: string };
 export type PutArgs = {
   readonly path: string;
   /** The text itself, or a file on the master: relative to the master's folder, or absolute; refused when it has another hash. */
-  readonly source: { readonly text: string } | { readonly file: string; readonly sha256?: string };
+  readonly source: { readonly text: string } | SecretRef | { readonly file: string; readonly sha256?: string };
   readonly mode?: number;
 };
 

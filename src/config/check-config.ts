@@ -22,6 +22,7 @@ import type { CheckedReporter } from './reporter-schema.ts';
 import { labelsOf, selectWorkers, showSelector, writtenNames } from './select-workers.ts';
 import { builderRequestsShape, projectRequestsShape } from './request-shapes.ts';
 import type { BuilderShape, ConfigShape, HookShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
+import { secretMistakes, secretShapes, secretsOfBuilder } from './secrets/shapes.ts';
 import { pollMistakes, sourceShape } from './source-schema.ts';
 import { CONFIG_FORMAT } from './values.ts';
 
@@ -103,7 +104,7 @@ function relationMistakes(config: CheckedConfig): string[] {
       }
     }
   }
-  return [...mistakes, ...triggerMistakes(config), ...lockMistakes(config)];
+  return [...mistakes, ...triggerMistakes(config), ...lockMistakes(config), ...secretMistakes(config)];
 }
 
 function hostMistakes({ hosts = [], workers }: CheckedConfig): string[] {
@@ -123,7 +124,7 @@ function needsSource({ made }: CheckedBuilder['steps'][number]): boolean {
 }
 
 function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
-  const { title, reporters = [], hosts = [], workers, projects } = config;
+  const { title, reporters = [], hosts = [], secrets, workers, projects } = config;
   return {
     hash,
     title,
@@ -145,6 +146,7 @@ function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
       ...(missingAfter !== undefined && { missingAfterMs: parseDuration(missingAfter) }),
     })),
     locks: lockShapes(config),
+    ...(secrets && { secrets: secretShapes(secrets) }),
     projects: projects.map((project) => projectShape(project, workers)),
   };
 }
@@ -235,12 +237,14 @@ function builderShape(builder: CheckedBuilder, url: string | undefined, all: Che
     steps,
   } = builder;
   const functions = functionShapes(builder);
+  const secrets = secretsOfBuilder(builder);
   return {
     name,
     ...(description !== undefined && { description }),
     ...(tags.length > 0 && { tags: [...new Set(tags)] }),
     workers: selectWorkers(workers, all),
     env,
+    ...(secrets.length > 0 && { secrets }),
     ...(properties && { properties }),
     ...(logLimit !== undefined && { logLimit }),
     whenWorkerLost: lostRule(whenWorkerLost),

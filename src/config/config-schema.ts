@@ -13,6 +13,7 @@ import { propertiesSchema } from './properties-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
 import { builderRequests, projectRequests } from './request-schema.ts';
+import { envValueSchema, secretsSchema, variableSchema } from './secrets/schema.ts';
 import { sourceSchema } from './source-schema.ts';
 import type { StepFunction } from './step-context.ts';
 import { hostSchema, workerSchema, workersSchema } from './worker-schema.ts';
@@ -90,9 +91,8 @@ const builder = z.strictObject(
     description: descriptionSchema.optional(),
     tags: tagsSchema.optional(),
     workers: workersSchema,
-    env: z
-      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'no name of an environment variable' }), z.string())
-      .optional(),
+    env: z.record(variableSchema, envValueSchema).optional(),
+    secrets: list(name, 'names of secrets').optional(),
     properties: propertiesSchema.optional(),
     logLimit: logLimit.optional(),
     whenWorkerLost: z
@@ -157,6 +157,7 @@ export const configSchema = z.strictObject(
     troubles: troubles.optional(),
     reporters: list(reporterSchema, 'reporters').optional(),
     hosts: list(hostSchema, 'hosts').optional(),
+    secrets: secretsSchema.optional(),
     workers: list(workerSchema, 'workers').min(1, { error: 'name at least one worker' }),
     projects: list(project, 'projects').min(1, { error: 'give at least one project' }),
   },

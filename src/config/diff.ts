@@ -10,6 +10,7 @@ import type {
   HostShape,
   ProjectShape,
   ReporterShape,
+  SecretShape,
   StepShape,
   WorkerShape,
 } from './shape.ts';
@@ -27,6 +28,7 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
     ...diffLists(before.hosts, after.hosts, 'host', diffHosts),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
     ...diffLists(before.locks, after.locks, 'lock', diffLocks),
+    ...diffLists(before.secrets ?? [], after.secrets ?? [], 'secret', diffAll),
     ...diffLists(before.projects, after.projects, 'project', diffProjects),
   ];
   // What code of its own does is not seen in a shape; nor is a helper function that a step calls.
@@ -56,7 +58,7 @@ function diffLists<T extends Named>(
 }
 
 /** All keys of either. */
-function diffAll(before: ReporterShape | SchedulerShape, after: ReporterShape | SchedulerShape): string[] {
+function diffAll<T extends ReporterShape | SchedulerShape | SecretShape>(before: T, after: T): string[] {
   const was: Readonly<Record<string, unknown>> = { ...before };
   const is: Readonly<Record<string, unknown>> = { ...after };
   return changed(was, is, Object.keys({ ...was, ...is }));
@@ -85,7 +87,7 @@ function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
 
 function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
   const lines = [
-    ...changed(before, after, ['description', 'tags', 'workers', 'env', 'properties', 'logLimit', 'locks']),
+    ...changed(before, after, ['description', 'tags', 'workers', 'env', 'secrets', 'properties', 'logLimit', 'locks']),
     ...changed(before, after, ['collapse', 'cancelSuperseded', 'retry', 'queueForMs']),
     ...(isDeepStrictEqual(before.whenWorkerLost, after.whenWorkerLost)
       ? []

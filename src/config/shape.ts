@@ -7,6 +7,7 @@ import type { WhenWorkerLost } from '../model/lost-worker.ts';
 import type { StepRules } from '../model/result.ts';
 import type { RetryRules } from '../model/retry.ts';
 import type { TroubleRules } from '../model/trouble.ts';
+import type { SecretRef } from '../model/secret.ts';
 import type { SchedulerShape } from './scheduler-shape.ts';
 
 /** A configuration as plain data, checked: what the master schedules by. Functions stay in the bundle. Times are ms. */
@@ -20,6 +21,8 @@ export interface ConfigShape {
   readonly workers: readonly WorkerShape[];
   /** All that its builders and steps ask for, by name. */
   readonly locks: readonly LockShape[];
+  /** Absent: none. */
+  readonly secrets?: readonly SecretShape[];
   readonly projects: readonly ProjectShape[];
 }
 
@@ -45,6 +48,19 @@ export interface WebhookShape {
   readonly name: string;
   readonly url: string;
   readonly secretFile?: string;
+}
+
+/** What may be given to builds, and to whose; its value is in no configuration. */
+export interface SecretShape {
+  readonly name: string;
+  readonly from:
+    /** Relative to the master's folder, or absolute. */
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'env'; readonly variable: string }
+    | { readonly kind: 'command'; readonly argv: readonly string[]; readonly timeoutMs: number };
+  readonly projects: readonly string[] | 'all';
+  /** Also to builds of what is untrusted. */
+  readonly forks?: true;
 }
 
 export interface WorkerShape {
@@ -139,7 +155,9 @@ export interface BuilderShape {
   readonly tags?: readonly string[];
   /** Names of workers that may build it, at least one: those it names, and those whose labels it asks for. */
   readonly workers: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | SecretRef>>;
+  /** Names of secrets that its builds are known to ask for; absent: none. */
+  readonly secrets?: readonly string[];
   /** What its builds begin with where nobody says otherwise; absent: nothing. */
   readonly properties?: JsonObject;
   readonly logLimit?: string;

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../model/json.ts';
+import type { SecretRef } from '../model/secret.ts';
 import type { Result } from '../model/result.ts';
 import type { TriggeredRequest } from './calls.ts';
 import type { BuildFacts } from './code-host.ts';
@@ -13,7 +14,7 @@ export interface RunOptions {
   /** Folder on the worker, relative to the build's folder. */
   readonly cwd?: string;
   /** Added to the builder's. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | SecretRef>>;
   /** At most 64 KiB. */
   readonly stdin?: string;
   /** Ends the command after so long without output; default `20m`, `null` = never. */
@@ -29,6 +30,9 @@ export interface RunOptions {
   /** Gives back so many of the last bytes of its output as `output`; at most 256 KiB. */
   readonly capture?: number;
 }
+
+/** A file of the master, relative to its folder or absolute; a text; or one of the configuration's secrets. */
+export type DownloadSource = string | { readonly text: string } | { readonly secret: string };
 
 export interface RebootOptions extends Pick<RunOptions, 'cwd' | 'env' | 'log'> {
   /** The machine has to be back after so long; default `10m`. */
@@ -107,10 +111,10 @@ export interface StepContext {
   ): Promise<{ readonly size: number; readonly sha256: string }>;
   /**
    * Copies a file of the master, or a text, to the worker (Buildbot's FileDownload, StringDownload). With `sha256` (hex) a file
-   * that is not the one meant is refused.
+   * that is not the one meant is refused. The file of a secret is for its owner alone (mode 600), and is removed when the build ends.
    */
   download(
-    from: string | { readonly text: string },
+    from: DownloadSource,
     path: string,
     options?: { readonly mode?: number; readonly sha256?: string },
   ): Promise<void>;

@@ -4,6 +4,8 @@ import type { Forge } from '../model/forge.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { StepRules } from '../model/result.ts';
 import type { SchedulerConfig } from './scheduler-values.ts';
+import type { SecretRef } from '../model/secret.ts';
+import type { SecretConfig } from './secrets/define.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Forks } from './shape.ts';
 import type { Pattern } from './change-filter.ts';
@@ -27,6 +29,8 @@ export interface MasterConfig {
   readonly troubles?: TroublesConfig;
   /** Who is told of them outside of the farm. */
   readonly reporters?: readonly ReporterConfig[];
+  /** What builds may be given, by name: never the values themselves. */
+  readonly secrets?: Readonly<Record<string, SecretConfig>>;
   /** Machines on which several workers live, when these share limits. */
   readonly hosts?: readonly HostConfig[];
   readonly workers: readonly WorkerConfig[];
@@ -166,7 +170,9 @@ export interface BuilderConfig {
   /** By what people find it among others. */
   readonly tags?: readonly string[];
   readonly workers: WorkerChoice;
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | SecretRef>>;
+  /** Names of those that its steps' own code asks for; those in `env` and in options of steps are known anyway. */
+  readonly secrets?: readonly string[];
   /** Its builds begin with these, where nobody who asks for them says otherwise. */
   readonly properties?: JsonObject;
   /** Of each log of its steps that does not say otherwise. */

@@ -23,6 +23,8 @@ import { Builds, findBuilder } from './builds/builds.ts';
 import type { ChangeIntake } from './changes/take-change.ts';
 import { Configs } from './configs.ts';
 import { Farewell } from './farewell.ts';
+import { sweepTexts } from './files/sent-text.ts';
+import { SecretBook } from './secrets/secret-book.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
 import type { HookDoor, HookParts } from './hooks/hook-door.ts';
 import { takeDelivery } from './hooks/take-delivery.ts';
@@ -214,6 +216,7 @@ async function openParts(
     codeHost,
     config: () => configs.active,
     folders: { dir: options.dir, filesDir },
+    secretBook: new SecretBook({ dir: options.dir, clock }),
     configOf: (hash) => configs.get(hash),
     isAdmitted: (worker) => people.isAdmitted(worker),
   });
@@ -398,6 +401,7 @@ async function openParts(
 async function openMasterStore(paths: MasterPaths, options: MasterOptions, undo: Disposer): Promise<Store> {
   const { clock, logger, onCommit } = options;
   await mkdir(paths.filesDir, { recursive: true, mode: 0o700 });
+  await sweepTexts(paths.filesDir);
   const store = await openStore({
     file: paths.database,
     archiveDir: paths.logsDir,

@@ -31,7 +31,10 @@ function formsOf(secret: Buffer): string[] {
     ...url,
     ...url.map((one) => one.replaceAll('%20', '+')),
   ];
-  return [...[...plain, ...escaped].map((form) => Buffer.from(form, 'utf8').toString('latin1')), ...base64Forms(secret)];
+  return [
+    ...[...plain, ...escaped].map((form) => Buffer.from(form, 'utf8').toString('latin1')),
+    ...base64Forms(secret),
+  ];
 }
 
 /** As JavaScript does it, and as RFC 3986 section 2.2 has it for what JavaScript leaves alone; hexadecimal in both cases. */

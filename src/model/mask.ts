@@ -56,7 +56,7 @@ export class Masker {
     this.#table = new Uint32Array(2 ** (32 - this.#shift) / 32);
     for (const text of texts) {
       const slot = Math.imul(Buffer.from(text, 'latin1').readInt32BE(0), SPREAD) >>> this.#shift;
-      this.#table[slot >>> 5]! |= 1 << (slot & 31);
+      this.#table[slot >>> 5] = (this.#table[slot >>> 5] ?? 0) | (1 << (slot & 31));
     }
   }
 
@@ -109,7 +109,8 @@ export class Masker {
   /** Where the longest text that begins at `start` ends; 0: none does. */
   #endOfText(raw: Buffer, start: number): number {
     for (const [length, texts] of this.#byLength) {
-      if (start + length <= raw.length && texts.has(raw.toString('latin1', start, start + length))) return start + length;
+      if (start + length <= raw.length && texts.has(raw.toString('latin1', start, start + length)))
+        return start + length;
     }
     return 0;
   }

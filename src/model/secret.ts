@@ -15,6 +15,22 @@ export function isSecretRef(value: unknown): value is SecretRef {
 /** A shorter one would be found in every other line of a log, and its mask would tell what it is. Bytes. */
 export const SHORTEST_SECRET_BYTES = 6;
 export const LONGEST_SECRET_BYTES = 16 * 1024;
+/** That of an editor at the end of what is read, which is none of the secret's. */
+export const NEWLINE_BYTES = 2;
 /** Of all secrets that one build is given, together. */
 export const SECRETS_OF_BUILD_BYTES = 48 * 1024;
 export const MOST_SECRETS_OF_BUILD = 64;
+
+/** The names of all secrets that a value refers to, wherever in it, in the order in which they are met. */
+export function secretsIn(value: unknown): readonly string[] {
+  const names = new Set<string>();
+  const visited = new Set<object>();
+  const visit = (one: unknown): void => {
+    if (isSecretRef(one)) return void names.add(one.name);
+    if (typeof one !== 'object' || one === null || visited.has(one)) return;
+    visited.add(one);
+    for (const inside of Object.values(one)) visit(inside);
+  };
+  visit(value);
+  return [...names];
+}

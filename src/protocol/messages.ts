@@ -1,3 +1,4 @@
+import { LONGEST_SECRET_BYTES, MOST_SECRETS_OF_BUILD } from '../model/secret.ts';
 import { LIMITS } from './limits.ts';
 import { bytes, flag, integer, list, mapOf, matching, object, oneOf, optional, text } from './schema.ts';
 import type { Checked } from './schema.ts';
@@ -62,6 +63,8 @@ export const commandSpec = object({
   size: optional(integer()),
   sha256: optional(sha256),
   mode: optional(integer(0, 0o777)),
+  /** put: it holds a secret, and is removed when its build is over. */
+  secret: optional(flag),
   /** get */
   maxBytes: optional(integer()),
 });
@@ -245,6 +248,8 @@ export const MESSAGES = {
       spec: commandSpec,
       logMaxBytes: optional(integer()),
       leaseMs: optional(leaseMs),
+      /** Secrets that its output and messages must not show. */
+      masks: optional(list(bytes(LONGEST_SECRET_BYTES), MOST_SECRETS_OF_BUILD)),
     }),
   },
   'command.started': { from: 'worker', lane: 'control', fields: object({ command: id, fence }) },

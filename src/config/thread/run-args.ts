@@ -1,4 +1,6 @@
 import { isName, NAME_RULE } from '../../model/names.ts';
+import { isSecretRef } from '../../model/secret.ts';
+import type { SecretRef } from '../../model/secret.ts';
 import type { RebootArgs, RunAnswer, RunArgs } from '../calls.ts';
 import { parseDuration, showDuration } from '../duration.ts';
 import { parseLogLimit } from '../log-limit.ts';
@@ -14,7 +16,7 @@ const CAPTURE_BYTES = 256 * 1024;
 
 /** What a builder gives to all its commands. */
 export interface BuilderDefaults {
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | SecretRef>>;
   readonly logLimit?: Size;
 }
 
@@ -36,7 +38,8 @@ export function runArgs(
   }
   const joined = { ...given.env, ...env };
   for (const [name, value] of Object.entries(joined)) {
-    if (typeof value !== 'string') throw new TypeError(`env ${name} is ${typeof value}; give a text`);
+    if (typeof value === 'string' || isSecretRef(value)) continue;
+    throw new TypeError(`env ${name} is ${typeof value}; give a text, or secret('NAME')`);
   }
   return {
     command: typeof command === 'string' ? command : [...command],

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../model/json.ts';
 import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer, TriggerAnswer } from '../calls.ts';
 import type {
+  DownloadSource,
   RebootOptions,
   RunOptions,
   RunResult,
@@ -92,7 +93,7 @@ export class StepScope implements StepContext {
   }
 
   async download(
-    from: string | { readonly text: string },
+    from: DownloadSource,
     path: string,
     options: { readonly mode?: number; readonly sha256?: string } = {},
   ): Promise<void> {
@@ -100,7 +101,9 @@ export class StepScope implements StepContext {
     const source =
       typeof from === 'string'
         ? { file: text(from, 'from'), ...(sha256 !== undefined && { sha256 }) }
-        : { text: wholeText(from.text) };
+        : 'secret' in from
+          ? { kind: 'secret' as const, name: text(from.secret, 'secret') }
+          : { text: wholeText(from.text) };
     const args = { path: text(path, 'path'), source, ...(mode !== undefined && { mode }) };
     await this.#call('download', () => ({ kind: 'put', args }));
   }

@@ -11,6 +11,8 @@ import type { ForcedEnd } from './forced-end.ts';
 import { initialProperties, propertiesBefore } from './initial-properties.ts';
 import { LostWatch } from './lost-watch.ts';
 import type { Away } from './lost-watch.ts';
+import type { BuildSecrets } from '../secrets/build-secrets.ts';
+import { openBuildSecrets } from './open-build-secrets.ts';
 import type { BuildTools } from './build-tools.ts';
 import { StepRun } from './step-run.ts';
 import { WaitForLocks } from './wait-for-locks.ts';
@@ -264,7 +266,7 @@ export class BuildRun {
   }
 
   async #readContext(): Promise<Omit<StepContext, 'seat'>> {
-    const { tools, build, builder } = this.#options;
+    const { tools, build, config, builder } = this.#options;
     const { store } = tools;
     const [steps, records, request] = await Promise.all([
       store.builds.steps(build.id),
@@ -272,7 +274,8 @@ export class BuildRun {
       store.requests.find(build.requestId),
     ]);
     const initial = request ? initialProperties(request, build.worker, builder?.properties) : [];
-    return { steps, records, initial, written: new Map() };
+    const secrets = await openBuildSecrets(tools, build, config, records);
+    return { steps, records, initial, written: new Map(), secrets };
   }
 
   async #runStep(
@@ -313,6 +316,7 @@ export class BuildRun {
       step: { index, name: shape.name },
       leaseMs: leaseOf(this.#options.builder?.whenWorkerLost ?? 'wait'),
       facts,
+      secrets: context.secrets,
       records: context.records.filter((record) => record.step === index),
       onProperty: (name, value) => context.written.set(name, value),
       onRecord: begin,
@@ -393,6 +397,7 @@ interface StepContext {
   readonly steps: readonly Step[];
   readonly records: Awaited<ReturnType<BuildTools['store']['commands']['list']>>;
   readonly initial: ReturnType<typeof initialProperties>;
+  readonly secrets: BuildSecrets;
   /** Set by steps that ran in this run of the master. */
   readonly written: Map<string, BuildFacts['properties'][string]>;
 }

@@ -33,6 +33,8 @@ export interface JournalOptions {
   readonly step: number;
   /** Of this step, from the store. */
   readonly records: readonly CommandRecord[];
+  /** What is stored goes through it. */
+  readonly redact: <T>(value: T) => T;
   /** How long all calls may wait for one that the function does not make again, before that is told as a difference. */
   readonly divergedAfterMs?: number;
 }
@@ -158,24 +160,31 @@ export class Journal {
   #newEntry(call: RecordedCall): Entry {
     const { build, step } = this.#options;
     const { key, kind } = call;
-    const entry: Entry = { id: commandId(build.uid, step, key), key, kind, call: canonical(asStored(call.args)) };
+    const entry: Entry = { id: commandId(build.uid, step, key), key, kind, call: this.#canonical(call.args) };
     this.#entries.set(key, entry);
     return entry;
   }
 
   #difference(found: Entry, call: RecordedCall): StepAnswer | undefined {
-    if (found.kind === call.kind && found.call === canonical(asStored(call.args))) return undefined;
-    const recorded = callText(found.kind, JSON.parse(found.call));
+    const now = this.#canonical(call.args);
+    // What was recorded before the build was given some secret may show it, and must not be taken for something else.
+    const isSame = found.call === now || this.#canonical(JSON.parse(found.call)) === now;
+    if (found.kind === call.kind && isSame) return undefined;
+    const recorded = callText(found.kind, this.#options.redact(JSON.parse(found.call)));
     return exception(
-      `call ${call.key} of the step differs from its record: recorded ${recorded}, now ${callText(call.kind, call.args)}`,
+      `call ${call.key} of the step differs from its record: recorded ${recorded}, now ${callText(call.kind, this.#options.redact(call.args))}`,
     );
+  }
+
+  #canonical(args: unknown): string {
+    return canonical(this.#options.redact(asStored(args)));
   }
 
   async #record(entry: Entry, call: RecordedCall, log: string | undefined): Promise<Log | undefined> {
     const { commands, build, step } = this.#options;
     const { id, key, kind } = entry;
     return await commands.start(
-      { id, buildId: build.id, step, key, kind, call: asStored(call.args) },
+      { id, buildId: build.id, step, key, kind, call: this.#options.redact(asStored(call.args)) },
       log === undefined ? undefined : { name: log },
     );
   }
@@ -197,7 +206,8 @@ export class Journal {
   }
 
   /** One after another: the order of the answers is the order of their records. */
-  async #finish(entry: Entry, answer: StepAnswer, also?: () => Promise<void>): Promise<void> {
+  async #finish(entry: Entry, performed: StepAnswer, also?: () => Promise<void>): Promise<void> {
+    const answer = this.#options.redact(performed);
     const recorded = this.#recording.then(async () => {
       await Promise.all([this.#options.commands.finish(entry.id, asStored(answer)), also?.()]);
       entry.answer = answer;

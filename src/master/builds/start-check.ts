@@ -9,6 +9,7 @@ import type { BuildTools } from './build-tools.ts';
 import { workerRetired } from './forced-end.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { requestFacts, workerFacts } from './function-facts.ts';
+import { openBuildSecrets } from './open-build-secrets.ts';
 import { StepRun } from './step-run.ts';
 import { faultForAll, faultIn } from './workers-fault.ts';
 
@@ -109,7 +110,7 @@ export class StartCheck {
   }
 
   async #ask(limitMs: number): Promise<StepReport | undefined> {
-    const { tools, build, builder } = this.#options;
+    const { tools, build, config, builder } = this.#options;
     const { store, clock, desk } = tools;
     const [seat, records, check] = await Promise.all([
       store.workers.seat(build.session),
@@ -128,6 +129,7 @@ export class StartCheck {
       step: { index: CHECK_STEP, name: NAME },
       leaseMs: leaseOf(builder.whenWorkerLost),
       facts: { id, uid, number, project, builder: name, worker, reason, owner, source, isUntrusted, properties },
+      secrets: await openBuildSecrets(tools, build, config, records),
       check,
       records,
       onProperty: () => undefined,

@@ -5,20 +5,23 @@ import type { CheckFacts } from '../../config/function-facts.ts';
 import type { BuildFacts, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
 import type { Build } from '../../model/build.ts';
 import type { CommandRecord } from '../../model/command.ts';
+import { isSecretRef } from '../../model/secret.ts';
 import type { Json } from '../../model/json.ts';
 import type { Log } from '../../model/log.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { Outcome } from '../../protocol/messages.ts';
 import { captureLost, fileAnswer, runAnswer, workersFault } from './answer-of.ts';
+import type { BuildSecrets } from '../secrets/build-secrets.ts';
+import { SecretError } from '../secrets/secret-error.ts';
 import type { BuildTools } from './build-tools.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { recordOfLog, writeLog } from './calls/log.ts';
-import { Journal, commandId } from './journal.ts';
+import { Journal, commandId, exception } from './journal.ts';
 import type { Performed } from './journal.ts';
 import { rebootMachine, untilBooted } from './reboot.ts';
 import { readTail, writeLine } from './step-log.ts';
 import { triggerBuilds } from './trigger.ts';
-import { isUnfinishedOnWorker, workerCommand } from './worker-command.ts';
+import { isOnWorker, isUnfinishedOnWorker, workerCommand } from './worker-command.ts';
 import type { WorkerCall } from './worker-command.ts';
 
 export interface StepRunOptions {
@@ -29,6 +32,7 @@ export interface StepRunOptions {
   /** So long the worker may hold a command out of sight; absent: for ever. */
   readonly leaseMs: number | undefined;
   readonly facts: BuildFacts;
+  readonly secrets: BuildSecrets;
   /** It is no step, but asks whether the build may start. */
   readonly check?: CheckFacts;
   /** Of this step. */
@@ -79,7 +83,7 @@ export class StepRun {
 
   constructor(options: StepRunOptions) {
     this.#options = options;
-    const { tools, build, step, records, onRecord } = options;
+    const { tools, build, step, records, onRecord, secrets } = options;
     const { commands } = tools.store;
     this.#inherited = new Set(records.filter(isUnfinishedOnWorker).map((record) => record.id));
     this.#journal = new Journal({
@@ -91,6 +95,7 @@ export class StepRun {
         finish: (...answer) => commands.finish(...answer),
       },
       clock: tools.clock,
+      redact: (value) => secrets.value(value),
       build,
       step: step.index,
       records: records.filter((record) => record.kind !== DETAIL),
@@ -99,16 +104,17 @@ export class StepRun {
 
   /** Resolves with the step's end, or undefined when the master detached from it. Rejects when the store failed. */
   async run(): Promise<StepReport | undefined> {
-    const { tools, build, step, facts, check } = this.#options;
+    const { tools, build, step, facts, check, secrets } = this.#options;
     const { configHash, project, builder } = build;
     const { signal } = this.#function;
-    const report: StepReport = signal.aborted
+    const told: StepReport = signal.aborted
       ? { result: 'cancelled' }
       : await tools.codeHost.runStep(
           { configHash, project, builder, step: step.index, build: facts, ...(check && { check }) },
-          (call, attempt) => this.#answer(call, attempt),
+          (call, attempt) => this.#answer(isOnWorker(call) ? call : secrets.value(call), attempt),
           signal,
         );
+    const report = secrets.value(told);
     this.#isOver = true;
     // Branches may have been left behind by one that failed: the step is not over while they run.
     if (!this.#isDetached && !this.#failure) {
@@ -334,13 +340,17 @@ export class StepRun {
 
   async #tellRefusal({ status, message }: Outcome, log: Log | undefined): Promise<void> {
     if (!log || status !== 'refused') return;
-    const { store, clock } = this.#options.tools;
-    await writeLine(store.logs, log.id, `trunkline: ${message ?? 'the worker refused the command'}`, clock.now());
+    const { tools, secrets } = this.#options;
+    const text = secrets.text(message ?? 'the worker refused the command');
+    await writeLine(tools.store.logs, log.id, `trunkline: ${text}`, tools.clock.now());
   }
 
   async #file(call: Exclude<WorkerCall, { readonly kind: 'run' }>, id: string, fresh: Fresh): Promise<Performed> {
     const outcome = await this.#onWorker(call, id, fresh);
     if (!('status' in outcome)) return { answer: outcome };
+    // The hash of a secret is as good as a short one.
+    if (call.kind === 'put' && isSecretRef(call.args.source) && outcome.status === 'done')
+      return { answer: { ok: {} } };
     return {
       answer: this.#cancelled(outcome) ?? fileAnswer(call.kind, call.args.path, outcome, this.#options.build.worker),
     };
@@ -357,7 +367,7 @@ export class StepRun {
     fresh: Fresh,
     order: { readonly logId?: number | undefined; readonly bootId?: string; readonly signal?: AbortSignal } = {},
   ): Promise<Outcome | StepAnswer> {
-    const { tools, seat, leaseMs } = this.#options;
+    const { tools, seat, leaseMs, secrets } = this.#options;
     const { logId, bootId, signal = this.#waits.signal } = order;
     // Let go of while its record was made: that is left as it is, for the next run of this step.
     if (this.#isDetached || this.#failure) this.#waits.signal.throwIfAborted();
@@ -365,11 +375,12 @@ export class StepRun {
     if (end && fresh) return { end };
     let command;
     try {
-      command = await workerCommand(call, id, tools.folders);
+      command = await workerCommand(call, id, tools.folders, secrets);
     } catch (error) {
+      if (error instanceof SecretError) return exception(error.message);
       return { error: `${call.kind}: ${errorText(error)}` };
     }
-    const { spec, logMaxBytes, file } = command;
+    const { spec, logMaxBytes, file, masks } = command;
     // Given up meanwhile: what an earlier run of the master began stays among the inherited, and is forgotten with them.
     this.#waits.signal.throwIfAborted();
     this.#inherited.delete(id);
@@ -384,6 +395,7 @@ export class StepRun {
           ...(logId !== undefined && { logId }),
           ...(logMaxBytes !== undefined && { logMaxBytes }),
           ...(bootId !== undefined && { bootId }),
+          ...(masks && { masks }),
           ...(file !== undefined && { file }),
         },
         signal,

@@ -4,8 +4,14 @@ import { createReadStream } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import type { KnownCall, PutArgs, RunArgs } from '../../config/calls.ts';
 import { writeFileAtomic } from '../../base/atomic-file.ts';
+import { textPath } from '../files/sent-text.ts';
+import { isSecretRef, secretsIn } from '../../model/secret.ts';
+import type { BuildSecrets } from '../secrets/build-secrets.ts';
 import { commandSpec } from '../../protocol/messages.ts';
 import type { CommandSpec } from '../../protocol/messages.ts';
+
+const SECRET_MODE = 0o600;
+const OTHERS = 0o077;
 
 /** Folders that paths of a configuration on the master mean. */
 export interface MasterFolders {
@@ -24,23 +30,37 @@ export interface WorkerCommand {
   readonly logMaxBytes?: number;
   /** put, get: on the master's disk. */
   readonly file?: string;
+  /** run: what its output must not show. */
+  readonly masks?: readonly Uint8Array[];
   /** The file was made for this command alone. */
   readonly isTemporary?: boolean;
 }
 
-/** Makes the command of a call. Throws what is wrong with it, for the step's function. */
-export async function workerCommand(call: WorkerCall, command: string, folders: MasterFolders): Promise<WorkerCommand> {
+/**
+ * Makes the command of a call; what it needs of secrets the build has from now on. Throws what is wrong with it, for the step's
+ * function, or a `SecretError`.
+ */
+export async function workerCommand(
+  call: WorkerCall,
+  command: string,
+  folders: MasterFolders,
+  secrets: BuildSecrets,
+): Promise<WorkerCommand> {
   switch (call.kind) {
-    case 'run':
+    case 'run': {
+      const values = await secrets.give(secretsIn(call.args.env));
+      const masks = await secrets.masks();
       return {
-        spec: check(runSpec(call.args)),
+        spec: check(runSpec(call.args, values)),
+        ...(masks.length > 0 && { masks }),
         ...(call.args.logMaxBytes !== undefined && { logMaxBytes: call.args.logMaxBytes }),
       };
+    }
     case 'mkdir':
     case 'remove':
       return { spec: check({ kind: call.kind, path: call.args.path }) };
     case 'put':
-      return await putCommand(call.args, command, folders);
+      return await putCommand(call.args, command, folders, secrets);
     default:
       return getCommand(call.args, folders);
   }
@@ -54,22 +74,31 @@ function getCommand(
   return { spec: check({ kind: 'get', path, maxBytes }), file: onMaster(file, folders) };
 }
 
-function runSpec(args: RunArgs): unknown {
-  const { command, cwd, env, stdin, silenceMs, totalMs, killAfterMs } = args;
+function runSpec(args: RunArgs, values: ReadonlyMap<string, string>): unknown {
+  const { command, cwd, stdin, silenceMs, totalMs, killAfterMs } = args;
   const what = typeof command === 'string' ? { shell: command } : { argv: command };
   const input = stdin === undefined ? undefined : Buffer.from(stdin, 'utf8');
+  const env = Object.fromEntries(
+    Object.entries(args.env).map(([name, value]) => [name, isSecretRef(value) ? values.get(value.name) : value]),
+  );
   return { kind: 'run', ...what, cwd, env, stdin: input, silenceMs, totalMs, killAfterMs };
 }
 
-async function putCommand(args: PutArgs, command: string, folders: MasterFolders): Promise<WorkerCommand> {
+async function putCommand(
+  args: PutArgs,
+  command: string,
+  folders: MasterFolders,
+  secrets: BuildSecrets,
+): Promise<WorkerCommand> {
   const { path, source, mode } = args;
-  if ('text' in source) {
-    const bytes = Buffer.from(source.text, 'utf8');
-    const file = resolve(folders.filesDir, `${command}.put`);
-    await writeFileAtomic(file, bytes, 0o600);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return { spec: check({ kind: 'put', path, size: bytes.length, sha256, mode }), file, isTemporary: true };
+  if (isSecretRef(source)) {
+    if (((mode ?? 0) & OTHERS) !== 0)
+      throw new Error('the file of a secret is for its owner alone; give it mode 0o600');
+    const value = (await secrets.give([source.name])).get(source.name) ?? '';
+    const { spec, file } = await putText(value, path, mode ?? SECRET_MODE, command, folders);
+    return { spec: check({ ...spec, secret: true }), file, isTemporary: true };
   }
+  if ('text' in source) return { ...(await putText(source.text, path, mode, command, folders)), isTemporary: true };
   const file = onMaster(source.file, folders);
   const hash = createHash('sha256');
   let size = 0;
@@ -84,6 +113,20 @@ async function putCommand(args: PutArgs, command: string, folders: MasterFolders
   return { spec: check({ kind: 'put', path, size, sha256, mode }), file };
 }
 
+async function putText(
+  text: string,
+  path: string,
+  mode: number | undefined,
+  command: string,
+  folders: MasterFolders,
+): Promise<{ readonly spec: CommandSpec; readonly file: string }> {
+  const bytes = Buffer.from(text, 'utf8');
+  const file = textPath(folders.filesDir, command);
+  await writeFileAtomic(file, bytes, 0o600);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { spec: check({ kind: 'put', path, size: bytes.length, sha256, mode }), file };
+}
+
 function onMaster(file: string, folders: MasterFolders): string {
   return isAbsolute(file) ? file : resolve(folders.dir, file);
 }
@@ -94,6 +137,11 @@ function check(spec: unknown): CommandSpec {
 }
 
 const ON_WORKER: readonly string[] = ['run', 'reboot', 'mkdir', 'remove', 'put', 'get'];
+
+/** What it asks is done by the worker; its arguments are not for the master. */
+export function isOnWorker(call: { readonly kind: string }): boolean {
+  return ON_WORKER.includes(call.kind);
+}
 
 /** An earlier run of the master may have begun it, and not heard its end. */
 export function isUnfinishedOnWorker(record: CommandRecord): boolean {

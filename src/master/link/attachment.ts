@@ -16,7 +16,14 @@ import { ConnectionKeys } from './connection-keys.ts';
 import type { ConnectionKeysOptions } from './connection-keys.ts';
 import { InventoryReview } from './inventory-review.ts';
 import type { Continued } from './inventory-review.ts';
-import { interruptedBeforeStart, lostByWorker, restartedBeforeStart, sessionRefused } from './outcomes.ts';
+import {
+  MASK,
+  cannotMask,
+  interruptedBeforeStart,
+  lostByWorker,
+  restartedBeforeStart,
+  sessionRefused,
+} from './outcomes.ts';
 import { WorkerLeases } from './worker-leases.ts';
 import type { HeldLeases } from './held-leases.ts';
 
@@ -98,15 +105,17 @@ export class Attachment {
       if (interrupt !== undefined) return post.finish(interruptedBeforeStart(interrupt, clock.now()), 0);
       const isOtherBoot = order?.bootId !== undefined && order.bootId !== hello.bootId;
       if (isOtherBoot) return post.finish(restartedBeforeStart(clock.now()), 0);
+      const hasSecret = order?.masks !== undefined || order?.spec.secret === true;
+      if (hasSecret && !hello.capabilities.includes(MASK)) return post.finish(cannotMask(hello, clock.now()), 0);
     }
     const fence = this.openSession(order ? board.openSeat(order.seat) : board.seat(session));
     if (fence === undefined) return;
     if (order && !post.isHeld && !post.isStartSent) {
       post.isStartSent = true;
       this.#begin(post).catch((error: unknown) => this.#fail(error));
-      const { spec, leaseMs, logMaxBytes = LIMITS.logBytes } = order;
-      const lease = leaseMs === undefined ? {} : { leaseMs };
-      this.#link.send('command.start', session, { command, fence, spec, logMaxBytes, ...lease });
+      const { spec, leaseMs, masks, logMaxBytes = LIMITS.logBytes } = order;
+      const given = { ...(leaseMs !== undefined && { leaseMs }), ...(masks && { masks }) };
+      this.#link.send('command.start', session, { command, fence, spec, logMaxBytes, ...given });
     }
     if (interrupt !== undefined && !post.isInterruptSent) {
       post.isInterruptSent = true;

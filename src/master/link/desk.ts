@@ -17,6 +17,8 @@ export interface CommandOrder {
   readonly logMaxBytes?: number;
   /** Start it on this boot of the worker's machine only; on another it is refused unstarted. */
   readonly bootId?: string;
+  /** What its output must not show: started only on a worker that can mask it. */
+  readonly masks?: readonly Uint8Array[];
   /** put: the file to send. get: where the file is put when all of it is there. On the master's disk. */
   readonly file?: string;
 }

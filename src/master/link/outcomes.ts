@@ -26,6 +26,14 @@ export function restartedBeforeStart(nowMs: number): Outcome {
   return { status: 'refused', message, startedAtMs: nowMs, endedAtMs: nowMs };
 }
 
+/** The capability of a worker that masks secrets in the output of commands. */
+export const MASK = 'mask';
+
+export function cannotMask(hello: Fields<'hello'>, nowMs: number): Outcome {
+  const message = `it needs a secret, which ${hello.implementation} ${hello.version} cannot mask; upgrade the worker, or build it elsewhere`;
+  return { status: 'refused', message: message.slice(0, 1_000), fault: 'worker', startedAtMs: nowMs, endedAtMs: nowMs };
+}
+
 export function sessionRefused(fields: Fields<'session.failed'>, nowMs: number): Outcome {
   const message = `the worker could not open the session (${fields.code}): ${fields.message}`.slice(0, 1_000);
   return { status: 'refused', message, fault: 'worker', startedAtMs: nowMs, endedAtMs: nowMs };

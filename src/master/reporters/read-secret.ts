@@ -11,15 +11,21 @@ const LONGEST_BYTES = 4_096;
  */
 export async function readSecret(what: string, dir: string, file: string): Promise<string> {
   const path = resolve(dir, file);
-  let text: string;
+  const text = (await readSecretFile(what, path, LONGEST_BYTES)).toString('utf8').replace(/\r?\n$/, '');
+  if (text === '') throw new UserMistake(`${what} ${path} is empty: put the secret there, on one line`);
+  return text;
+}
+
+/** All of a file with a secret; rejects as `readSecret`. */
+export async function readSecretFile(what: string, path: string, longestBytes: number): Promise<Buffer> {
   try {
     const handle = await open(path, 'r');
     try {
       // The mode of what is read, whatever the path leads to a moment later.
       const { mode, size } = await handle.stat();
       refuseOpen(what, path, mode);
-      if (size > LONGEST_BYTES) throw new UserMistake(`${what} ${path} is longer than ${LONGEST_BYTES} bytes`);
-      text = (await handle.readFile('utf8')).replace(/\r?\n$/, '');
+      if (size > longestBytes) throw new UserMistake(`${what} ${path} is longer than ${longestBytes} bytes`);
+      return await handle.readFile();
     } finally {
       await handle.close();
     }
@@ -28,6 +34,4 @@ export async function readSecret(what: string, dir: string, file: string): Promi
     const why = errorCode(error) === 'ENOENT' ? 'is missing: put it there, mode 600' : errorText(error);
     throw new UserMistake(`${what} ${path} ${why}`, { cause: error });
   }
-  if (text === '') throw new UserMistake(`${what} ${path} is empty: put the secret there, on one line`);
-  return text;
 }

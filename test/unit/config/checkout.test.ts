@@ -89,9 +89,7 @@ async function place(options = ''): Promise<Place> {
     // The wait before a try is what the script is told; tests need not wait.
     const isTry = args[2] === 'checkout';
     const words = isTry ? [...args.slice(0, -1), '0'] : args;
-    const ran = await run(program, words, join(folder, call.args.cwd ?? ''), {
-      ...call.args.env,
-    });
+    const ran = await run(program, words, join(folder, call.args.cwd ?? ''), call.args.env as Record<string, string>);
     outputs.push(ran.output);
     return {
       ok: {

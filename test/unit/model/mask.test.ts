@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { maskTexts } from '../../../src/model/mask-forms.ts';
 import { Masker } from '../../../src/model/mask.ts';
@@ -32,7 +32,9 @@ function output(of: readonly string[]): fc.Arbitrary<Buffer> {
     noise,
     one.map(utf8),
     fc.tuple(one, fc.nat(40), fc.nat(40)).map(([text, from, length]) => utf8(text).subarray(from, from + length)),
-    fc.tuple(fc.stringMatching(/^[ab]{0,3}$/), one).map(([before, text]) => utf8(utf8(before + text).toString('base64'))),
+    fc
+      .tuple(fc.stringMatching(/^[ab]{0,3}$/), one)
+      .map(([before, text]) => utf8(utf8(before + text).toString('base64'))),
     one.map((text) => utf8(encodeURIComponent(text))),
     one.map((text) => utf8(JSON.stringify(text))),
   );

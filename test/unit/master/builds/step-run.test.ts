@@ -3,6 +3,8 @@ import { silentLogger } from '../../../../src/base/logger.ts';
 import { LocalBus } from '../../../../src/bus/local-bus.ts';
 import { StepRun } from '../../../../src/master/builds/step-run.ts';
 import type { BuildTools } from '../../../../src/master/builds/build-tools.ts';
+import { BuildSecrets } from '../../../../src/master/secrets/build-secrets.ts';
+import { SecretBook } from '../../../../src/master/secrets/secret-book.ts';
 import { configOf, tryConfig } from '../../config/try-config.ts';
 import { DeskBench } from '../link/desk-bench.ts';
 import { WorkerPeer } from '../link/worker-peer.ts';
@@ -22,6 +24,7 @@ async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun;
       },
     },
   });
+  const secretBook = new SecretBook({ dir: bench.dir, clock: bench.clock });
   const { id, uid, number, worker, reason, owner, source } = bench.build;
   const names = { project: 'kate', builder: 'debian' };
   const run = new StepRun({
@@ -36,12 +39,14 @@ async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun;
       },
       logger: silentLogger,
       folders: { dir: bench.dir, filesDir: bench.filesDir },
+      secretBook,
     },
     build: { ...bench.build, ...names, configHash: hash },
     seat: bench.seat,
     step: { index: 0, name: 'make' },
     leaseMs: undefined,
     facts: { id, uid, number, worker, reason, owner, source, isUntrusted: false, properties: {}, ...names },
+    secrets: new BuildSecrets({ book: secretBook, secrets: [], reader: { project: 'kate', isUntrusted: false } }),
     records: [],
     onProperty: () => undefined,
     onRecord: () => undefined,
