@@ -28,12 +28,14 @@ export { checkout } from './config/steps/checkout.ts';
 export { reboot } from './config/steps/reboot.ts';
 export { sh } from './config/steps/sh.ts';
 export { step } from './config/steps/step.ts';
+export { junit, tap } from './config/steps/tests.ts';
 export { resolve } from './config/steps/wanted.ts';
 export type { ChangeFacts, ChangeFunction, Pattern } from './config/change-filter.ts';
 export { trigger } from './config/steps/trigger.ts';
 export type { CheckoutOptions } from './config/steps/checkout.ts';
 export type { SecretConfig } from './config/secrets/define.ts';
 export type { StepOptions } from './config/steps/step.ts';
+export type { TapSource, TestsOptions } from './config/steps/tests.ts';
 export type { TriggerStepOptions } from './config/steps/trigger.ts';
 export type { CommandOptions, Wanted, WantedCommand } from './config/steps/wanted.ts';
 export type { ParameterConfig } from './config/parameters/values.ts';
@@ -56,6 +58,8 @@ export type {
   StepContext,
   StepFunction,
   StepOutcome,
+  TestSource,
+  TestsResult,
   TriggerOptions,
   TriggerResult,
 } from './config/step-context.ts';

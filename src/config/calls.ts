@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../model/json.ts';
 import type { SecretRef } from '../model/secret.ts';
 import type { Result } from '../model/result.ts';
+import type { TestCounts } from '../model/test-result.ts';
 
 /**
  * The calls a step's function makes, and what each is answered with (`{ ok: … }` of `StepAnswer`).
@@ -17,6 +18,7 @@ import type { Result } from '../model/result.ts';
  * | `setProperty` | master      | `null`        | source of the property: the step's name                                   |
  * | `log`         | master      | `null`        | writes a log; its record has the text's SHA-256 in its place              |
  * | `link`        | master      | `null`        | in the place of an earlier one of the step and name                       |
+ * | `testResults` | master      | `TestsAnswer` | of files that `get`s of this step brought, or a log; kept once, however often it is made |
  * | `trigger`     | master      | `TriggerAnswer` | adds its requests once, however often it is made; with `waits` once they have ended |
  * | `now`         | master      | number        | UTC ms                                                                    |
  * | `random`      | master      | number        | from 0 to below 1                                                         |
@@ -49,6 +51,7 @@ export type KnownCall =
   | { readonly kind: 'log'; readonly args: LogArgs }
   | { readonly kind: 'link'; readonly args: LinkArgs }
   | { readonly kind: 'trigger'; readonly args: TriggerArgs }
+  | { readonly kind: 'testResults'; readonly args: TestsArgs }
   | { readonly kind: 'now'; readonly args: NoArgs }
   | { readonly kind: 'random'; readonly args: NoArgs }
   | { readonly kind: 'once'; readonly args: { readonly name: string; readonly isIdempotent: boolean } }
@@ -142,13 +145,31 @@ export type PutArgs = {
 
 type GetArgs = {
   readonly path: string;
-  /** Where it is put on the master: relative to the master's folder, or absolute. Parents are made. */
-  readonly file: string;
+  /** Where it is put on the master: relative to the master's folder, or absolute. Parents are made. Absent: kept until the step ends. */
+  readonly file?: string;
   /** A longer file is refused. */
   readonly maxBytes?: number;
 };
 
 export type FileAnswer = { readonly size?: number; readonly sha256?: string };
+
+export type TestsArgs = {
+  readonly format: 'junit' | 'tap';
+  /** `call`: the key of the `get` that brought it; `step`: another one than this, by its name. */
+  readonly from:
+    | { readonly files: readonly { readonly path: string; readonly call: string }[] }
+    | { readonly log: string; readonly step?: string };
+};
+
+export type TestsAnswer = {
+  readonly counts: TestCounts;
+  /** Of those that failed, so many passed in the last build before. */
+  readonly newlyFailed: number;
+  /** So many were counted, and not kept. */
+  readonly leftOut: number;
+  /** What is wrong with files, each with its name. */
+  readonly problems: readonly string[];
+};
 
 export type OnceAnswer = { readonly isDone: false } | { readonly isDone: true; readonly value: Json };
 

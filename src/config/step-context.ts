@@ -80,6 +80,29 @@ export interface RunResult {
   readonly output: string;
 }
 
+/** Where results of tests are: files of the worker (paths or globs, in which `**` before the name stands for any folders), or the output of a command. */
+export type TestSource =
+  | { readonly junit: string | readonly string[] }
+  | { readonly tap: string | readonly string[] }
+  /** `log`: of a command of this step, or of another one that is named. */
+  | { readonly tap: { readonly log: string; readonly step?: string } };
+
+/** What came of tests. What fails does not throw. */
+export interface TestsResult {
+  /** None failed, and all there was could be read. */
+  readonly ok: boolean;
+  readonly passed: number;
+  readonly failed: number;
+  readonly errors: number;
+  readonly skipped: number;
+  /** Of those that failed, so many passed in the last build before of this builder and branch. */
+  readonly newlyFailed: number;
+  /** What is wrong with files, each with its name. */
+  readonly problems: readonly string[];
+  /** For people: `3 of 120 failed (1 new)`. */
+  readonly summary: string;
+}
+
 /** What a step's function may return. Nothing = success. */
 export type StepOutcome = Result | { readonly result: Result; readonly summary?: string } | undefined | void;
 
@@ -132,6 +155,11 @@ export interface StepContext {
    * place of this build in the queue, and are cancelled when this build ends before them.
    */
   trigger(schedulers: string | readonly string[], options?: TriggerOptions): Promise<TriggerResult>;
+  /**
+   * Keeps what tests did, for people and for the builds to come. At most 1,000 files, 64 MiB each and 256 MiB in all; of a build the
+   * first 200,000 results are kept, the rest is counted. A pattern that no file fits fails the step, unless `allowEmpty`.
+   */
+  testResults(source: TestSource, options?: { readonly allowEmpty?: boolean }): Promise<TestsResult>;
   /** UTC milliseconds. */
   now(): Promise<number>;
   /** From 0 to below 1. */

@@ -35,6 +35,7 @@ import type {
   WhyView,
 } from './views/request.ts';
 import type { PolledView, SourceView } from './views/source.ts';
+import type { TestsOfBuildWish, TestsView } from './views/tests.ts';
 import type { SchedulerView, SwitchWish } from './views/scheduler.ts';
 import type {
   InvitationView,
@@ -62,6 +63,7 @@ import { lockViews } from './operator-locks.ts';
 import { pollSource } from './operator-poll.ts';
 import { queueViews } from './operator-queue.ts';
 import { listSchedulers, switchScheduler } from './operator-schedulers.ts';
+import { testsOfBuild } from './operator-tests.ts';
 import { tryPatch } from './operator-try.ts';
 import { rebuild } from './operator-rebuild.ts';
 import { waitingRequests } from './operator-waiting.ts';
@@ -159,6 +161,11 @@ export class MasterOperator implements Operator {
     demand(asker, 'reader', 'see a build');
     const { store } = this.#parts;
     return await buildView(this.#parts, await findBuild(store, name));
+  }
+
+  async tests(asker: Asker, build: string, wish: TestsOfBuildWish): Promise<TestsView> {
+    demand(asker, 'reader', 'see the tests of a build');
+    return await testsOfBuild(this.#parts.store, build, wish);
   }
 
   async queue(asker: Asker): Promise<readonly QueuedView[]> {

@@ -43,6 +43,10 @@ const ROWS: Rows = {
     await seenBy(asker).readBuild(name);
     return seenBy(asker).build(await inner.build(asker, name));
   },
+  tests: (inner, seenBy) => async (asker, build, wish) => {
+    await seenBy(asker).readBuild(build);
+    return await inner.tests(asker, build, wish);
+  },
   queue: (inner, seenBy) => async (asker) => seenBy(asker).seen(await inner.queue(asker)),
   why: (inner, seenBy) => async (asker, name) => {
     await seenBy(asker).readNamed(name);

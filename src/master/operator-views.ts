@@ -11,6 +11,7 @@ import { heldBackText } from './held-back.ts';
 import type { WorkerDesk } from './link/desk.ts';
 import { heldText } from './queue/held-text.ts';
 import { changesOfBuild } from './operator-changes.ts';
+import { countsOf } from './operator-tests.ts';
 import { familyOf } from './views/family.ts';
 import type { BuildView, StepView } from './views/build.ts';
 import type { RequestView } from './views/request.ts';
@@ -26,7 +27,7 @@ export interface ViewSources {
 /** A build with all that people see of it. */
 export async function buildView(sources: ViewSources, build: Build): Promise<BuildView> {
   const { store, clock, builds: running, desk } = sources;
-  const [steps, logs, links, properties, builds, changes, collapsed, family] = await Promise.all([
+  const [steps, logs, links, properties, builds, changes, collapsed, family, tests] = await Promise.all([
     store.builds.steps(build.id),
     store.logs.list(build.id),
     store.stepLinks.list(build.id),
@@ -35,6 +36,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     store.changes.ofRequest(build.requestId),
     store.requests.collapsed([build.requestId]),
     familyOf(store, build),
+    store.tests.reports(build.id),
   ]);
   const nth = builds.indexOf(build.id);
   const nowMs = clock.now();
@@ -67,6 +69,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     startedAtMs: build.startedAtMs,
     finishedAtMs: build.finishedAtMs ?? null,
     lockWaitMs: steps.reduce((sum, step) => sum + (lockWaitMs(step, nowMs) ?? 0), 0),
+    tests: countsOf(tests) ?? null,
     steps: steps.map((step): StepView => ({
       name: step.name,
       state: step.state,

@@ -19,6 +19,7 @@ import type {
   WhyView,
 } from './views/request.ts';
 import type { PolledView, SourceView } from './views/source.ts';
+import type { TestsOfBuildWish, TestsView } from './views/tests.ts';
 import type { SchedulerView, SwitchWish } from './views/scheduler.ts';
 import type {
   HoldWish,
@@ -71,6 +72,8 @@ export interface Operator {
   builders(asker: Asker, wish: BuildersWish): Promise<readonly BuilderView[]>;
   builds(asker: Asker, filter: BuildsWish): Promise<readonly BuildView[]>;
   build(asker: Asker, name: string): Promise<BuildView>;
+  /** What the tests of a build did. */
+  tests(asker: Asker, build: string, wish: TestsOfBuildWish): Promise<TestsView>;
   /** All that waits, in its order. */
   queue(asker: Asker): Promise<readonly QueuedView[]>;
   /** Why a build, `request:ID`, or each of what waits and runs of `PROJECT/BUILDER` is where it is. */

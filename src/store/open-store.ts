@@ -30,6 +30,7 @@ import { schedulerStore } from './sqlite/schedulers.ts';
 import { masterId } from './sqlite/settings.ts';
 import { sourceStore } from './sqlite/sources.ts';
 import { stepLinkStore } from './sqlite/step-links.ts';
+import { testResultStore } from './sqlite/test-results.ts';
 import { troubleStore } from './sqlite/troubles.ts';
 import { workerStore } from './sqlite/workers.ts';
 import { StoreError } from './store.ts';
@@ -121,6 +122,7 @@ function assemble(
     builds: buildStore(context, sealer),
     commands: commandStore(context),
     locks: lockStore(context),
+    tests: testResultStore(context),
     logs: logStore(context, archive, sealer),
     audit: auditStore(context),
     hostKeys: hostKeyStore(context),

@@ -18,6 +18,7 @@ import type { PendingChanges, SchedulerName, SchedulerRecord, SwitchedOff } from
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Trouble } from '../model/trouble.ts';
 import type { StepLinkStore } from './step-links-store.ts';
+import type { TestResultStore } from './test-result-store.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
 
 /**
@@ -41,6 +42,7 @@ export interface Store {
   readonly commands: CommandStore;
   readonly locks: LockStore;
   readonly logs: LogStore;
+  readonly tests: TestResultStore;
   readonly audit: AuditStore;
   readonly hostKeys: HostKeyStore;
   readonly troubles: TroubleStore;

@@ -1,11 +1,13 @@
 import type { Json, JsonObject } from '../../model/json.ts';
-import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer, TriggerAnswer } from '../calls.ts';
+import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer, TestsAnswer, TriggerAnswer } from '../calls.ts';
 import type {
   DownloadSource,
   RebootOptions,
   RunOptions,
   RunResult,
   StepContext,
+  TestSource,
+  TestsResult,
   TriggerOptions,
   TriggerResult,
 } from '../step-context.ts';
@@ -16,6 +18,7 @@ import { linkArgs, logArgs } from './shown-args.ts';
 import { rebootArgs, runArgs, runResult } from './run-args.ts';
 import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
+import { FILES_LOG, fetchTests, testsResult } from './test-args.ts';
 import { triggerArgs, triggerResult } from './trigger-args.ts';
 
 const BRANCH = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
@@ -36,6 +39,7 @@ export class StepScope implements StepContext {
   #ordinal = 0;
   #commands = 0;
   #parallels = 0;
+  #listings = 0;
   /** The call that is on its way. */
   #pending: string | undefined;
 
@@ -143,6 +147,22 @@ export class StepScope implements StepContext {
     const args = triggerArgs(schedulers, options, this.property('got_revision'));
     const answer = await this.#call('trigger', () => ({ kind: 'trigger', args }));
     return triggerResult(args, answer as TriggerAnswer);
+  }
+
+  testResults(
+    source: TestSource,
+    { allowEmpty = false }: { readonly allowEmpty?: boolean } = {},
+  ): Promise<TestsResult> {
+    return this.#exclusively('testResults', async (key) => {
+      this.#listings += 1;
+      const log = `${FILES_LOG}${this.#logPrefix}${this.#listings > 1 ? `-${this.#listings}` : ''}`;
+      const call = (part: string, asked: KnownCall): Promise<Json> => {
+        if (asked.kind === 'run') this.#run.takeLog(log);
+        return this.#run.call(part === '' ? key : `${key}.${part}`, asked);
+      };
+      const args = await fetchTests(source, allowEmpty, { ...this.#run.given, log }, key, call);
+      return testsResult((await call('', { kind: 'testResults', args })) as TestsAnswer);
+    });
   }
 
   async now(): Promise<number> {

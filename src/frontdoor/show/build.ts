@@ -1,5 +1,6 @@
 import type { BuildView, StepView } from '../../master/views/build.ts';
 import { plain } from '../../base/plain.ts';
+import { countsText } from '../../model/test-result.ts';
 import { table } from './table.ts';
 import { howLong, howLongLeft, when } from './time.ts';
 
@@ -100,6 +101,7 @@ export function buildPage(build: BuildView, nowMs: number): string {
     ...build.changes.flatMap(changeLines),
     `asked   by ${build.owner}${build.scheduler === null ? '' : `, scheduler ${build.scheduler}`}: ${build.reason}`,
     `time    ${when(build.startedAtMs)} UTC, ${build.finishedAtMs === null ? 'runs for' : 'took'} ${howLong(end - build.startedAtMs)}`,
+    ...(build.tests === null ? [] : [`tests   ${countsText(build.tests)}`]),
     ...(build.collapsed.length === 0
       ? []
       : [`instead of ${requestsText(build.collapsed)}, collapsed into ${build.request}`]),

@@ -19,6 +19,7 @@ import { schedulerDisable, schedulerEnable, schedulers } from './schedulers.ts';
 import { sendchange } from './sendchange.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { tests } from './tests.ts';
 import { tryVerb } from './try.ts';
 import { workerApprove, workerKnocks } from './worker-approve.ts';
 import { workerInvitations, workerInvite, workerUninvite } from './worker-invite.ts';
@@ -38,6 +39,7 @@ export const VERBS: readonly Verb[] = [
   builders,
   builds,
   build,
+  tests,
   changes,
   log,
   force,

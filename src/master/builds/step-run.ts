@@ -18,8 +18,10 @@ import type { ForcedEnd } from './forced-end.ts';
 import { recordOfLog, writeLog } from './calls/log.ts';
 import { Journal, commandId, exception } from './journal.ts';
 import type { Performed } from './journal.ts';
+import { removeFetched } from '../files/fetched-file.ts';
 import { rebootMachine, untilBooted } from './reboot.ts';
 import { readTail, writeLine } from './step-log.ts';
+import { builtRevision, takeTestResults } from './calls/test-results.ts';
 import { triggerBuilds } from './trigger.ts';
 import { isOnWorker, isUnfinishedOnWorker, workerCommand } from './worker-command.ts';
 import type { WorkerCall } from './worker-command.ts';
@@ -68,6 +70,8 @@ export class StepRun {
   readonly #commands = new Map<string, { readonly killAfterMs: number }>();
   /** Commands that an earlier run of the master began, and that the function has not come to again. */
   readonly #inherited: Set<string>;
+  /** Commands that fetch a file for a later call of the step. */
+  readonly #fetched = new Set<string>();
   /** Aborts the wait for the worker. */
   readonly #waits = new AbortController();
   /** Aborts the wait for what is no command, when the step is stopped or over. */
@@ -126,6 +130,7 @@ export class StepRun {
     this.#journal.close();
     if (this.#isDetached) return undefined;
     if (this.#failure) throw this.#failure;
+    await removeFetched(tools.folders.filesDir, this.#fetched);
     for (const command of this.#inherited) tools.desk.forget(command);
     if (this.#forced) return this.#forced;
     if (report.detail !== undefined) await this.#writeDetail(report.detail);
@@ -229,6 +234,8 @@ export class StepRun {
           call.key,
           this.#journal.answer(call, attempt, (id, fresh) => this.#reboot(call, id, fresh), call.args.log),
         );
+      case 'testResults':
+        return await this.#journal.answer(call, attempt, (id) => this.#testResults(call, id));
       case 'trigger':
         return await this.#journal.answer(call, attempt, () => this.#trigger(call));
       case 'log':
@@ -258,6 +265,9 @@ export class StepRun {
         return await this.#journal.onceDone(call.key, attempt, answer);
       }
       default:
+        if (call.kind === 'get' && call.args.file === undefined) {
+          this.#fetched.add(commandId(this.#options.build.uid, this.#options.step.index, call.key));
+        }
         return await this.#forgetting(
           call.key,
           this.#journal.answer(call, attempt, (id, fresh) => this.#file(call, id, fresh)),
@@ -300,6 +310,17 @@ export class StepRun {
     const { tools, build, step } = this.#options;
     const named = `${step.index}.${key}`;
     return { answer: await this.#unlessEnded((signal) => triggerBuilds(tools, build, named, args, signal)) };
+  }
+
+  async #testResults({ args }: Extract<StepCall, { readonly kind: 'testResults' }>, id: string): Promise<Performed> {
+    const { tools, build, step, facts } = this.#options;
+    const caller = { build, step, command: id, revision: builtRevision(build, facts) };
+    let done: Performed | undefined;
+    const answer = await this.#unlessEnded(async (signal) => {
+      done = await takeTestResults(tools, caller, args, signal);
+      return done.answer;
+    });
+    return { ...done, answer };
   }
 
   async #reboot(call: Extract<StepCall, { readonly kind: 'reboot' }>, id: string, fresh: Fresh): Promise<Performed> {

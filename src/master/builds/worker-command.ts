@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import type { KnownCall, PutArgs, RunArgs } from '../../config/calls.ts';
+import { fetchedPath } from '../files/fetched-file.ts';
 import { writeFileAtomic } from '../../base/atomic-file.ts';
 import { textPath } from '../files/sent-text.ts';
 import { isSecretRef, secretsIn } from '../../model/secret.ts';
@@ -62,16 +63,18 @@ export async function workerCommand(
     case 'put':
       return await putCommand(call.args, command, folders, secrets);
     default:
-      return getCommand(call.args, folders);
+      return getCommand(call.args, command, folders);
   }
 }
 
 function getCommand(
   args: Extract<WorkerCall, { readonly kind: 'get' }>['args'],
+  command: string,
   folders: MasterFolders,
 ): WorkerCommand {
   const { path, file, maxBytes } = args;
-  return { spec: check({ kind: 'get', path, maxBytes }), file: onMaster(file, folders) };
+  const to = file === undefined ? fetchedPath(folders.filesDir, command) : onMaster(file, folders);
+  return { spec: check({ kind: 'get', path, maxBytes }), file: to };
 }
 
 function runSpec(args: RunArgs, values: ReadonlyMap<string, string>): unknown {

@@ -11,6 +11,7 @@ import type { Fields, Outcome } from '../../protocol/messages.ts';
 import type { Store } from '../../store/store.ts';
 import type { Carrier } from '../../transport/carrier.ts';
 import type { Vitals } from '../../transport/link.ts';
+import { removeStaleFetched } from '../files/fetched-file.ts';
 import { listPartials, removePartial } from '../files/partial-file.ts';
 import type { StoredLog } from '../logs/log-intake.ts';
 import { storedLog } from '../logs/stored-log.ts';
@@ -281,6 +282,7 @@ class Desk implements OpenWorkerDesk {
       const record = await store.commands.find(command);
       if (record?.state !== 'started') await removePartial(filesDir, command);
     }
+    await removeStaleFetched(filesDir, store);
   }
 
   #dropPartial(post: CommandPost): void {

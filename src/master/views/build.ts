@@ -1,5 +1,6 @@
 import type { RetryCause } from '../../model/build-request.ts';
 import type { Json } from '../../model/json.ts';
+import type { TestCounts } from '../../model/test-result.ts';
 import type { Result } from '../../model/result.ts';
 
 /** The documented, stable JSON of `build --json`; `docs/operating.md` describes it. Times are UTC ms. */
@@ -68,6 +69,8 @@ export interface BuildView {
   readonly finishedAtMs: number | null;
   /** So long its steps waited for locks, also the one that still does. */
   readonly lockWaitMs: number;
+  /** Of all its tests so far; null when it has brought no results. */
+  readonly tests: TestCounts | null;
   readonly steps: readonly StepView[];
   readonly properties: readonly { readonly name: string; readonly value: Json; readonly source: string }[];
 }

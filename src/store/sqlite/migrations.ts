@@ -20,6 +20,7 @@ import { requestLives } from './migrations/request-lives.ts';
 import { stepLinks } from './migrations/step-links.ts';
 import { sources } from './migrations/sources.ts';
 import { schedulerStates } from './migrations/scheduler-states.ts';
+import { testResults } from './migrations/test-results.ts';
 import { troubles } from './migrations/troubles.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
@@ -232,4 +233,5 @@ export const MIGRATIONS: readonly Migration[] = [
   changeRevisions,
   stepLinks,
   changeFields,
+  testResults,
 ];

@@ -53,6 +53,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   builders: { words: () => 'builders --json', tells: names },
   builds: { words: () => 'builds -n 100 --json', tells: names },
   build: { words: (project) => `build ${over.get(project)} --json`, tells: names },
+  tests: { words: (project) => `tests ${over.get(project)} --json`, tells: names },
   log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },
   force: { words: (project) => `force ${project}/idle` },
   parameters: { words: (project) => `parameters ${project}/idle --json`, tells: names },

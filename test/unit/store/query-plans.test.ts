@@ -6,6 +6,7 @@ import type { SqlValue } from '../../../src/store/sqlite/connection.ts';
 import { TRUST } from '../../../src/store/sqlite/changes.ts';
 import { OLDER } from '../../../src/store/sqlite/lanes.ts';
 import { WAIT_FOR } from '../../../src/store/sqlite/upstreams.ts';
+import { HISTORY } from '../../../src/store/sqlite/test-results.ts';
 import { FREE_SEAT, SEATS_OF_BUILDER } from '../../../src/store/sqlite/seats.ts';
 import { MARK_UNSEEN } from '../../../src/store/sqlite/workers.ts';
 import { TempStore } from '../../support/temp-store.ts';
@@ -94,4 +95,14 @@ it('looks for what is known of a revision among the changes of that revision', a
   expect(steps[0]).toMatch(
     /^SEARCH changes USING INDEX changes_project_revision_index \(project=\? AND revision>\? AND revision<\?\)/,
   );
+});
+
+it('finds what a test did in earlier builds by its index, however many results there are', async () => {
+  const steps = await plan(HISTORY, '["a"]', 7);
+  expect(steps).toContainEqual(
+    expect.stringMatching(
+      /^SEARCH past USING INDEX test_results_identity_build_id_index \(identity=\? AND build_id<\?\)/,
+    ),
+  );
+  expect(steps.filter((step) => /SCAN (past|r|t)\b/.test(step))).toEqual([]);
 });

@@ -34,6 +34,7 @@ test('the status page shows hostile names as text wherever they stand', () => {
     retriedAs: null,
     parent: null,
     children: [],
+    tests: null,
     rebuildOf: null,
     rebuiltAs: [],
     result: null,
