@@ -18,8 +18,12 @@ const PATTERNS = 100;
 const LIST_SCRIPT = `
 for pattern; do
   case $pattern in
-    *'**/'*) root=\${pattern%%'**/'*} && find "\${root:-.}" -type f -name "\${pattern##*'**/'}" ;;
-    *) IFS= && for file in $pattern; do [ ! -f "$file" ] || printf '%s\\n' "$file"; done ;;
+    *'**/'*)
+      root=\${pattern%%'**/'*}
+      [ ! -d "\${root:-.}" ] || find "\${root:-.}" -type f -name "\${pattern##*'**/'}" ;;
+    *)
+      IFS=
+      for file in $pattern; do [ ! -f "$file" ] || printf '%s\\n' "$file"; done ;;
   esac
 done
 `;

@@ -20,7 +20,7 @@ export type TakeResults = (results: readonly TestResult[]) => Promise<void>;
 /**
  * Reads a file of test results in a thread of its own: it may be of any size and malice, and neither the master's memory nor its
  * other work is to feel it. Resolves to what is wrong with the file, or to undefined. Rejects with what `take` or the signal rejects
- * with, and when the file cannot be read at all.
+ * with.
  */
 export function readTestFile(
   clock: Clock,
@@ -50,13 +50,14 @@ async function readInThread(
   const cancelLimit = clock.after(LIMIT_MS, () => end.resolve(`it took longer than ${showDuration(LIMIT_MS)} to read`));
   thread.on('message', (message: FromReading) => {
     if (message.type === 'end') return end.resolve(message.problem);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is a thread, and no window
     take(message.results).then(() => thread.postMessage('more'), end.reject);
   });
   thread.on('error', (error) => {
     if (errorCode(error) === 'ERR_WORKER_OUT_OF_MEMORY') end.resolve(`it took more than ${MEMORY_MB} MB to read`);
-    else end.reject(error);
+    else end.resolve(`it could not be read: ${error.message}`);
   });
-  thread.on('exit', () => end.reject(new Error(`the thread that read ${data.file} ended`)));
+  thread.on('exit', () => end.resolve('the thread that read it ended'));
   try {
     return await end.promise;
   } finally {

@@ -51,7 +51,12 @@ export function testResultStore({ reader, writer }: Context): TestResultStore {
     async add({ command, buildId, step }, lane, from, results) {
       const rows = results.map(({ suite, name, state, durationMs, message, detail }) => [
         identityOf(lane, suite, name),
-        ...[suite, name, state, orNull(durationMs), orNull(message), orNull(detail)],
+        suite,
+        name,
+        state,
+        orNull(durationMs),
+        orNull(message),
+        orNull(detail),
       ]);
       const text = JSON.stringify(rows);
       await writer.write(
