@@ -19,6 +19,7 @@ import type { TestCounts } from '../model/test-result.ts';
  * | `log`         | master      | `null`        | writes a log; its record has the text's SHA-256 in its place              |
  * | `link`        | master      | `null`        | in the place of an earlier one of the step and name                       |
  * | `testResults` | master      | `TestsAnswer` | of files that `get`s of this step brought, or a log; kept once, however often it is made |
+ * | `describe`    | master      | `null`        | shown with the step                                                       |
  * | `trigger`     | master      | `TriggerAnswer` | adds its requests once, however often it is made; with `waits` once they have ended |
  * | `now`         | master      | number        | UTC ms                                                                    |
  * | `random`      | master      | number        | from 0 to below 1                                                         |
@@ -50,6 +51,7 @@ export type KnownCall =
   | { readonly kind: 'setProperty'; readonly args: { readonly name: string; readonly value: Json } }
   | { readonly kind: 'log'; readonly args: LogArgs }
   | { readonly kind: 'link'; readonly args: LinkArgs }
+  | { readonly kind: 'describe'; readonly args: { readonly text: string } }
   | { readonly kind: 'trigger'; readonly args: TriggerArgs }
   | { readonly kind: 'testResults'; readonly args: TestsArgs }
   | { readonly kind: 'now'; readonly args: NoArgs }

@@ -1,8 +1,6 @@
 import type { Access } from '../model/access.ts';
 import { GRACE_HEARTBEATS, HEARTBEAT_MS, WHEN_WORKER_LOST } from '../model/lost-worker.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
-import { STEP_RULES } from '../model/result.ts';
-import type { StepRules } from '../model/result.ts';
 import { TROUBLE_RULES } from '../model/trouble.ts';
 import type { TroubleRules } from '../model/trouble.ts';
 import { chainMistakes } from './check-chains.ts';
@@ -16,14 +14,14 @@ import { parseDuration, showDuration } from './duration.ts';
 import { lockMistakes } from './lock-mistakes.ts';
 import { accessShapes, lockShapes } from './lock-shapes.ts';
 import { dependsOnMistakes } from './depends-on.ts';
-import { fingerprintOf } from './fingerprint.ts';
 import { placeInWords } from './place.ts';
 import type { CheckedReporter } from './reporter-schema.ts';
 import { labelsOf, selectWorkers, showSelector, writtenNames } from './select-workers.ts';
 import { builderRequestsShape, projectRequestsShape } from './request-shapes.ts';
-import type { BuilderShape, ConfigShape, HookShape, ProjectShape, ReporterShape, StepShape } from './shape.ts';
+import type { BuilderShape, ConfigShape, HookShape, ProjectShape, ReporterShape } from './shape.ts';
 import { secretMistakes, secretShapes, secretsOfBuilder } from './secrets/shapes.ts';
 import { pollMistakes, sourceShape } from './source-schema.ts';
+import { stepShapes } from './step-shapes.ts';
 import { CONFIG_FORMAT } from './values.ts';
 
 export type Check =
@@ -263,31 +261,4 @@ function takesPatches(made: Readonly<Record<string, unknown>>, url: string | und
 function lostRule(given: CheckedBuilder['whenWorkerLost']): WhenWorkerLost {
   if (given === undefined) return WHEN_WORKER_LOST;
   return given === 'wait' ? 'wait' : { retryAfterMs: parseDuration(given.retryAfter) };
-}
-
-/** A name that is there already gets `-2`, `-3`, …: steps are asked for by name. */
-function stepShapes(steps: CheckedBuilder['steps']): StepShape[] {
-  const taken = new Set<string>();
-  return steps.map(({ name, rules, locks, made, run }) => {
-    let unique = name;
-    for (let n = 2; taken.has(unique); n++) unique = `${name}-${n}`;
-    taken.add(unique);
-    return {
-      name: unique,
-      rules: completeRules(rules),
-      locks: accessShapes(locks),
-      fingerprint: fingerprintOf(made ?? run),
-    };
-  });
-}
-
-function completeRules(given: CheckedBuilder['steps'][number]['rules']): StepRules {
-  return {
-    haltOnFailure: given.haltOnFailure ?? STEP_RULES.haltOnFailure,
-    flunkOnFailure: given.flunkOnFailure ?? STEP_RULES.flunkOnFailure,
-    warnOnFailure: given.warnOnFailure ?? STEP_RULES.warnOnFailure,
-    flunkOnWarnings: given.flunkOnWarnings ?? STEP_RULES.flunkOnWarnings,
-    warnOnWarnings: given.warnOnWarnings ?? STEP_RULES.warnOnWarnings,
-    alwaysRun: given.alwaysRun ?? STEP_RULES.alwaysRun,
-  };
 }

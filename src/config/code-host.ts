@@ -58,6 +58,10 @@ export const CHECK_STEP = -1;
 export interface StepReport {
   readonly result: Result;
   readonly summary?: string;
+  /** What the step says of itself now that it has ended; absent: what it said while it ran. */
+  readonly description?: string;
+  /** Its `hideIf` says so. */
+  readonly isHidden?: true;
   /** What an exception of the user's code printed, for the log of the step. */
   readonly detail?: string;
 }

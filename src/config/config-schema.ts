@@ -7,7 +7,6 @@ import { duration, isOf } from './duration-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { lockSchema } from './lock-schema.ts';
 import { authorsSchema, forksSchema, hookSchema } from './hook-schema.ts';
-import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import { nameSchema as name } from './name-schema.ts';
 import { propertiesSchema } from './properties-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
@@ -15,7 +14,7 @@ import { schedulerSchema } from './scheduler-schema.ts';
 import { builderRequests, projectRequests } from './request-schema.ts';
 import { envValueSchema, secretsSchema, variableSchema } from './secrets/schema.ts';
 import { sourceSchema } from './source-schema.ts';
-import type { StepFunction } from './step-context.ts';
+import { logLimit, stepSchema } from './step-schema.ts';
 import { hostSchema, workerSchema, workersSchema } from './worker-schema.ts';
 
 const LONGEST_LIST = 10_000;
@@ -40,49 +39,11 @@ const NO = {
   project: 'this is no project: use project()',
   git: 'this is no source: use git()',
   builder: 'this is no builder: use builder()',
-  step: 'this is no step: use sh(), checkout(), reboot() or step()',
 } as const;
-
-const stepName = z.string({ error: 'give it a name' }).refine((text) => /^\S(.{0,98}\S)?$/u.test(text), {
-  error: 'a name of a step is one line of 1 to 100 characters, without blanks around it',
-});
-const logLimit = z.string({ error: LOG_LIMIT_RULE }).refine((text) => isOf(parseLogLimit, text), {
-  error: ({ input }) => `${JSON.stringify(input)} is no limit of a log: ${LOG_LIMIT_RULE}`,
-});
 
 function list<T extends z.ZodType>(item: T, what: string): z.ZodArray<T> {
   return z.array(item, { error: `give a list of ${what}` }).max(LONGEST_LIST);
 }
-
-const rules = z.strictObject({
-  haltOnFailure: z.boolean().optional(),
-  flunkOnFailure: z.boolean().optional(),
-  warnOnFailure: z.boolean().optional(),
-  flunkOnWarnings: z.boolean().optional(),
-  warnOnWarnings: z.boolean().optional(),
-  alwaysRun: z.boolean().optional(),
-});
-
-const step = z.strictObject(
-  {
-    kind: z.literal('step', { error: NO.step }),
-    name: stepName,
-    rules,
-    locks: list(lockSchema, 'locks').optional(),
-    run: z.custom<StepFunction>((value) => typeof value === 'function', { error: 'give it a function' }),
-    made: z
-      .looseObject({
-        of: z.string(),
-        timeout: duration.nullish(),
-        maxTime: duration.optional(),
-        killAfter: duration.optional(),
-        logLimit: logLimit.optional(),
-        within: duration.optional(),
-      })
-      .optional(),
-  },
-  { error: NO.step },
-);
 
 const builder = z.strictObject(
   {
@@ -101,7 +62,7 @@ const builder = z.strictObject(
     locks: list(lockSchema, 'locks').optional(),
     ...builderRequests,
     ...builderFunctions,
-    steps: list(step, 'steps').min(1, { error: 'give it at least one step' }),
+    steps: list(stepSchema, 'steps').min(1, { error: 'give it at least one step' }),
   },
   { error: NO.builder },
 );

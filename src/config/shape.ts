@@ -195,6 +195,8 @@ export interface StepShape {
   readonly rules: StepRules;
   /** Held while it runs. */
   readonly locks: readonly LockAccess[];
+  /** However it ends, it is hidden then. */
+  readonly isHidden?: true;
   /** Changes when the step is made from something else; code of its own is seen by its text only. */
   readonly fingerprint?: string;
 }

@@ -150,6 +150,8 @@ export interface StepContext {
   /** All of them, as they are now. */
   readonly properties: JsonObject;
   setProperty(name: string, value: Json): Promise<void>;
+  /** Says in a few words (one line, at most 200 characters) what the step is at; shown beside its name. */
+  describe(text: string): Promise<void>;
   /**
    * Has builds made by triggerable schedulers: `NAME` of the own project, or `PROJECT/NAME`. With `wait` their requests have the
    * place of this build in the queue, and are cancelled when this build ends before them.

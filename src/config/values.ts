@@ -2,7 +2,7 @@ import type { Access } from '../model/access.ts';
 import type { LockMode, LockScope } from '../model/lock.ts';
 import type { Forge } from '../model/forge.ts';
 import type { JsonObject } from '../model/json.ts';
-import type { StepRules } from '../model/result.ts';
+import type { Result, StepRules } from '../model/result.ts';
 import type { SchedulerConfig } from './scheduler-values.ts';
 import type { SecretRef } from '../model/secret.ts';
 import type { SecretConfig } from './secrets/define.ts';
@@ -10,7 +10,8 @@ import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Forks } from './shape.ts';
 import type { Pattern } from './change-filter.ts';
 import type { BuildIf, CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
-import type { Duration, Size, StepFunction } from './step-context.ts';
+import type { Duration, Size, StepContext, StepFunction } from './step-context.ts';
+import type { Wanted } from './steps/wanted.ts';
 
 /**
  * What a configuration file is made of: plain values with functions inside, built by `define.ts` inside the bundle and
@@ -258,6 +259,10 @@ export interface StepConfig {
   readonly rules: Partial<StepRules>;
   /** Held while the step runs. */
   readonly locks?: readonly LockWish[];
+  readonly doIf?: Wanted<boolean>;
+  readonly hideIf?: boolean | ((result: Result, ctx: StepContext) => boolean | Promise<boolean>);
+  readonly description?: Wanted<string>;
+  readonly descriptionDone?: Wanted<string>;
   readonly run: StepFunction;
   /** What a built-in step was made from, so that times are checked at load and a reload can tell what changed. */
   readonly made?: {

@@ -68,10 +68,11 @@ function news(last: BuildView | undefined, now: BuildView, nowMs: number, indent
   const name = `build ${now.id}  ${plain(buildName(now))}`;
   const lines = before ? [] : [`${name} runs on ${plain(now.worker)}`];
   if (!before && now.retryOf !== null) lines.unshift(`build ${now.retryOf} was retried as build ${now.id}`);
-  now.steps.forEach((step, index) => {
-    if (step.state !== 'pending' && step.state !== (before?.steps[index]?.state ?? 'pending'))
+  for (const step of now.steps) {
+    const was = before?.steps.find(({ name }) => name === step.name)?.state ?? 'pending';
+    if (!step.isHidden && step.state !== 'pending' && step.state !== was)
       lines.push(`${plain(indent)}${stepLine(step, nowMs)}`);
-  });
+  }
   if (now.workerAway && !before?.workerAway) {
     lines.push(`${name}: worker ${plain(now.worker)} is ${awayText(now.workerAway, nowMs)}`);
   } else if (before?.workerAway && now.state === 'running' && !now.workerAway) {

@@ -75,6 +75,8 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
       state: step.state,
       result: step.result ?? null,
       summary: step.summary ?? null,
+      description: step.description ?? null,
+      isHidden: step.isHidden ?? false,
       startedAtMs: step.startedAtMs ?? null,
       finishedAtMs: step.finishedAtMs ?? null,
       lockWaitMs: lockWaitMs(step, nowMs) ?? null,

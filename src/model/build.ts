@@ -46,6 +46,10 @@ export interface Step {
   readonly state: 'pending' | 'running' | 'finished';
   readonly result?: Result;
   readonly summary?: string;
+  /** What it says of itself. */
+  readonly description?: string;
+  /** It has ended and is not worth a look. */
+  readonly isHidden?: true;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
   /** Since when it waits, or waited, for its locks; absent: it has none, or has not asked for them. */

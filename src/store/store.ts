@@ -466,8 +466,17 @@ export interface BuildStore {
   giveBack(id: number, atMs: number): Promise<void>;
   steps(id: number): Promise<readonly Step[]>;
   startStep(id: number, index: number, atMs: number): Promise<void>;
-  /** Frees what the step held of locks, in the same transaction. */
-  finishStep(id: number, index: number, result: Result, summary: string | undefined, atMs: number): Promise<void>;
+  /** What it says of itself from now on. */
+  describeStep(id: number, index: number, description: string): Promise<void>;
+  /** Frees what the step held of locks, in the same transaction. A `description` takes the place of the one it had. */
+  finishStep(
+    id: number,
+    index: number,
+    result: Result,
+    summary: string | undefined,
+    atMs: number,
+    words?: Pick<Step, 'description' | 'isHidden'>,
+  ): Promise<void>;
   properties(id: number): Promise<readonly Property[]>;
   setProperty(id: number, property: Property): Promise<void>;
 }

@@ -51,8 +51,9 @@ async function buildOne(farm: DemoFarm, builder: string, revision: string): Prom
   let last: BuildView | undefined;
   for await (const progress of operator.watch(ASKER, request.id, AbortSignal.timeout(600_000))) {
     if (progress.kind !== 'build') continue;
-    for (const [index, step] of progress.build.steps.entries()) {
-      if (step.state === 'finished' && last?.steps[index]?.state !== 'finished') {
+    for (const step of progress.build.steps) {
+      const was = last?.steps.find(({ name }) => name === step.name)?.state;
+      if (step.state === 'finished' && was !== 'finished') {
         say(`${buildName(progress.build)} on ${progress.build.worker}: ${stepLine(step, systemClock.now())}`);
       }
     }

@@ -54,14 +54,14 @@ async function start(id: number, { build, ...what }: StepRun): Promise<void> {
     const summary = `${what.project}/${what.builder} has no ${fn} in configuration ${what.configHash}`;
     return send({ type: 'report', id, report: { result: 'exception', summary } });
   }
-  const { project, builder, fn } = found;
+  const { project, builder, fn, asides } = found;
   const run = new OpenRun(
     { ...build, source: { ...sourceOf(project.source), ...build.source } },
     { env: builder.env ?? {}, ...(builder.logLimit !== undefined && { logLimit: builder.logLimit }) },
     (call) => send({ type: 'call', id, call }),
   );
   runs.set(id, run);
-  const report = await marks.enter(id, () => runFunction(fn, run));
+  const report = await marks.enter(id, () => runFunction(fn, run, asides));
   if (run.isOver) return;
   end(id);
   send({ type: 'report', id, report });

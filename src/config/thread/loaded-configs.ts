@@ -9,6 +9,7 @@ import type { StepRun } from '../code-host.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from '../config-schema.ts';
 import type { ConfigShape } from '../shape.ts';
 import type { StepFunction } from '../step-context.ts';
+import type { StepAsides } from './ask-aside.ts';
 import { checkFunction } from './check-function.ts';
 import { findFunction } from './find-function.ts';
 import { inOneLine } from './step-error.ts';
@@ -37,12 +38,14 @@ export class LoadedConfigs {
         readonly project: CheckedProject;
         readonly builder: CheckedBuilder;
         readonly fn: StepFunction;
+        readonly asides: StepAsides;
       }
     | undefined {
     const project = this.#configs.get(run.configHash)?.projects.find(({ name }) => name === run.project);
     const builder = project?.builders.find(({ name }) => name === run.builder);
-    const fn = run.check ? checkOfBuilder(builder, run.check) : builder?.steps[run.step]?.run;
-    return project && builder && fn && { project, builder, fn };
+    const step = run.check ? undefined : builder?.steps[run.step];
+    const fn = run.check ? checkOfBuilder(builder, run.check) : step?.run;
+    return project && builder && fn && { project, builder, fn, asides: step ?? {} };
   }
 
   /** Another function than a step's; see `findFunction`. */

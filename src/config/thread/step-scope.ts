@@ -12,6 +12,7 @@ import type {
   TriggerResult,
 } from '../step-context.ts';
 import type { BuildFacts } from '../code-host.ts';
+import { descriptionOf } from './ask-aside.ts';
 import { toJson } from './open-run.ts';
 import type { OpenRun } from './open-run.ts';
 import { linkArgs, logArgs } from './shown-args.ts';
@@ -141,6 +142,11 @@ export class StepScope implements StepContext {
     const copy = toJson(value, `property ${name}`);
     await this.#call('setProperty', () => ({ kind: 'setProperty', args: { name, value: copy } }));
     this.#run.setProperty(name, copy);
+  }
+
+  async describe(text: string): Promise<void> {
+    const line = descriptionOf(text, 'the description');
+    await this.#call('describe', () => ({ kind: 'describe', args: { text: line } }));
   }
 
   async trigger(schedulers: string | readonly string[], options: TriggerOptions = {}): Promise<TriggerResult> {

@@ -35,8 +35,8 @@ export function buildTable(builds: readonly BuildView[], nowMs: number): string 
 
 export function stepLine(step: StepView, nowMs: number): string {
   const took = step.startedAtMs === null ? '' : `  ${howLong((step.finishedAtMs ?? nowMs) - step.startedAtMs)}`;
-  const summary = step.summary ? `  ${plain(step.summary)}` : '';
-  return `${outcomeOf(step).padEnd(9)} ${plain(step.name)}${took}${lockWaitText(step)}${summary}`;
+  const words = [step.description, step.summary].map((text) => (text ? `  ${plain(text)}` : '')).join('');
+  return `${outcomeOf(step).padEnd(9)} ${plain(step.name)}${took}${lockWaitText(step)}${words}`;
 }
 
 /** A wait that is over in less is not worth a word. */
@@ -88,8 +88,8 @@ function changeLines(change: BuildView['changes'][number]): string[] {
   return revlink === null ? [line] : [line, `        ${revlink}`];
 }
 
-/** The whole of one build, for people. */
-export function buildPage(build: BuildView, nowMs: number): string {
+/** The whole of one build, for people: with the steps that its configuration hides, or a word of how many these are. */
+export function buildPage(build: BuildView, nowMs: number, withHidden: boolean): string {
   const end = build.finishedAtMs ?? nowMs;
   const lines = [
     `build ${build.id}  ${buildName(build)}: ${outcomeOf(build)}${build.summary ? ` (${build.summary})` : ''}`,
@@ -108,7 +108,9 @@ export function buildPage(build: BuildView, nowMs: number): string {
     ...retries(build),
     ...family(build),
   ].map(plain);
-  const steps = build.steps.flatMap((step) => {
+  const shown = build.steps.filter(({ isHidden }) => withHidden || !isHidden);
+  const hidden = build.steps.length - shown.length;
+  const steps = shown.flatMap((step) => {
     const logs = step.logs.map((log) => `${plain(log.name)} ${log.length} bytes${log.isComplete ? '' : ' so far'}`);
     return [
       `  ${stepLine(step, nowMs)}${logs.length > 0 ? `  [${logs.join(', ')}]` : ''}`,
@@ -118,5 +120,6 @@ export function buildPage(build: BuildView, nowMs: number): string {
   const properties = build.properties.map(({ name, value, source }) =>
     plain(`  ${name} = ${typeof value === 'string' ? value : JSON.stringify(value)}  (${source})`),
   );
+  if (hidden > 0) steps.push(`  and ${hidden} hidden: build ${build.id} --all`);
   return [...lines, 'steps', ...steps, ...(properties.length > 0 ? ['properties', ...properties] : []), ''].join('\n');
 }

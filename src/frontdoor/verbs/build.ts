@@ -4,13 +4,14 @@ import type { Verb } from '../verb.ts';
 
 export const build: Verb = {
   name: 'build',
-  usage: 'build BUILD [--json]',
-  summary: 'one build: steps, logs, properties; BUILD is an id or PROJECT/BUILDER#NUMBER',
+  usage: 'build BUILD [--all] [--json]',
+  summary: 'one build: steps (--all: hidden ones, too), logs, properties; BUILD is an id or PROJECT/BUILDER#NUMBER',
   role: 'reader',
   async run({ operator, asker, args, clock, write }) {
-    const { values, positionals } = readArguments(args, { json: { type: 'boolean' } }, { min: 1, max: 1 });
+    const options = { all: { type: 'boolean' }, json: { type: 'boolean' } } as const;
+    const { values, positionals } = readArguments(args, options, { min: 1, max: 1 });
     const view = await operator.build(asker, positionals[0] ?? '');
-    await write(values.json ? `${JSON.stringify(view)}\n` : buildPage(view, clock.now()));
+    await write(values.json ? `${JSON.stringify(view)}\n` : buildPage(view, clock.now(), values.all ?? false));
     return 0;
   },
 };

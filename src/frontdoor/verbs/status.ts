@@ -1,3 +1,4 @@
+import type { StepView } from '../../master/views/build.ts';
 import type { RequestView } from '../../master/views/request.ts';
 import type { WorkerView } from '../../master/views/worker.ts';
 import { readArguments } from '../arguments.ts';
@@ -30,6 +31,9 @@ export const status: Verb = {
     for (const build of view.running) {
       if (build.workerAway)
         await write(plain(`build ${build.id}: worker ${build.worker} is ${awayText(build.workerAway, now)}`) + '\n');
+      for (const step of build.steps.filter(isSaying)) {
+        await write(plain(`build ${build.id}: ${step.name}: ${step.description}`) + '\n');
+      }
       if (build.heldBack !== null) await write(plain(`build ${build.id}: ${build.heldBack}`) + '\n');
     }
     if (view.waiting.length > 0) {
@@ -45,6 +49,10 @@ export const status: Verb = {
     return 0;
   },
 };
+
+function isSaying({ state, description }: StepView): boolean {
+  return state === 'running' && description !== null;
+}
 
 function waitsFor({ retryOf, waitsFor }: RequestView): string {
   return retryOf === null ? waitsFor : `build ${retryOf} is retried: ${waitsFor}`;

@@ -335,7 +335,7 @@ export class BuildRun {
 
   async #stepEnded(
     index: number,
-    { locks }: StepShape,
+    { locks, isHidden }: StepShape,
     report: StepReport | undefined,
   ): Promise<StepReport | undefined> {
     const { tools, build } = this.#options;
@@ -345,7 +345,8 @@ export class BuildRun {
     if (!report) return undefined;
     const endedAtMs = clock.now();
     this.#endStep = async () => {
-      await store.builds.finishStep(build.id, index, report.result, report.summary, endedAtMs);
+      const words = { ...(isHidden && { isHidden }), ...report };
+      await store.builds.finishStep(build.id, index, report.result, report.summary, endedAtMs, words);
       if (locks.length > 0) bus.publish('locks', build.id);
     };
     return report;

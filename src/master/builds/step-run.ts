@@ -249,6 +249,8 @@ export class StepRun {
         return await this.#journal.answer(call, attempt, () => this.#link(call.args));
       case 'setProperty':
         return await this.#journal.answer(call, attempt, () => this.#setProperty(call.args));
+      case 'describe':
+        return await this.#journal.answer(call, attempt, () => this.#describe(call.args.text));
       case 'now':
         return await this.#journal.answer(call, attempt, () =>
           Promise.resolve<Performed>({ answer: { ok: clock.now() } }),
@@ -434,6 +436,14 @@ export class StepRun {
   async #link(args: LinkArgs): Promise<Performed> {
     const { tools, build, step } = this.#options;
     await tools.store.stepLinks.put(build.id, { step: step.index, ...args });
+    return { answer: { ok: null } };
+  }
+
+  async #describe(text: string): Promise<Performed> {
+    const { tools, build, step } = this.#options;
+    await tools.store.builds.describeStep(build.id, step.index, text);
+    // Somebody may be looking at it.
+    tools.bus.publish('builds', build.id);
     return { answer: { ok: null } };
   }
 

@@ -93,6 +93,10 @@ export interface StepView {
   readonly state: 'pending' | 'running' | 'finished';
   readonly result: Result | null;
   readonly summary: string | null;
+  /** What it says of itself. */
+  readonly description: string | null;
+  /** It has ended as its configuration says is not worth a look: left out for people who do not ask for all. */
+  readonly isHidden: boolean;
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
   /** So long it waited for its locks, or waits so far; null: it has none, or has not begun. */

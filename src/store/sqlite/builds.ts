@@ -46,12 +46,13 @@ const LINEAGE = `WITH RECURSIVE line (id, project, builder, parent, depth) AS (
   SELECT id, project, builder FROM line ORDER BY depth LIMIT ?`;
 const OF_REQUEST = 'SELECT id FROM builds WHERE request_id = ? AND number > 0 ORDER BY id';
 const EXISTS = 'SELECT 1 FROM builds WHERE id = ?';
-const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result, summary, started_at_ms AS startedAtMs,
+const STEPS = `SELECT build_id AS buildId, step AS "index", name, state, result, summary, description, nullif(is_hidden, 0) AS isHidden, started_at_ms AS startedAtMs,
     finished_at_ms AS finishedAtMs, lock_wait_since_ms AS lockWaitSinceMs, lock_wait_ms AS lockWaitMs FROM steps WHERE build_id = ? ORDER BY step`;
 const START_STEP = `UPDATE steps SET state = 'running', started_at_ms = coalesce(started_at_ms, ?)
   WHERE build_id = ? AND step = ?`;
+const DESCRIBE_STEP = 'UPDATE steps SET description = ? WHERE build_id = ? AND step = ?';
 const FINISH_STEP = `UPDATE steps SET state = 'finished', result = ?1, summary = ?2, finished_at_ms = max(coalesce(started_at_ms, 0), ?3),
-    lock_wait_ms = coalesce(lock_wait_ms, max(0, ?3 - lock_wait_since_ms))
+    lock_wait_ms = coalesce(lock_wait_ms, max(0, ?3 - lock_wait_since_ms)), description = coalesce(?6, description), is_hidden = ?7
   WHERE build_id = ?4 AND step = ?5 RETURNING lock_wait_since_ms AS lockWaitSinceMs`;
 const PROPERTIES = 'SELECT name, value, source FROM properties WHERE build_id = ? ORDER BY name';
 const SET_PROPERTY = `INSERT INTO properties (build_id, name, value, source) VALUES (?, ?, ?, ?)
@@ -125,17 +126,31 @@ export function buildStore({ reader, writer }: Context, sealer: Pick<Sealer, 'dr
       sealer.dropped(await writer.write((transaction) => giveBack(transaction, id, atMs)));
     },
     async steps(id) {
-      const rows = await reader.all<Nullable<Step>>(STEPS, id);
-      return rows.map(present);
+      const rows = await reader.all<Nullable<Omit<Step, 'isHidden'>> & { isHidden: 1 | null }>(STEPS, id);
+      return rows.map(({ isHidden, ...row }): Step => ({ ...present(row), ...(isHidden && { isHidden: true }) }));
     },
     async startStep(id, index, atMs) {
       await writer.write(async (transaction) => {
         mustBeOne(await transaction.run(START_STEP, atMs, id, index), `step ${index} of build ${id}`);
       });
     },
-    async finishStep(id, index, result, summary, atMs) {
+    async describeStep(id, index, description) {
       await writer.write(async (transaction) => {
-        const row = await transaction.returning<FinishedStep>(FINISH_STEP, result, orNull(summary), atMs, id, index);
+        mustBeOne(await transaction.run(DESCRIBE_STEP, description, id, index), `step ${index} of build ${id}`);
+      });
+    },
+    async finishStep(id, index, result, summary, atMs, { description, isHidden = false } = {}) {
+      await writer.write(async (transaction) => {
+        const words = [orNull(description), isHidden ? 1 : 0] as const;
+        const row = await transaction.returning<FinishedStep>(
+          FINISH_STEP,
+          result,
+          orNull(summary),
+          atMs,
+          id,
+          index,
+          ...words,
+        );
         if (!row) throw new StoreError('not-found', `there is no step ${index} of build ${id}`);
         if (row.lockWaitSinceMs !== null) await freeLocks(transaction, { buildId: id, step: index });
       });

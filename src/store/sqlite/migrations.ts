@@ -19,6 +19,7 @@ import { rebuilds } from './migrations/rebuilds.ts';
 import { requestLives } from './migrations/request-lives.ts';
 import { stepLinks } from './migrations/step-links.ts';
 import { sources } from './migrations/sources.ts';
+import { stepWords } from './migrations/step-words.ts';
 import { schedulerStates } from './migrations/scheduler-states.ts';
 import { testResults } from './migrations/test-results.ts';
 import { troubles } from './migrations/troubles.ts';
@@ -234,4 +235,5 @@ export const MIGRATIONS: readonly Migration[] = [
   stepLinks,
   changeFields,
   testResults,
+  stepWords,
 ];

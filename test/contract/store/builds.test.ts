@@ -115,6 +115,14 @@ eachStore('builds', (current) => {
         finishedAtMs: 30,
       },
     ]);
+    await store.builds.describeStep(id, 0, 'compiling');
+    expect(await store.builds.steps(id)).toMatchObject([{ description: 'compiling' }]);
+    await store.builds.finishStep(id, 0, 'success', undefined, 30, { isHidden: true });
+    expect(await store.builds.steps(id)).toMatchObject([{ description: 'compiling', isHidden: true }]);
+    await store.builds.finishStep(id, 0, 'success', undefined, 30, { description: 'compiled' });
+    expect((await store.builds.steps(id))[0]).not.toHaveProperty('isHidden');
+    expect(await store.builds.steps(id)).toMatchObject([{ description: 'compiled' }]);
+    await expect(store.builds.describeStep(id, 1, 'x')).rejects.toMatchObject({ code: 'not-found' });
     await expect(store.builds.startStep(id, 1, 10)).rejects.toMatchObject({ code: 'not-found' });
   });
 

@@ -65,6 +65,26 @@ test('what a step is given may be functions of the context, which may ask and ru
   expect(calls.at(-1)?.args).toMatchObject({ command: 'reboot sid', cwd: 'there', env: { FROM: 'builder', A: 'b' } });
 });
 
+test.each([
+  ["doIf: () => 'yes'", 'doIf said "yes"; it must say true or false'],
+  ["doIf: () => { throw new Error('no idea'); }", 'Error: no idea'],
+  ['hideIf: () => 1', 'hideIf said 1; it must say true or false'],
+  ['description: () => 7', 'the description is number; give a text'],
+  ['descriptionDone: () => ({})', 'descriptionDone is object; give a text'],
+])('what is asked besides the function, and says what it should not (%s), is an exception', async (option, told) => {
+  const { step } = await tryConfig(configOf(`step('odd', () => 'success', { ${option} })`));
+  expect(await step(0)).toMatchObject({ result: 'exception', summary: expect.stringContaining(told) });
+});
+
+test('a step that is hidden in some ends is asked about the one it had, also when its code threw', async () => {
+  const { step } = await tryConfig(
+    configOf(`step('odd', () => { throw new Error('no'); }, { hideIf: (result) => result === 'exception' }),
+      step('even', () => 'failure', { hideIf: (result) => result === 'exception' })`),
+  );
+  expect(await step(0)).toMatchObject({ result: 'exception', summary: 'Error: no', isHidden: true });
+  expect(await step(1)).toEqual({ result: 'failure' });
+});
+
 test('what a function throws is told as an error of the step', async () => {
   const { step } = await tryConfig(configOf("sh('make', () => { throw new Error('no command'); })"));
   expect(await step(0)).toMatchObject({ result: 'exception', summary: 'Error: no command' });

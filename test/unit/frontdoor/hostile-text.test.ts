@@ -87,6 +87,7 @@ const TOLD: Readonly<Record<string, string>> = {
   'source_stamps.untrusted_of': EVIL,
   'step_links.name': EVIL,
   'step_links.url': EVIL,
+  'steps.description': EVIL,
   'steps.name': EVIL,
   'steps.summary': EVIL,
   'test_results.detail': EVIL,
