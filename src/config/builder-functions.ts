@@ -34,13 +34,15 @@ type Checked = z.infer<z.ZodObject<typeof builderFunctions>>;
 /** What the master knows of them; undefined when there are none. */
 export function functionShapes({
   buildIf,
+  locks,
   nextWorker,
   nextBuild,
   canStartBuild,
-}: Checked): BuilderFunctions | undefined {
+}: Checked & { readonly locks?: unknown }): BuilderFunctions | undefined {
   const functions: BuilderFunctions = {
     ...(buildIf === false && { buildIf }),
     ...(typeof buildIf === 'function' && { buildIf: fingerprintOf(buildIf) }),
+    ...(typeof locks === 'function' && { locks: fingerprintOf(locks) }),
     ...(nextWorker && { nextWorker: fingerprintOf(nextWorker) }),
     ...(nextBuild && { nextBuild: fingerprintOf(nextBuild) }),
     ...(canStartBuild && { canStartBuild: checkShape(canStartBuild) }),

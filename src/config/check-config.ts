@@ -11,8 +11,9 @@ import { configSchema } from './config-schema.ts';
 import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-schema.ts';
 import { doubles } from './doubles.ts';
 import { parseDuration, showDuration } from './duration.ts';
+import { issueText } from './issue-text.ts';
 import { lockMistakes } from './lock-mistakes.ts';
-import { accessShapes, lockShapes } from './lock-shapes.ts';
+import { accessShapes, literalLocks, lockShapes } from './lock-shapes.ts';
 import { dependsOnMistakes } from './depends-on.ts';
 import { placeInWords } from './place.ts';
 import type { CheckedReporter } from './reporter-schema.ts';
@@ -39,11 +40,7 @@ export function checkConfig(hash: string, exported: unknown): Check {
   const parsed = configSchema.safeParse(exported);
   if (!parsed.success) {
     return {
-      mistakes: parsed.error.issues.map(({ path, message, ...issue }) => {
-        const text =
-          issue.code === 'unrecognized_keys' ? `unknown option ${issue.keys.join(', ')}; remove it` : message;
-        return at(placeInWords(exported, path), text);
-      }),
+      mistakes: parsed.error.issues.map((issue) => at(placeInWords(exported, issue.path), issueText(issue))),
     };
   }
   const config = parsed.data;
@@ -231,7 +228,7 @@ function builderShape(builder: CheckedBuilder, url: string | undefined, all: Che
     properties,
     logLimit,
     whenWorkerLost,
-    locks,
+
     steps,
   } = builder;
   const functions = functionShapes(builder);
@@ -247,7 +244,7 @@ function builderShape(builder: CheckedBuilder, url: string | undefined, all: Che
     ...(logLimit !== undefined && { logLimit }),
     whenWorkerLost: lostRule(whenWorkerLost),
     ...(functions && { functions }),
-    locks: accessShapes(locks),
+    locks: accessShapes(literalLocks(builder)),
     steps: stepShapes(steps),
     takesPatches: steps.some(({ made }) => made?.of === 'checkout' && takesPatches(made, url)),
   };

@@ -5,7 +5,8 @@ import { builderFunctions } from './builder-functions.ts';
 import { descriptionSchema, tagsSchema } from './description-schema.ts';
 import { duration, isOf } from './duration-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
-import { lockSchema } from './lock-schema.ts';
+import { functionOr } from './function-or.ts';
+import { locksSchema } from './lock-schema.ts';
 import { authorsSchema, forksSchema, hookSchema } from './hook-schema.ts';
 import { nameSchema as name } from './name-schema.ts';
 import { propertiesSchema } from './properties-schema.ts';
@@ -15,6 +16,7 @@ import { builderRequests, projectRequests } from './request-schema.ts';
 import { envValueSchema, secretsSchema, variableSchema } from './secrets/schema.ts';
 import { sourceSchema } from './source-schema.ts';
 import { logLimit, stepSchema } from './step-schema.ts';
+import type { OwnLocks } from './values.ts';
 import { hostSchema, workerSchema, workersSchema } from './worker-schema.ts';
 
 const LONGEST_LIST = 10_000;
@@ -59,7 +61,7 @@ const builder = z.strictObject(
     whenWorkerLost: z
       .union([z.literal('wait'), z.strictObject({ retryAfter: duration })], { error: LOST_RULE })
       .optional(),
-    locks: list(lockSchema, 'locks').optional(),
+    locks: functionOr<OwnLocks, typeof locksSchema>(locksSchema).optional(),
     ...builderRequests,
     ...builderFunctions,
     steps: list(stepSchema, 'steps').min(1, { error: 'give it at least one step' }),
@@ -119,6 +121,7 @@ export const configSchema = z.strictObject(
     reporters: list(reporterSchema, 'reporters').optional(),
     hosts: list(hostSchema, 'hosts').optional(),
     secrets: secretsSchema.optional(),
+    locks: locksSchema.optional(),
     workers: list(workerSchema, 'workers').min(1, { error: 'name at least one worker' }),
     projects: list(project, 'projects').min(1, { error: 'give at least one project' }),
   },

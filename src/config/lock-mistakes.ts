@@ -3,7 +3,7 @@ import { slotsAt } from '../model/lock.ts';
 import type { LockAccess, LockShape } from '../model/lock.ts';
 import type { CheckedBuilder, CheckedConfig } from './config-schema.ts';
 import type { CheckedLock } from './lock-schema.ts';
-import { accessShapes, lockShape, locksOf } from './lock-shapes.ts';
+import { accessShapes, literalLocks, lockShape, locksOf } from './lock-shapes.ts';
 import { selectWorkers } from './select-workers.ts';
 
 type Hosts = ReadonlyMap<string, string | undefined>;
@@ -16,10 +16,28 @@ export function lockMistakes(config: CheckedConfig): string[] {
     for (const builder of project.builders) {
       const place = `project "${project.name}", builder "${builder.name}"`;
       const workers = selectWorkers(builder.workers, config.workers);
-      mistakes.push(...ofBuilder(builder, workers, hosts).map((text) => `${place}${text}`));
+      const held = literalLocks(builder);
+      mistakes.push(...ofBuilder(builder, held, workers, hosts).map((text) => `${place}${text}`));
     }
   }
   return mistakes;
+}
+
+/** What is wrong with the locks that a builder's function has named for one build. */
+export function ownLockMistakes(
+  builder: CheckedBuilder,
+  locks: readonly CheckedLock[],
+  config: CheckedConfig,
+): string[] {
+  const known = new Map(locksOf(config).map((lock) => [lock.name, lockShape(lock)]));
+  const unknown = locks.filter((lock) => !isDeepStrictEqual(known.get(lock.name), lockShape(lock)));
+  if (unknown.length > 0)
+    return unknown.map(
+      ({ name }) => `lock "${name}" is not in the configuration, or not like this; name it in locks of defineMaster()`,
+    );
+  const hosts: Hosts = new Map(config.workers.map(({ name, host }) => [name, host]));
+  const workers = selectWorkers(builder.workers, config.workers);
+  return ofBuilder(builder, locks, workers, hosts).map((text) => text.replace(/^[:,] /, ''));
 }
 
 function ofLocks(locks: readonly CheckedLock[], hosts: Hosts): string[] {
@@ -51,7 +69,12 @@ function describe({ scope, slots, slotsFor }: LockShape): string {
 }
 
 /** Texts that follow the builder's place. */
-function ofBuilder({ locks = [], steps }: CheckedBuilder, workers: readonly string[], hosts: Hosts): string[] {
+function ofBuilder(
+  { steps }: CheckedBuilder,
+  locks: readonly CheckedLock[],
+  workers: readonly string[],
+  hosts: Hosts,
+): string[] {
   const held = new Set(locks.map(({ name }) => name));
   return [
     ...ofAccesses(locks, workers, hosts).map((text) => `: ${text}`),

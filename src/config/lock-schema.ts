@@ -17,7 +17,7 @@ const facts = {
 };
 
 /** A lock by itself, or what is asked of one. */
-export const lockSchema = z
+const lockSchema = z
   .discriminatedUnion(
     'kind',
     [
@@ -35,5 +35,9 @@ export const lockSchema = z
     path: ['slotsFor'],
     error: 'a masterLock() has the same slots for all; use workerLock() or hostLock()',
   });
+
+const LONGEST_LIST = 10_000;
+
+export const locksSchema = z.array(lockSchema, { error: 'give a list of locks' }).max(LONGEST_LIST);
 
 export type CheckedLock = z.infer<typeof lockSchema>;

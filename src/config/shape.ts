@@ -19,7 +19,7 @@ export interface ConfigShape {
   readonly reporters: readonly ReporterShape[];
   readonly hosts: readonly HostShape[];
   readonly workers: readonly WorkerShape[];
-  /** All that its builders and steps ask for, by name. */
+  /** All that it names, by name. */
   readonly locks: readonly LockShape[];
   /** Absent: none. */
   readonly secrets?: readonly SecretShape[];
@@ -164,7 +164,7 @@ export interface BuilderShape {
   readonly whenWorkerLost: WhenWorkerLost;
   /** Functions that are asked for its builds; absent: none. */
   readonly functions?: BuilderFunctions;
-  /** Held by the whole build. */
+  /** Held by the whole build; none where a function says which. */
   readonly locks: readonly LockAccess[];
   /** When a new request is built in place of those that wait: when they are alike, or its function says so; absent: never. */
   readonly collapse?: 'same' | { readonly function: string };
@@ -183,6 +183,8 @@ export interface BuilderShape {
 export interface BuilderFunctions {
   /** False: none of its requests is built. */
   readonly buildIf?: false | string;
+  /** It says which locks a build holds. */
+  readonly locks?: string;
   readonly nextWorker?: string;
   readonly nextBuild?: string;
   /** A check that takes longer than `limitMs` is a no; after a no it is made again in `recheckMs`. */

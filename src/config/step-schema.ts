@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { duration, isOf } from './duration-schema.ts';
-import { lockSchema } from './lock-schema.ts';
+import { locksSchema } from './lock-schema.ts';
 import { LOG_LIMIT_RULE, parseLogLimit } from './log-limit.ts';
 import type { StepConfig } from './values.ts';
 
 const NO_STEP = 'this is no step: use sh(), checkout(), reboot() or step()';
-const MOST_LOCKS = 10_000;
 
 export const logLimit = z.string({ error: LOG_LIMIT_RULE }).refine((text) => isOf(parseLogLimit, text), {
   error: ({ input }) => `${JSON.stringify(input)} is no limit of a log: ${LOG_LIMIT_RULE}`,
@@ -37,7 +36,7 @@ export const stepSchema = z.strictObject(
     kind: z.literal('step', { error: NO_STEP }),
     name: stepName,
     rules,
-    locks: z.array(lockSchema, { error: 'give a list of locks' }).max(MOST_LOCKS).optional(),
+    locks: locksSchema.optional(),
     doIf: said<StepConfig['doIf']>('boolean', CONDITION),
     hideIf: said<StepConfig['hideIf']>('boolean', CONDITION),
     description: said<StepConfig['description']>('string', WORDS),

@@ -10,6 +10,7 @@ import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Forks } from './shape.ts';
 import type { Pattern } from './change-filter.ts';
 import type { BuildIf, CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
+import type { RequestFacts } from './function-facts.ts';
 import type { Duration, Size, StepContext, StepFunction } from './step-context.ts';
 import type { Wanted } from './steps/wanted.ts';
 
@@ -34,6 +35,8 @@ export interface MasterConfig {
   readonly secrets?: Readonly<Record<string, SecretConfig>>;
   /** Machines on which several workers live, when these share limits. */
   readonly hosts?: readonly HostConfig[];
+  /** Those that nothing names but functions of builders. */
+  readonly locks?: readonly LockWish[];
   readonly workers: readonly WorkerConfig[];
   readonly projects: readonly ProjectConfig[];
 }
@@ -192,8 +195,8 @@ export interface BuilderConfig {
   };
   /** A request that waited for so long ends as an exception. */
   readonly queueFor?: Duration;
-  /** Held from the first step to the end of the build. */
-  readonly locks?: readonly LockWish[];
+  /** Held from the first step to the end of the build; a function is asked about each request. */
+  readonly locks?: readonly LockWish[] | OwnLocks;
   /** Whether a request is built at all, asked before anything is taken for it; a no ends it as skipped. */
   readonly buildIf?: boolean | BuildIf;
   /** Chooses among the workers that have room; absent: the least loaded. */
@@ -233,6 +236,9 @@ export interface LockAccessConfig extends LockFacts {
 
 /** A lock by itself: one of its slots. */
 export type LockWish = LockConfig | LockAccessConfig;
+
+/** What the build of a request holds, of the locks that the configuration names elsewhere, or in `locks` of `defineMaster`. */
+export type OwnLocks = (request: RequestFacts) => readonly LockWish[] | Promise<readonly LockWish[]>;
 
 /** A newer change of a branch cancels the requests of older ones: those that wait, or also those that are being built. */
 export type CancelSuperseded = boolean | { readonly running: boolean };

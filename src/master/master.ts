@@ -51,6 +51,7 @@ import { Complaints } from './queue/complaints.ts';
 import { Distributor } from './queue/distributor.ts';
 import { NextBuilds } from './queue/next-builds.ts';
 import { NextWorkers } from './queue/next-workers.ts';
+import { OwnLocks } from './queue/own-locks.ts';
 import { QueueDeadlines } from './queue/queue-deadlines.ts';
 import { pausedRequests, requestsWithUpstreams } from './queue/request-holds.ts';
 import { Vetoes } from './queue/vetoes.ts';
@@ -230,8 +231,10 @@ async function openParts(
     wake: () => distributor.wake(),
   };
   const buildIfs = new BuildIfs({ ...choosers, clock, logger });
+  const ownLocks = new OwnLocks({ ...choosers, clock, logger });
   const distributor = new Distributor({
     buildIfs,
+    ownLocks,
     nextBuilds: new NextBuilds(choosers),
     nextWorkers: new NextWorkers(choosers),
     store,
@@ -354,6 +357,7 @@ async function openParts(
   undo.add(() => collapses.close());
   undo.add(() => distributor.close());
   undo.add(() => buildIfs.close());
+  undo.add(() => ownLocks.close());
   undo.add(() => farewell.close());
   undo.add(() => sourcePolls.close());
   undo.add(() => schedulers.close());

@@ -103,7 +103,11 @@ function waitingSteps(state: QueueState, choice: Choice, lock: string, stepName:
 }
 
 /** Those that no worker is given to, for whatever reason: what it is, is said. */
-function waitingRequests({ requests, config }: QueueState, choice: Choice, lock: string): readonly LockWaiterView[] {
+function waitingRequests(
+  { requests, ownLocks, config }: QueueState,
+  choice: Choice,
+  lock: string,
+): readonly LockWaiterView[] {
   const accesses = new Map(
     config.projects.flatMap(({ name: project, builders }) =>
       builders.flatMap(({ name, locks }) => {
@@ -114,7 +118,8 @@ function waitingRequests({ requests, config }: QueueState, choice: Choice, lock:
   );
   return requests.toSorted(queueOrder).flatMap((request) => {
     const { id, project, builder, submittedAtMs } = request;
-    const access = accesses.get(`${project}/${builder}`);
+    const own = ownLocks?.get(id);
+    const access = own ? own.find((one) => one.lock === lock) : accesses.get(`${project}/${builder}`);
     const waitsFor = choice.reasons.get(id);
     if (!access || waitsFor === undefined) return [];
     const { mode, units } = access;

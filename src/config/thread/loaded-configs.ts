@@ -10,6 +10,7 @@ import type { CheckedBuilder, CheckedConfig, CheckedProject } from '../config-sc
 import type { ConfigShape } from '../shape.ts';
 import type { StepFunction } from '../step-context.ts';
 import type { StepAsides } from './ask-aside.ts';
+import { withReadAnswer } from './builder-answers.ts';
 import { checkFunction } from './check-function.ts';
 import { findFunction } from './find-function.ts';
 import { inOneLine } from './step-error.ts';
@@ -51,7 +52,8 @@ export class LoadedConfigs {
   /** Another function than a step's; see `findFunction`. */
   findFunction(hash: string, place: string): ((...args: unknown[]) => unknown) | undefined {
     const config = this.#configs.get(hash);
-    return config && findFunction(config, place);
+    const fn = config && findFunction(config, place);
+    return fn && withReadAnswer(config, place, fn);
   }
 }
 

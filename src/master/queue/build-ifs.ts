@@ -1,20 +1,16 @@
-import type { Clock } from '../../base/clock.ts';
-import { errorText } from '../../base/errors.ts';
-import type { Logger } from '../../base/logger.ts';
 import type { Answered } from '../../config/code-host.ts';
 import type { ConfigShape } from '../../config/shape.ts';
 import type { BuildRequest } from '../../model/build-request.ts';
-import { StoreError } from '../../store/store.ts';
-import type { RequestEnd, Store } from '../../store/store.ts';
+import type { RequestEnd } from '../../store/store.ts';
 import { AskedRequests } from './asked-requests.ts';
 import type { AskedRequestsOptions } from './asked-requests.ts';
 import type { Complaints } from './complaints.ts';
+import { QueueEnds } from './queue-ends.ts';
+import type { QueueEndsOptions } from './queue-ends.ts';
 import type { Hold } from './queue-state.ts';
+import { rulesOf } from './rules-of.ts';
 
-export interface BuildIfsOptions extends AskedRequestsOptions {
-  readonly store: Pick<Store, 'requests'>;
-  readonly clock: Clock;
-  readonly logger: Logger;
+export interface BuildIfsOptions extends AskedRequestsOptions, QueueEndsOptions {
   readonly config: () => ConfigShape;
   readonly complaints: Complaints;
 }
@@ -28,60 +24,40 @@ const TEXT_CHARACTERS = 500;
 export class BuildIfs {
   readonly #options: BuildIfsOptions;
   readonly #asked: AskedRequests;
-  readonly #ending = new Map<number, Promise<void>>();
+  readonly #ends: QueueEnds;
 
   constructor(options: BuildIfsOptions) {
     this.#options = options;
     this.#asked = new AskedRequests('buildIf', options);
+    this.#ends = new QueueEnds(options);
   }
 
   /** Which of the requests, which nothing else holds, are not to be built, or nobody knows yet. */
   holds(requests: readonly BuildRequest[]): ReadonlyMap<number, Hold> {
-    const { hash, projects } = this.#options.config();
-    const rules = new Map(
-      projects.flatMap((project) =>
-        project.builders.flatMap(({ name, functions: { buildIf } = {} }) =>
-          buildIf === undefined ? [] : [[`${project.name}/${name}`, buildIf] as const],
-        ),
-      ),
-    );
-    const ruleOf = ({ project, builder }: BuildRequest): false | string | undefined =>
-      rules.get(`${project}/${builder}`);
-    const isAsked = (request: BuildRequest): boolean => typeof ruleOf(request) === 'string';
-    const answers = this.#asked.look(hash, rules.size === 0 ? [] : requests.filter(isAsked));
+    const config = this.#options.config();
+    const ruled = rulesOf(config, requests, ({ functions }) => functions?.buildIf);
+    const isAsked = ({ rule }: (typeof ruled)[number]): boolean => rule !== false;
+    const asked = ruled.filter(isAsked).map(({ request }) => request);
+    const answers = this.#asked.look(config.hash, asked);
     const holds = new Map<number, Hold>();
-    for (const request of rules.size === 0 ? [] : requests) {
-      const rule = ruleOf(request);
-      if (rule === undefined) continue;
+    for (const { request, rule } of ruled) {
       const answer = rule === false ? { ok: false } : answers.get(request.id);
       const end = answer && endOf(request.builder, answer);
       if (answer && !end) continue;
       holds.set(request.id, { text: end?.summary ?? `buildIf of ${request.builder} is asked` });
-      if (!end || this.#ending.has(request.id)) continue;
-      const ending = this.#end(request, end).finally(() => this.#ending.delete(request.id));
-      this.#ending.set(request.id, ending);
+      if (end) this.#end(request, end);
     }
     return holds;
   }
 
   async close(): Promise<void> {
     this.#asked.close();
-    await Promise.all(this.#ending.values());
+    await this.#ends.settled();
   }
 
-  async #end({ id, project, builder }: BuildRequest, end: RequestEnd): Promise<void> {
-    const { store, clock, logger, complaints } = this.#options;
-    if (end.result === 'exception') complaints.tell(`buildIf of ${project}/${builder}`, end.summary);
-    try {
-      await store.requests.end(id, end, clock.now());
-    } catch (error) {
-      // It was started, or stopped, in this moment.
-      if (!(error instanceof StoreError && error.code === 'lost-claim'))
-        logger.error('a request that is not to be built could not be ended; it is tried again', {
-          request: id,
-          error: errorText(error),
-        });
-    }
+  #end({ id, project, builder }: BuildRequest, end: RequestEnd): void {
+    if (end.result === 'exception') this.#options.complaints.tell(`buildIf of ${project}/${builder}`, end.summary);
+    this.#ends.end(id, end);
   }
 }
 
@@ -99,8 +75,6 @@ function endOf(builder: string, answer: Answered): RequestEnd | undefined {
     'ok' in answer
       ? `it answered ${JSON.stringify(answer.ok)}, not true, false or a text that says why not`
       : answer.error;
-  return {
-    result: 'exception',
-    summary: `not built, for buildIf of ${builder} failed: ${error.slice(0, TEXT_CHARACTERS)}`,
-  };
+  const summary = `not built, for buildIf of ${builder} failed: ${error.slice(0, TEXT_CHARACTERS)}`;
+  return { result: 'exception', summary };
 }

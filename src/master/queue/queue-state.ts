@@ -1,6 +1,6 @@
 import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
 import type { BuildRequest } from '../../model/build-request.ts';
-import type { LockClaim, LockOwner, LockShape, LockTake, LockWait } from '../../model/lock.ts';
+import type { LockAccess, LockClaim, LockOwner, LockShape, LockTake, LockWait } from '../../model/lock.ts';
 
 /** A worker as the queue sees it. */
 export interface QueueWorker {
@@ -42,6 +42,8 @@ export interface QueueState {
   readonly lastUsed: ReadonlyMap<string, string>;
   /** Requests that wait for something else than workers and locks, by their ids. */
   readonly holds: ReadonlyMap<number, Hold>;
+  /** By request, what it asks for instead of what its builder says; absent: nobody does. One list for all that ask alike. */
+  readonly ownLocks?: ReadonlyMap<number, readonly LockAccess[]>;
   /** `REQUEST WORKER` or `PROJECT/BUILDER WORKER`: that request, or none of that builder, is for that worker now. */
   readonly vetoes: ReadonlyMap<string, Hold>;
   /** Those that run, by their ids. */

@@ -7,6 +7,7 @@ import { heldText } from './held-text.ts';
 import { readFormerLocks } from './locks/former-locks.ts';
 import type { BuildIfs } from './build-ifs.ts';
 import type { NextBuilds } from './next-builds.ts';
+import type { OwnLocks } from './own-locks.ts';
 import { Spacing } from './spacing.ts';
 import type { Vetoes } from './vetoes.ts';
 import type { Hold, QueueBuild, QueueState, QueueWorker } from './queue-state.ts';
@@ -24,6 +25,8 @@ export interface QueueSources {
   readonly holds: readonly HoldSource[];
   /** Asked of those that none of them holds. */
   readonly buildIfs: Pick<BuildIfs, 'holds'>;
+  /** Asked of those that are to be built. */
+  readonly ownLocks: Pick<OwnLocks, 'look'>;
   /** Asked last, of those that nothing else holds. */
   readonly nextBuilds: Pick<NextBuilds, 'holds'>;
   /** Requests that are not for some worker now. */
@@ -42,7 +45,7 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
   const config = sources.config();
   const nowMs = sources.nowMs();
   if (requests.length + claims.length + waits.length === 0) return { ...NOTHING, config, nowMs };
-  const [running, records, lastUsed, holds, starts] = await Promise.all([
+  const [running, records, lastUsed, { holds, ownLocks }, starts] = await Promise.all([
     store.builds.running(),
     store.workers.list(),
     readLastUsed(store, requests),
@@ -77,7 +80,7 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
   const formerLocks = await readFormerLocks(sources.configOf, running, config, claims, waits);
   const vetoes = sources.vetoes.current(nowMs, config.hash);
   const locks = { claims, waits, formerLocks };
-  return { requests, workers, lastUsed, holds, vetoes, builds, ...locks, config, nowMs, wakeAtMs };
+  return { requests, workers, lastUsed, holds, ownLocks, vetoes, builds, ...locks, config, nowMs, wakeAtMs };
 }
 
 const NOTHING: Omit<QueueState, 'config' | 'nowMs'> = {
@@ -97,17 +100,19 @@ function queueBuild({ id, number, project, builder, parent }: Build): QueueBuild
 }
 
 async function readHolds(
-  { holds: sources, buildIfs, nextBuilds }: QueueSources,
+  { holds: sources, buildIfs, ownLocks, nextBuilds }: QueueSources,
   requests: readonly BuildRequest[],
   nowMs: number,
-): Promise<ReadonlyMap<number, Hold>> {
+): Promise<Required<Pick<QueueState, 'holds' | 'ownLocks'>>> {
   const found = await Promise.all(sources.map((source) => source(requests, nowMs)));
   const holds = new Map(found.toReversed().flatMap((one) => [...one]));
-  for (const asked of [buildIfs, nextBuilds]) {
-    const free = requests.filter(({ id }) => !holds.has(id));
-    for (const [id, hold] of asked.holds(free)) holds.set(id, hold);
-  }
-  return holds;
+  const free = (): readonly BuildRequest[] => requests.filter(({ id }) => !holds.has(id));
+  const add = (more: ReadonlyMap<number, Hold>): void => more.forEach((hold, id) => holds.set(id, hold));
+  add(buildIfs.holds(free()));
+  const own = ownLocks.look(free());
+  add(own.holds);
+  add(nextBuilds.holds(free()));
+  return { holds, ownLocks: own.locks };
 }
 
 /** When builds began last on the workers whose starts are spaced. */

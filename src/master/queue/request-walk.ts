@@ -1,5 +1,6 @@
 import type { BuilderShape } from '../../config/shape.ts';
 import type { BuildRequest } from '../../model/build-request.ts';
+import type { LockAccess } from '../../model/lock.ts';
 import { Farm } from './farm.ts';
 import type { Ask } from '../../model/key-units.ts';
 import { lockReason } from './locks/lock-reason.ts';
@@ -12,6 +13,7 @@ import type { Pair, QueueState } from './queue-state.ts';
 /** A builder during one walk. */
 interface Target {
   readonly builder: BuilderShape;
+  readonly locks: readonly LockAccess[];
   readonly lastUsed: string | undefined;
   /** What it asks for wherever it is built, and by worker, as far as was needed, what it asks for there in all; absent: nothing more. */
   readonly ofFarm: readonly Ask[];
@@ -33,7 +35,8 @@ export class RequestWalk {
   readonly #table: LockTable;
   readonly #farm: Farm;
   readonly #builders: ReadonlyMap<string, ReadonlyMap<string, BuilderShape>>;
-  readonly #targets = new Map<BuilderShape, Target>();
+  /** By the builder, or the locks that its function has named. */
+  readonly #targets = new Map<object, Target>();
   readonly #others: BuildRequest[] = [];
   readonly #isThorough: boolean;
 
@@ -129,32 +132,34 @@ export class RequestWalk {
     return true;
   }
 
-  #targetOf({ project, builder: name }: BuildRequest): Target | undefined {
+  #targetOf({ id, project, builder: name }: BuildRequest): Target | undefined {
     const builder = this.#builders.get(project)?.get(name);
     if (!builder) return undefined;
-    const known = this.#targets.get(builder);
+    const own = this.#state.ownLocks?.get(id);
+    const known = this.#targets.get(own ?? builder);
     if (known) return known;
-    const { locks } = builder;
+    const locks = own ?? builder.locks;
     const ofFarm = this.#table.asks(
       locks.filter(({ scope }) => scope === 'farm'),
       '',
     );
     const made: Target = {
       builder,
+      locks,
       lastUsed: this.#state.lastUsed.get(`${project}/${name}`),
       ofFarm,
       byWorker: locks.every(({ scope }) => scope === 'farm') ? undefined : new Map(),
       isFull: false,
     };
-    this.#targets.set(builder, made);
+    this.#targets.set(own ?? builder, made);
     return made;
   }
 
-  #asksOn({ builder, ofFarm, byWorker }: Target, worker: string): readonly Ask[] {
+  #asksOn({ locks, ofFarm, byWorker }: Target, worker: string): readonly Ask[] {
     if (!byWorker) return ofFarm;
     const known = byWorker.get(worker);
     if (known) return known;
-    const asks = this.#table.asks(builder.locks, worker);
+    const asks = this.#table.asks(locks, worker);
     byWorker.set(worker, asks);
     return asks;
   }

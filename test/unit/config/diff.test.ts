@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkConfig } from '../../../src/config/check-config.ts';
 import { diffShapes } from '../../../src/config/diff.ts';
+import type { LockWish } from '../../../src/config/values.ts';
 import type { ConfigShape } from '../../../src/config/shape.ts';
 import {
   builder,
@@ -109,10 +110,7 @@ test('what changes of a reporter is told, but of no URL what it is', () => {
 });
 
 test('a reload tells what changes of locks, and of what asks for them', () => {
-  const farm = (
-    slots: number,
-    ...locks: Parameters<typeof defineMaster>[0]['projects'][number]['builders'][number]['locks'] & object
-  ): unknown =>
+  const farm = (slots: number, ...locks: readonly LockWish[]): unknown =>
     defineMaster({
       title: 'T',
       workers: [worker('sid')],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkConfig } from '../../../src/config/check-config.ts';
 import type { ConfigShape } from '../../../src/config/shape.ts';
-import type { BuilderConfig } from '../../../src/config/values.ts';
+import type { StepConfig } from '../../../src/config/values.ts';
 import {
   builder,
   defineMaster,
@@ -14,7 +14,7 @@ import {
   workerLock,
 } from '../../../src/index.ts';
 
-type Locks = NonNullable<BuilderConfig['locks']>;
+type Locks = NonNullable<StepConfig['locks']>;
 
 function checked(locks: Locks, stepLocks: Locks = []): ReturnType<typeof checkConfig> {
   return checkConfig(
@@ -128,4 +128,33 @@ test.each<[string, readonly [Locks, Locks?], string]>([
 test('a lock without slots of its own for a worker has the same there', () => {
   expect(mistakes([workerLock('cpu', { slots: 4, slotsFor: { sid: 2 } }).counting(2)])).toEqual([]);
   expect(mistakes([masterLock('vpn').counting(0)])).toEqual([]);
+});
+
+test('locks that functions of builders name are declared, and mistakes in a list are told with their places', () => {
+  const farm = (locks: unknown): unknown => ({
+    ...defineMaster({ title: 'T', workers: [worker('sid')], locks: [masterLock('vpn', { slots: 2 })], projects: [] }),
+    projects: [
+      {
+        ...project('kate', { builders: [] }),
+        builders: [{ ...builder('b', { workers: ['sid'], steps: [sh('s', 'true')] }), locks }],
+      },
+    ],
+  });
+  const check = checkConfig(
+    'hash',
+    farm(() => []),
+  );
+  if ('mistakes' in check) throw new Error(check.mistakes.join());
+  expect(check.shape.locks).toEqual([{ name: 'vpn', scope: 'farm', slots: 2, slotsFor: {} }]);
+  const [shown] = check.shape.projects[0]?.builders ?? [];
+  expect(shown).toMatchObject({ locks: [], functions: { locks: expect.any(String) as string } });
+  expect(checkConfig('hash', farm('vpn'))).toEqual({
+    mistakes: ['project "kate", builder "b", locks: give a list of locks'],
+  });
+  expect(checkConfig('hash', farm([{ ...masterLock('vpn', { slots: 2 }), colour: 'red' }, 7]))).toEqual({
+    mistakes: [
+      'project "kate", builder "b", lock "vpn": unknown option colour; remove it',
+      'project "kate", builder "b", lock 2: this is no lock: use masterLock(), workerLock() or hostLock()',
+    ],
+  });
 });

@@ -7,6 +7,7 @@ import { Complaints } from '../../../../src/master/queue/complaints.ts';
 import { Distributor } from '../../../../src/master/queue/distributor.ts';
 import { NextBuilds } from '../../../../src/master/queue/next-builds.ts';
 import { NextWorkers } from '../../../../src/master/queue/next-workers.ts';
+import { OwnLocks } from '../../../../src/master/queue/own-locks.ts';
 import { Vetoes } from '../../../../src/master/queue/vetoes.ts';
 import type { LockAccess, LockTake } from '../../../../src/model/lock.ts';
 import { buildSet, claimOf, TempStore } from '../../../support/temp-store.ts';
@@ -65,6 +66,7 @@ test('a circle that was never there in one moment ends nobody', async () => {
   };
   const distributor = new Distributor({
     buildIfs: new BuildIfs({ ...choosers, clock: temp.clock, logger: silentLogger }),
+    ownLocks: new OwnLocks({ ...choosers, clock: temp.clock, logger: silentLogger }),
     nextBuilds: new NextBuilds(choosers),
     nextWorkers: new NextWorkers(choosers),
     vetoes,

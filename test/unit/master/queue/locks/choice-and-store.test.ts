@@ -72,6 +72,7 @@ class StoredFarm {
       configOf: () => Promise.resolve(config),
       holds: [],
       buildIfs: { holds: () => new Map() },
+      ownLocks: { look: () => ({ holds: new Map(), locks: new Map() }) },
       nextBuilds: { holds: () => new Map() },
       vetoes: new Vetoes(),
       nowMs: () => temp.clock.now(),
