@@ -12,6 +12,7 @@ import type { CheckedBuilder, CheckedConfig, CheckedProject } from './config-sch
 import { doubles } from './doubles.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { issueText } from './issue-text.ts';
+import { hookShape } from './hook-schema.ts';
 import { lockMistakes } from './lock-mistakes.ts';
 import { accessShapes, literalLocks, lockShapes } from './lock-shapes.ts';
 import { dependsOnMistakes } from './depends-on.ts';
@@ -19,8 +20,8 @@ import { placeInWords } from './place.ts';
 import type { CheckedReporter } from './reporter-schema.ts';
 import { labelsOf, selectWorkers, showSelector, writtenNames } from './select-workers.ts';
 import { builderRequestsShape, projectRequestsShape } from './request-shapes.ts';
-import type { BuilderShape, ConfigShape, HookShape, ProjectShape, ReporterShape } from './shape.ts';
 import { secretMistakes, secretShapes, secretsOfBuilder } from './secrets/shapes.ts';
+import type { BuilderShape, ConfigShape, ProjectShape, ReporterShape } from './shape.ts';
 import { pollMistakes, sourceShape } from './source-schema.ts';
 import { stepShapes } from './step-shapes.ts';
 import { CONFIG_FORMAT } from './values.ts';
@@ -178,7 +179,7 @@ function projectShape(project: CheckedProject, workers: CheckedConfig['workers']
   return {
     name,
     ...(description !== undefined && { description }),
-    ...(source && { source: sourceShape(source) }),
+    ...(source && { source: sourceShape(source, hook?.skip) }),
     builders: builders.map((builder) => ({
       ...builderShape(builder, source?.url, workers),
       ...builderRequestsShape(builder, project),
@@ -190,13 +191,6 @@ function projectShape(project: CheckedProject, workers: CheckedConfig['workers']
     ...(access && { access: accessShape(access) }),
     schedulers: schedulers.map((scheduler) => schedulerShape(scheduler, project)),
   };
-}
-
-/** As other systems have it, and people expect it. */
-const SKIPS = ['[skip ci]', '[ci skip]'];
-
-function hookShape({ kind, secretFile, skip = SKIPS }: NonNullable<CheckedProject['hook']>): HookShape {
-  return { ...(kind !== undefined && { kind }), secretFile, skip };
 }
 
 function accessShape({ read, control }: NonNullable<CheckedProject['access']>): Access {

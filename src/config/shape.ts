@@ -1,6 +1,6 @@
 import type { Access } from '../model/access.ts';
 import type { LockAccess, LockShape } from '../model/lock.ts';
-import type { Forge } from '../model/forge.ts';
+import type { HookKind } from '../model/forge.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { TextRule } from '../model/change-filter.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
@@ -108,12 +108,14 @@ export interface ProjectShape {
 }
 
 export interface HookShape {
-  /** Absent: whichever. */
-  readonly kind?: Forge;
+  /** Absent: whichever forge. */
+  readonly kind?: HookKind;
   /** Relative to the master's folder, or absolute; read at each use. */
   readonly secretFile: string;
   /** Where the newest commit says one of these, nothing is built. */
   readonly skip: readonly string[];
+  /** What of a delivery becomes properties: places in it, or what a function says, whose fingerprint this is; absent: nothing. */
+  readonly properties?: readonly string[] | { readonly function: string };
 }
 
 export type Forks = 'build' | 'approve' | 'ignore';
@@ -134,6 +136,8 @@ export interface PollShape {
   readonly branches?: TextRule;
   /** Which tags; absent: none. */
   readonly tags?: TextRule;
+  /** A commit that says one of these is not built. */
+  readonly skip: readonly string[];
   /** What the first poll finds is a change, too. */
   readonly isBuiltAtStart: boolean;
   readonly mirrorLimitBytes: number;

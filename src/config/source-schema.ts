@@ -5,6 +5,7 @@ import { patternsSchema, tagsSchema, textRule } from './change-filter-schema.ts'
 import { isOf } from './duration-schema.ts';
 import { DURATION_RULE, parseDuration, showDuration } from './duration.ts';
 import { revlinkSchema, revlinkShape } from './revlink-schema.ts';
+import { DEFAULT_SKIPS, skipSchema } from './skip-schema.ts';
 import type { PollShape, SourceShape } from './shape.ts';
 
 const LONGEST_WORD = 4_096;
@@ -40,6 +41,7 @@ const options = {
     .optional(),
   branches: z.union([z.literal(true), patternsSchema], { error: 'write true, or which branches' }).optional(),
   tags: tagsSchema.optional(),
+  skip: skipSchema.optional(),
   pollAtStart: z.boolean().optional(),
   user: word.optional(),
   passwordFile: file.optional(),
@@ -86,22 +88,24 @@ export function sourceSchema(isNone: string) {
 }
 export type CheckedSource = z.infer<ReturnType<typeof sourceSchema>>;
 
-export function sourceShape(source: CheckedSource): SourceShape {
+/** `skip` is that of the project's hook. */
+export function sourceShape(source: CheckedSource, skip = DEFAULT_SKIPS): SourceShape {
   const { url, branch, revlink, poll } = source;
   return {
     kind: 'git',
     url,
     ...(branch !== undefined && { branch }),
     ...(revlink !== undefined && { revlink: revlinkShape(revlink) }),
-    ...(poll !== undefined && { poll: pollShape(source, poll) }),
+    ...(poll !== undefined && { poll: pollShape(source, poll, skip) }),
   };
 }
 
-function pollShape(source: CheckedSource, poll: string): PollShape {
+function pollShape(source: CheckedSource, poll: string, ofHook = DEFAULT_SKIPS): PollShape {
   const {
     url,
     branches,
     tags,
+    skip = ofHook,
     pollAtStart = false,
     user,
     passwordFile,
@@ -113,6 +117,7 @@ function pollShape(source: CheckedSource, poll: string): PollShape {
     everyMs: parseDuration(poll),
     ...(branches !== undefined && { branches: branches === true ? { any: [], none: [] } : textRule(branches) }),
     ...(tags !== undefined && { tags: tags === true ? { any: [], none: [] } : textRule(tags) }),
+    skip,
     isBuiltAtStart: pollAtStart,
     mirrorLimitBytes: mirrorLimit === undefined ? MIRROR_LIMIT_BYTES : parseSize(mirrorLimit),
     access: {

@@ -1,6 +1,6 @@
 import type { Access } from '../model/access.ts';
 import type { LockMode, LockScope } from '../model/lock.ts';
-import type { Forge } from '../model/forge.ts';
+import type { HookKind } from '../model/forge.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Result, StepRules } from '../model/result.ts';
 import type { SchedulerConfig } from './scheduler-values.ts';
@@ -132,13 +132,20 @@ export interface ProjectConfig {
 }
 
 export interface HookConfig {
-  /** Absent: any of them. */
-  readonly kind?: Forge;
+  /** Absent: any forge; `generic` takes changes of whatever can sign them. */
+  readonly kind?: HookKind;
   /** Relative to the master's folder, or absolute; read at each use. */
   readonly secretFile: string;
   /** Where the newest commit says one of these, nothing is built; `[skip ci]` and `[ci skip]` if it is absent. */
   readonly skip?: readonly string[];
+  /** What of a delivery the builds begin with as properties: places in what the forge sends, or a function of its event and that. */
+  readonly properties?: readonly string[] | HookPropertiesFunction;
 }
+
+export type HookPropertiesFunction = (
+  event: string,
+  payload: JsonObject,
+) => JsonObject | null | Promise<JsonObject | null>;
 
 /** Resolves to an address of http or https; null: there is none. */
 export type RevlinkFunction = (revision: string) => string | null | Promise<string | null>;
@@ -154,6 +161,8 @@ export interface GitSource {
   /** Which branches (`true`: all); default: `branch`, or the repository's default branch. */
   readonly branches?: true | Pattern | readonly Pattern[];
   readonly tags?: true | Pattern | readonly Pattern[];
+  /** A commit that says one of these is not built; default: as of the project's hook, or `[skip ci]` and `[ci skip]`. */
+  readonly skip?: readonly string[];
   /** What the first poll finds counts as new. */
   readonly pollAtStart?: boolean;
   /** Of https; files as `passwordFile` of `mail`. */

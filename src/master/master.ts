@@ -269,7 +269,8 @@ async function openParts(
     clock,
     filters: {
       ask: (place, args, limitMs) => codeHost.ask({ configHash: configs.active.hash, place, args, limitMs }),
-      onFailed: (problem) => logger.warn('a change counts as important', { problem }),
+      onFailed: (problem) =>
+        logger.warn('the configuration cannot tell what a change is to it: it is built', { problem }),
     },
   };
   const sourcePolls = new SourcePolls({
@@ -309,9 +310,15 @@ async function openParts(
   const webDoor = await options.openWeb?.({ settings: web, operator: masterOperator, access: passes, clock, logger });
   undo.add(() => webDoor?.close());
   // Before the configuration is made the active one: that nothing can listen there is told in time. What comes waits.
+  const pollNow = (url: string): void => {
+    sourcePolls.poll(url).catch((error: unknown) => {
+      // The log has been told by the poll itself.
+      logger.debug('a poll failed', { repository: url, error: errorText(error) });
+    });
+  };
   const take = async (delivery: Delivery): Promise<Taken> => {
     await operator.promise;
-    return await takeDelivery({ intake, configs, logger, dir }, delivery);
+    return await takeDelivery({ intake, configs, logger, dir, pollNow }, delivery);
   };
   const hookDoor = hooks && (await options.openHooks?.({ settings: hooks, take, clock, logger }));
   undo.add(() => hookDoor?.close());

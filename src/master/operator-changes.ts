@@ -3,7 +3,7 @@ import { subjectOf } from '../model/change.ts';
 import type { Store } from '../store/store.ts';
 import { audited } from './audit.ts';
 import { boundChange } from './changes/bound-change.ts';
-import { CHANGES_AT_ONCE } from './changes/read-changes.ts';
+import { CHANGES_AT_ONCE, TOO_MANY_CHANGES } from './changes/read-changes.ts';
 import { takeChange } from './changes/take-change.ts';
 import type { ChangeIntake } from './changes/take-change.ts';
 import type { Configs } from './configs.ts';
@@ -38,12 +38,7 @@ export async function sendChanges(
   return await audited(intake, asker, action, async () => {
     const project = findProject(configs.active, name);
     if (wishes.length === 0) throw new OperatorError('usage', 'no change came');
-    if (wishes.length > CHANGES_AT_ONCE) {
-      throw new OperatorError(
-        'usage',
-        `more than ${CHANGES_AT_ONCE} changes at once: send the newest, or some at a time`,
-      );
-    }
+    if (wishes.length > CHANGES_AT_ONCE) throw new OperatorError('usage', TOO_MANY_CHANGES);
     for (const wish of wishes) boundChange(wish);
     const sent: SentChange[] = [];
     for (const wish of wishes) sent.push(await takeChange(intake, project, wish, asker.name));

@@ -2,8 +2,12 @@
 export const FORGES = ['github', 'gitlab', 'gitea'] as const;
 export type Forge = (typeof FORGES)[number];
 
-export function isForge(name: string): name is Forge {
-  return (FORGES as readonly string[]).includes(name);
+/** And whatever else can sign a change, which it tells in the words of `sendchange`. */
+export const HOOK_KINDS = [...FORGES, 'generic'] as const;
+export type HookKind = (typeof HOOK_KINDS)[number];
+
+export function isHookKind(name: string): name is HookKind {
+  return (HOOK_KINDS as readonly string[]).includes(name);
 }
 
 /** Where a forge keeps the head of a pull request, for git to fetch: it is the branch of the request's changes. */

@@ -22,7 +22,7 @@ function commitOf(name: string | number, { message = `Change ${name}`, files = [
     timestamp: '2026-11-21T12:00:00Z',
     url: 'https://forge.example.org/c',
     author: { name: 'Ann', email: 'ann@example.org', username: 'ann' },
-    committer: { name: 'Zoë', email: 'zoe@example.org' },
+    committer: { name: 'Zoe', email: 'zoe@example.org' },
     added: [],
     removed: [],
     modified: files,

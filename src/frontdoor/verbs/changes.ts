@@ -6,6 +6,7 @@ import { when } from '../show/time.ts';
 import type { Verb } from '../verb.ts';
 
 const SUBJECT_SHOWN = 80;
+const SKIPPED_SHOWN = 40;
 
 export const changes: Verb = {
   name: 'changes',
@@ -24,16 +25,17 @@ export const changes: Verb = {
     if (values.json) await write(`${JSON.stringify(list)}\n`);
     else if (list.length === 0) await write('no changes yet\n');
     else {
-      const rows = list.map(({ id, project: of, branch, revision, author, sentBy, atMs, comments }) => [
+      const rows = list.map(({ id, project: of, branch, revision, author, sentBy, atMs, skipped, comments }) => [
         String(id),
         of,
         branch,
         revision.slice(0, 12),
         author ?? `(${sentBy})`,
         when(atMs),
+        skipped === null ? '' : `skipped: ${skipped}`.slice(0, SKIPPED_SHOWN),
         subjectOf(comments).slice(0, SUBJECT_SHOWN),
       ]);
-      await write(table(['CHANGE', 'PROJECT', 'BRANCH', 'REVISION', 'AUTHOR', 'CAME', 'COMMENT'], rows));
+      await write(table(['CHANGE', 'PROJECT', 'BRANCH', 'REVISION', 'AUTHOR', 'CAME', 'NOT BUILT', 'COMMENT'], rows));
     }
     return 0;
   },

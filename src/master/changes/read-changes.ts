@@ -6,6 +6,7 @@ import type { ChangeWish } from '../views/change.ts';
 
 /** A push of many commits comes as a list. */
 export const CHANGES_AT_ONCE = 100;
+export const TOO_MANY_CHANGES = `more than ${CHANGES_AT_ONCE} changes at once: send the newest, or some at a time`;
 const text = z.string();
 
 /** What is too long is cut or refused later, where all changes come by. */
@@ -32,8 +33,19 @@ export function readChanges(json: string): readonly ChangeWish[] {
   } catch (error) {
     throw wrong(`it is no JSON (${errorText(error)})`, error);
   }
+  try {
+    return changesOf(value);
+  } catch (error) {
+    throw wrong(errorText(error), error);
+  }
+}
+
+/** The same of a value. Throws an error that names what is wrong. */
+export function changesOf(value: unknown): readonly ChangeWish[] {
   const parsed = changes.safeParse(value, { reportInput: false });
-  if (!parsed.success) throw wrong(firstIssue(Array.isArray(value) ? value : [value]), parsed.error);
+  if (!parsed.success) {
+    throw new Error(firstIssue(Array.isArray(value) ? value : [value]), { cause: parsed.error });
+  }
   // A key of JSON is there or is not: none of them is undefined.
   return parsed.data as readonly ChangeWish[];
 }

@@ -35,7 +35,7 @@ export async function takeChange(
   const { key, ...bound } = boundChange(wish);
   const { name, source } = project;
   if (!source) throw new OperatorError('usage', `project ${name} has no source, so nothing of it changes`);
-  const problems: string[] = [];
+  const problems = [...(wish.problems ?? [])];
   const onFailed = (problem: string): void => {
     problems.push(problem);
     filters.onFailed(problem);

@@ -1,4 +1,5 @@
 import type { ProjectShape } from '../../config/shape.ts';
+import { skipMark } from '../changes/skip-mark.ts';
 import type { ToldChange } from '../views/change.ts';
 import type { HookNews } from './hook-event.ts';
 
@@ -27,6 +28,14 @@ export function hookChanges(
   }));
 }
 
+/** The same of what a generic hook was told, which has said all else; each change speaks for itself. */
+export function genericChanges({ hook }: Rules, told: readonly ToldChange[]): readonly ToldChange[] {
+  return told.map((change) => {
+    const skipped = skipMark(hook?.skip ?? [], [change.comments ?? '']);
+    return { ...change, ...(skipped !== undefined && { skipped }) };
+  });
+}
+
 /** Both: somebody else may push to the fork of one who is trusted. Forges tell no case apart in names. */
 function isTrusted({ trustedAuthors = [] }: Rules, { author, by }: NonNullable<HookNews['pullRequest']>): boolean {
   const trusted = new Set(trustedAuthors.map((name) => name.toLowerCase()));
@@ -35,5 +44,5 @@ function isTrusted({ trustedAuthors = [] }: Rules, { author, by }: NonNullable<H
 
 function skippedFor({ hook, forks }: Rules, notes: readonly string[], isUntrusted: boolean): string | undefined {
   if (isUntrusted && forks === 'ignore') return 'it is of a fork';
-  return hook?.skip.find((mark) => notes.some((note) => note.toLowerCase().includes(mark.toLowerCase())));
+  return skipMark(hook?.skip ?? [], notes);
 }

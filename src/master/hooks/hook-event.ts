@@ -1,4 +1,5 @@
 import type { ChangeKind } from '../../model/change.ts';
+import type { ChangeWish } from '../views/change.ts';
 
 /** A commit that a forge told of. Its texts are anybody's. */
 export interface HookCommit {
@@ -35,7 +36,11 @@ export interface HookNews {
 }
 
 /** What a delivery says; `nothing`: why there is nothing to be done about it. */
-export type HookEvent = { readonly news: HookNews } | { readonly nothing: string };
+export type HookEvent =
+  | { readonly news: HookNews }
+  /** Changes as whoever sent them says, oldest first. */
+  | { readonly told: readonly ChangeWish[] }
+  | { readonly nothing: string };
 
 /** Takes what a forge's payload says of one event, whose name came beside it. Throws a `ZodError` when it is not of that shape. */
 export type ReadEvent = (event: string, payload: unknown) => HookEvent;

@@ -3,8 +3,8 @@ import { ZodError } from 'zod';
 import { UserMistake, errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ProjectShape } from '../../config/shape.ts';
-import { isForge } from '../../model/forge.ts';
-import type { Forge } from '../../model/forge.ts';
+import { isHookKind } from '../../model/forge.ts';
+import type { HookKind } from '../../model/forge.ts';
 import { takeChange } from '../changes/take-change.ts';
 import type { ChangeIntake } from '../changes/take-change.ts';
 import type { Configs } from '../configs.ts';
@@ -12,9 +12,10 @@ import { readSecret } from '../reporters/read-secret.ts';
 import { shown } from '../operator-names.ts';
 import { HookRefusal } from './delivery.ts';
 import type { Delivery, HeaderOf, Taken, TakenChange } from './delivery.ts';
-import { FORGE_RULES } from './forges.ts';
+import { HOOK_RULES } from './forges.ts';
 import type { HookEvent } from './hook-event.ts';
-import { APPROVED_BY_CONFIG, hookChanges } from './hook-changes.ts';
+import { APPROVED_BY_CONFIG, genericChanges, hookChanges } from './hook-changes.ts';
+import { hookProperties } from './hook-properties.ts';
 import { readPayload } from './read-payload.ts';
 
 export interface HookSources {
@@ -23,6 +24,8 @@ export interface HookSources {
   readonly logger: Logger;
   /** The master's folder. */
   readonly dir: string;
+  /** Has a repository polled now; nobody waits for it. */
+  readonly pollNow: (url: string) => void;
 }
 
 /** Signatures are compared with it where there is no hook: it takes as long, and fits nothing. */
@@ -38,22 +41,29 @@ export async function takeDelivery(sources: HookSources, delivery: Delivery): Pr
   const { store, clock } = intake;
   const { header, body } = delivery;
   const { forge, project } = await letIn(sources, delivery);
-  const rules = FORGE_RULES[forge];
+  const rules = HOOK_RULES[forge];
   const keys = deliveryKeys(forge, header, body);
   if (await store.hookDeliveries.isKnown(project.name, keys)) {
     return { isKnown: true, changes: [], commitsLeftOut: 0, note: 'it is known already' };
   }
   const event = rules.event(header);
-  const read = readEvent(forge, event, delivery);
+  const { read, payload } = readEvent(forge, event, delivery);
   if ('nothing' in read) return { isKnown: false, changes: [], commitsLeftOut: 0, note: read.nothing };
   const changes: TakenChange[] = [];
-  for (const wish of hookChanges(project, read.news)) {
+  const { properties, problems } = await hookProperties(project, event, payload, intake.filters.ask);
+  for (const problem of problems) logger.warn('a webhook gives fewer properties', { project: project.name, problem });
+  const isOfForge = 'news' in read;
+  const wishes = isOfForge ? hookChanges(project, read.news) : genericChanges(project, read.told);
+  for (const told of wishes) {
+    const wish = isOfForge ? { ...told, properties, problems } : told;
     if (wish.isUntrusted && project.forks === 'build') await approveByConfig(intake, project.name, wish.revision);
     const sent = await takeChange(intake, project, wish, `hook:${forge}`);
     changes.push({ ...sent, ...(wish.skipped !== undefined && { skipped: wish.skipped }) });
   }
   await store.hookDeliveries.add(project.name, keys, clock.now());
-  const { commitsLeftOut } = read.news;
+  const commitsLeftOut = isOfForge ? read.news.commitsLeftOut : 0;
+  // It may find what the forge has left out, or what another delivery would have told.
+  if (project.source?.poll) sources.pollNow(project.source.url);
   logger.info('a webhook was taken', { project: project.name, forge, event, changes: changes.length, commitsLeftOut });
   return { isKnown: false, changes, commitsLeftOut };
 }
@@ -67,16 +77,21 @@ async function approveByConfig({ store, clock }: ChangeIntake, project: string, 
 async function letIn(
   { configs, dir }: HookSources,
   { forge, project: name, header, body }: Delivery,
-): Promise<{ readonly forge: Forge; readonly project: ProjectShape }> {
+): Promise<{ readonly forge: HookKind; readonly project: ProjectShape }> {
   const project = configs.active.projects.find((one) => one.name === name);
   const hook = project?.hook;
-  if (!isForge(forge)) throw new HookRefusal('refused', NOT_OURS, `there is no forge "${shown(forge)}"`);
-  const isMeant = hook !== undefined && (hook.kind ?? forge) === forge;
+  if (!isHookKind(forge)) throw new HookRefusal('refused', NOT_OURS, `there is no kind "${shown(forge)}"`);
+  const isMeant = hook !== undefined && isOfKind(hook.kind, forge);
   const secret = isMeant ? await readHookSecret(name, dir, hook.secretFile) : NO_SECRET;
-  const isSigned = FORGE_RULES[forge].isSigned(header, body, secret);
+  const isSigned = HOOK_RULES[forge].isSigned(header, body, secret);
   if (project && isMeant && isSigned) return { forge, project };
   const why = isMeant ? 'it is not signed with the secret' : 'the project has no such hook';
   throw new HookRefusal('refused', NOT_OURS, why);
+}
+
+/** Without a kind it is any forge; who may say all of a change himself has to be meant. */
+function isOfKind(kind: HookKind | undefined, forge: HookKind): boolean {
+  return kind === undefined ? forge !== 'generic' : kind === forge;
 }
 
 async function readHookSecret(project: string, dir: string, file: string): Promise<string> {
@@ -89,8 +104,8 @@ async function readHookSecret(project: string, dir: string, file: string): Promi
 }
 
 /** By the forge's own name for it, and by what it is: whoever saw one may send it again under another name. */
-function deliveryKeys(forge: Forge, header: HeaderOf, body: Buffer): readonly string[] {
-  const { id, event } = FORGE_RULES[forge];
+function deliveryKeys(forge: HookKind, header: HeaderOf, body: Buffer): readonly string[] {
+  const { id, event } = HOOK_RULES[forge];
   const said = id(header);
   const hash = createHash('sha256')
     .update(`${event(header)}\n`)
@@ -99,10 +114,15 @@ function deliveryKeys(forge: Forge, header: HeaderOf, body: Buffer): readonly st
   return [`sha256 ${forge} ${hash}`, ...(said === '' ? [] : [`id ${forge} ${said}`])];
 }
 
-function readEvent(forge: Forge, event: string, { header, body }: Delivery): HookEvent {
-  const { read, hasForms } = FORGE_RULES[forge];
+function readEvent(
+  forge: HookKind,
+  event: string,
+  { header, body }: Delivery,
+): { readonly read: HookEvent; readonly payload: unknown } {
+  const { read, form } = HOOK_RULES[forge];
   try {
-    return read(event, readPayload(body, header('content-type'), hasForms));
+    const payload = readPayload(body, header('content-type'), form);
+    return { read: read(event, payload), payload };
   } catch (error) {
     const what = error instanceof ZodError ? firstIssue(error) : errorText(error);
     throw new HookRefusal(

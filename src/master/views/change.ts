@@ -20,6 +20,8 @@ export interface ChangeWish {
 export interface ToldChange extends ChangeWish, Pick<Change, 'kind' | 'target' | 'isUntrusted' | 'skipped'> {
   /** At least so many files that are not named. */
   readonly filesLeftOut?: number;
+  /** What could not be told of it before. */
+  readonly problems?: readonly string[];
 }
 
 export interface SentChange {

@@ -24,16 +24,19 @@ test('a source that is polled says how, with what was left out', () => {
       passwordFile: 'secrets/p',
       branches: true,
       tags: 'v*',
+      skip: ['no build'],
       pollAtStart: true,
     }),
     git('/x.git', { branch: 'main', poll: '1m', mirrorLimit: '2MiB' }),
   );
   if ('mistakes' in checked) throw new Error(checked.mistakes.join('\n'));
+  const skip = ['[skip ci]', '[ci skip]'];
   const limit = 10 * 1024 ** 3;
   expect(checked.shape.projects.map(({ source }) => source?.poll)).toEqual([
     {
       everyMs: 300_000,
       branches: { any: [{ is: 'main' }, { regex: '^r', flags: '' }], none: [] },
+      skip,
       isBuiltAtStart: false,
       mirrorLimitBytes: limit,
       access: { sshKeyFile: 'secrets/k', knownHostsFile: '/k' },
@@ -42,11 +45,12 @@ test('a source that is polled says how, with what was left out', () => {
       everyMs: 3_600_000,
       branches: { any: [], none: [] },
       tags: { any: [{ glob: 'v*' }], none: [] },
+      skip: ['no build'],
       isBuiltAtStart: true,
       mirrorLimitBytes: limit,
       access: { login: { user: 'ann', passwordFile: 'secrets/p' } },
     },
-    { everyMs: 60_000, isBuiltAtStart: false, mirrorLimitBytes: 2 * 1024 ** 2, access: {} },
+    { everyMs: 60_000, skip, isBuiltAtStart: false, mirrorLimitBytes: 2 * 1024 ** 2, access: {} },
   ]);
 });
 
@@ -66,6 +70,7 @@ test.each<[GitSource, RegExp]>([
   [git('https://ann:secret@h/x.git'), /^project "p0", source, url: the URL has a password in it/],
   [git('https://:token@h/x.git', { poll: '5m' }), /the URL has a password in it/],
   [git('ext::sh -c evil'), /url: git would start a program/],
+  [git('/x', { poll: '5m', skip: [''] }), /skip, 0: give a list of texts/],
   [git('/x', { poll: '1ms' }), /poll: write a time from 1s to 30d/],
   [git('/x', { poll: 'often' }), /poll: write a time/],
   [git('/x', { branches: 'main' }), /branches: it is for polling, and the source is not polled/],

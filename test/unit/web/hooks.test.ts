@@ -32,7 +32,7 @@ describe.each(FORGES)('of %s', (forge) => {
       branch: 'main',
       revision: sha(commits[2]!),
       author: 'Ann <ann@example.org>',
-      committer: 'Zoë <zoe@example.org>',
+      committer: 'Zoe <zoe@example.org>',
       revlink: 'https://forge.example.org/c',
       comments: message,
       files,

@@ -46,10 +46,15 @@ export class TryHooks {
     this.farm = farm;
   }
 
-  /** `more` is what `hooks` in `master.json` has besides. */
-  static async open(limits?: HookLimits, more: object = {}): Promise<TryHooks> {
-    const projects = Object.entries(PROJECTS).map(
-      ([name, own]) => `project('${name}', { source: git('/nowhere'), ${own} ${builders}, ${schedulers} })`,
+  /** `more` is what `hooks` in `master.json` has besides; `others` are projects with their sources. */
+  static async open(
+    limits?: HookLimits,
+    more: object = {},
+    others: Readonly<Record<string, string>> = {},
+  ): Promise<TryHooks> {
+    const nowhere = Object.entries(PROJECTS).map(([name, own]) => [name, `source: git('/nowhere'), ${own}`]);
+    const projects = [...nowhere, ...Object.entries(others)].map(
+      ([name, own]) => `project('${name}', { ${own} ${builders}, ${schedulers} })`,
     );
     const hooks = new TryHooks(await TryFarm.create(`workers: [worker('w')], projects: [${projects.join(', ')}]`));
     const settings = join(hooks.farm.masterDir, 'master.json');

@@ -30,6 +30,26 @@ async function open(projects: Polled): Promise<(url?: string) => Promise<readonl
   return (url = kate.dir) => opened.poll(url);
 }
 
+test('a commit that says so is kept and not built, whatever came with it', async () => {
+  await kate.commit('main', { message: 'old' });
+  const poll = await open({ p: [kate.dir], q: [kate.dir, { skip: ['no build'] }] });
+  await poll();
+  await kate.commit('main', { message: 'one' });
+  await kate.commit('main', { message: 'typo\n\n[CI skip]\n' });
+  await kate.commit('main', { message: 'No build' });
+  expect(await poll()).toHaveLength(6);
+  const skipped = (await bench?.changes())?.map(({ project, skipped: why = null }) => [project, why]);
+  expect(skipped?.toSorted(([a = ''], [b = '']) => (a! < b! ? -1 : 1))).toEqual([
+    ['p', null],
+    ['p', '[ci skip]'],
+    ['p', null],
+    ['q', null],
+    ['q', null],
+    ['q', 'no build'],
+  ]);
+  expect(await bench?.store.requests.pending()).toHaveLength(4);
+});
+
 test('what is there at the first poll is nothing new; each commit after it is a change, oldest first, once', async () => {
   await kate.commit('main', { message: 'old' });
   const poll = await open({ p: [kate.dir] });
