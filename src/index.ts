@@ -32,7 +32,7 @@ export { junit, tap } from './config/steps/tests.ts';
 export { resolve } from './config/steps/wanted.ts';
 export type { ChangeFacts, ChangeFunction, Pattern } from './config/change-filter.ts';
 export { trigger } from './config/steps/trigger.ts';
-export type { CheckoutOptions } from './config/steps/checkout.ts';
+export type { CheckoutOptions } from './config/steps/checkout-options.ts';
 export type { SecretConfig } from './config/secrets/define.ts';
 export type { StepOptions } from './config/steps/step.ts';
 export type { TapSource, TestsOptions } from './config/steps/tests.ts';

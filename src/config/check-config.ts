@@ -5,6 +5,7 @@ import { TROUBLE_RULES } from '../model/trouble.ts';
 import type { TroubleRules } from '../model/trouble.ts';
 import { chainMistakes } from './check-chains.ts';
 import { schedulerMistakes, schedulerShape } from './check-schedulers.ts';
+import { checkoutMistakes } from './check-checkouts.ts';
 import { triggerMistakes } from './check-triggers.ts';
 import { functionShapes } from './builder-functions.ts';
 import { configSchema } from './config-schema.ts';
@@ -100,7 +101,13 @@ function relationMistakes(config: CheckedConfig): string[] {
       }
     }
   }
-  return [...mistakes, ...triggerMistakes(config), ...lockMistakes(config), ...secretMistakes(config)];
+  return [
+    ...mistakes,
+    ...triggerMistakes(config),
+    ...checkoutMistakes(config),
+    ...lockMistakes(config),
+    ...secretMistakes(config),
+  ];
 }
 
 function hostMistakes({ hosts = [], workers }: CheckedConfig): string[] {

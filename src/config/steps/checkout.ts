@@ -1,27 +1,15 @@
-import type { Duration } from '../step-context.ts';
+import type { RunResult, StepContext } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
 import { applyPatch } from './apply-patch.ts';
-import { CHECKOUT_SCRIPT, NO_SUCH_REVISION, TRY_AGAIN } from './checkout-script.ts';
+import { scriptWords, waitsOf } from './checkout-options.ts';
+import type { CheckoutOptions, Target } from './checkout-options.ts';
+import { CHECKOUT_SCRIPT, NO_SUBMODULE, NO_SUCH_REVISION, TRY_AGAIN } from './checkout-script.ts';
 import { splitOptions } from './step.ts';
-import type { StepOptions } from './step.ts';
+import { resolve } from './wanted.ts';
 
-export interface CheckoutOptions extends StepOptions {
-  /** Another name for the step than `checkout`. */
-  readonly name?: string;
-  /** Another repository than the project's. */
-  readonly url?: string;
-  readonly branch?: string;
-  /** A folder below the build's; default: the build's folder itself. */
-  readonly path?: string;
-  /** clean: remove all that is not in the repository (default). incremental: keep what the last build made. */
-  readonly mode?: 'clean' | 'incremental';
-  /** Ends a try after so long without output; default `20m`. */
-  readonly timeout?: Duration | null;
-}
-
-/** Seconds to wait before each try. */
-const WAITS = [0, 2, 10];
-const TAIL_BYTES = 512;
+const TAIL_BYTES = 2_048;
+/** Of the folder with the clone that is copied. */
+const PRISTINE = '.pristine';
 
 /**
  * Brings the build's folder to the build's revision with git, sets the property `got_revision`, and applies the build's patch. With
@@ -29,7 +17,7 @@ const TAIL_BYTES = 512;
  */
 export function checkout(options: CheckoutOptions = {}): StepConfig {
   const [common, own] = splitOptions(options);
-  const { name = 'checkout', url, branch, path, mode = 'clean', timeout } = own;
+  const { name = 'checkout' } = own;
   return {
     kind: 'step',
     name,
@@ -37,41 +25,72 @@ export function checkout(options: CheckoutOptions = {}): StepConfig {
     made: { of: 'checkout', ...own },
     run: async (ctx) => {
       const { source } = ctx.build;
+      const [url, branch] = [await resolve(ctx, own.url), await resolve(ctx, own.branch)];
+      const path = await resolve(ctx, own.path);
       const repository = url ?? source.repository;
       if (!repository) return ctx.fail('the project has no source: give it git(url), or checkout({ url })');
       // A repository of its own has nothing to do with the revision that is built.
       const isOwn = url !== undefined && url !== source.repository;
-      const wanted = [
-        repository,
-        branch ?? (isOwn ? undefined : source.branch) ?? '',
-        (isOwn || branch !== undefined ? undefined : source.revision) ?? '',
-      ];
-      if (wanted.some((word) => word.startsWith('-'))) return ctx.fail('a URL, branch or revision begins with "-"');
-      if (path !== undefined) await ctx.mkdir(path);
-      let summary = '';
-      for (const [tries, wait] of WAITS.entries()) {
-        const tried = await ctx.run(['/bin/sh', '-c', CHECKOUT_SCRIPT, 'checkout', ...wanted, mode, String(wait)], {
-          env: { GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
-          capture: TAIL_BYTES,
-          ...(path !== undefined && { cwd: path }),
-          ...(timeout !== undefined && { timeout }),
-        });
-        if (tried.ok) {
-          const revision = /got_revision ([0-9a-f]{40,64})\s*$/.exec(tried.output)?.[1];
-          if (revision === undefined) return ctx.fail('git did not tell the revision it checked out');
-          // By it others build what this build did: neither another repository nor another branch beside the source's own is that.
-          const isBeside = isOwn ? source.repository !== undefined : isOther(branch, source.branch);
-          if (!isBeside) await ctx.setProperty('got_revision', revision);
-          return isOwn || branch !== undefined || !source.patch ? undefined : await applyPatch(ctx, source.patch, path);
-        }
-        summary = tried.summary;
-        if (tried.exitCode === NO_SUCH_REVISION) return ctx.fail('no such branch or revision: see the log');
-        if (tried.exitCode === TRY_AGAIN) summary = `could not fetch from ${repository} (${tries + 1} tries)`;
-        else if (tried.timedOut === null) break;
+      const isLatest = isOwn || branch !== undefined || own.alwaysUseLatest === true;
+      const target: Target = {
+        url: repository,
+        branch: branch ?? (isOwn ? undefined : source.branch) ?? '',
+        revision: (isLatest ? undefined : source.revision) ?? '',
+      };
+      if ([target.url, target.branch, target.revision].some((word) => word.startsWith('-'))) {
+        return ctx.fail('a URL, branch or revision begins with "-"');
       }
-      return ctx.fail(summary);
+      const output = await bring(ctx, target, own, path);
+      const revision = /got_revision ([0-9a-f]{40,64})\s*$/.exec(output)?.[1];
+      if (revision === undefined) return ctx.fail('git did not tell the revision it checked out');
+      // By it others build what this build did: neither another repository nor another branch beside the source's own is that.
+      const isBeside = isOwn ? source.repository !== undefined : isOther(branch, source.branch);
+      if (!isBeside) await ctx.setProperty('got_revision', revision);
+      const description = /^commit-description (.+)$/m.exec(output)?.[1];
+      if (description !== undefined) await ctx.setProperty('commit-description', description);
+      return isOwn || branch !== undefined || !source.patch ? undefined : await applyPatch(ctx, source.patch, path);
     },
   };
+}
+
+/** The last of the script's output, once it has done it; otherwise the step fails. */
+async function bring(
+  ctx: StepContext,
+  target: Target,
+  options: CheckoutOptions,
+  path: string | undefined,
+): Promise<string> {
+  const isCopy = options.method === 'copy' && options.mode !== 'incremental';
+  if (isCopy && (path === undefined || path === '' || path === '.')) return ctx.fail("method 'copy' needs a path");
+  const folder = isCopy ? `${path}${PRISTINE}` : path;
+  const copy = isCopy ? `../${path?.split('/').findLast((part) => part !== '')}` : undefined;
+  const words = await scriptWords(ctx, target, options, copy);
+  if (folder !== undefined) await ctx.mkdir(folder);
+  const attempt = (more: readonly string[]): Promise<RunResult> =>
+    ctx.run(['/bin/sh', '-c', CHECKOUT_SCRIPT, 'checkout', ...words, ...more], {
+      env: { GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+      capture: TAIL_BYTES,
+      ...(folder !== undefined && { cwd: folder }),
+      ...(options.timeout !== undefined && { timeout: options.timeout }),
+    });
+  let summary = '';
+  for (const [tries, wait] of waitsOf(options).entries()) {
+    const tried = await attempt([`wait=${wait}`]);
+    if (tried.ok) return tried.output;
+    summary = summaryOf(tried, target, tries + 1);
+    if (tried.exitCode === NO_SUCH_REVISION) return ctx.fail(summary);
+    const mayGoBetter = tried.exitCode === TRY_AGAIN || tried.exitCode === NO_SUBMODULE || tried.timedOut !== null;
+    if (!mayGoBetter) break;
+  }
+  if (options.clobberOnFailure !== true) return ctx.fail(summary);
+  const last = await attempt(['clean=clobber', 'wait=0']);
+  return last.ok ? last.output : ctx.fail(`${summary}; nor in an empty folder`);
+}
+
+function summaryOf({ exitCode, summary }: RunResult, { url }: Target, tries: number): string {
+  if (exitCode === NO_SUCH_REVISION) return 'no such branch or revision: see the log';
+  if (exitCode === NO_SUBMODULE) return `a submodule could not be checked out (${tries} tries): see the log`;
+  return exitCode === TRY_AGAIN ? `could not fetch from ${url} (${tries} tries)` : summary;
 }
 
 function isOther(branch: string | undefined, own: string | undefined): boolean {

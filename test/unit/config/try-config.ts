@@ -58,6 +58,7 @@ export interface TryOptions {
   readonly signal?: AbortSignal;
   readonly properties?: JsonObject;
   readonly source?: StepRun['build']['source'];
+  readonly isUntrusted?: boolean;
 }
 
 /** Loads a configuration into a code host that is closed after the test. */
@@ -72,7 +73,7 @@ export async function tryConfig(text: string, options: Partial<CodeHostOptions> 
     host,
     log,
     hash,
-    step: (index, answer = answered, { signal, properties = {}, source = {} } = {}) =>
+    step: (index, answer = answered, { signal, properties = {}, source = {}, isUntrusted = false } = {}) =>
       host.runStep(
         {
           configHash: hash,
@@ -89,7 +90,7 @@ export async function tryConfig(text: string, options: Partial<CodeHostOptions> 
             reason: 'a test',
             owner: 'anna',
             source,
-            isUntrusted: false,
+            isUntrusted,
             properties,
           },
         },
