@@ -25,17 +25,29 @@ export {
 export { bool, choice, fixed, int, text } from './config/parameters/values.ts';
 export { secret, secretCommand, secretEnv, secretFile } from './config/secrets/define.ts';
 export { checkout } from './config/steps/checkout.ts';
+export { copy, exists, mkdir, remove, rename } from './config/steps/files.ts';
 export { reboot } from './config/steps/reboot.ts';
 export { sh } from './config/steps/sh.ts';
 export { step } from './config/steps/step.ts';
 export { junit, tap } from './config/steps/tests.ts';
 export { resolve } from './config/steps/wanted.ts';
 export type { ChangeFacts, ChangeFunction, Pattern } from './config/change-filter.ts';
+export {
+  download,
+  downloadJson,
+  downloadProperties,
+  downloadText,
+  upload,
+  uploadFiles,
+} from './config/steps/transfers.ts';
 export { trigger } from './config/steps/trigger.ts';
 export type { CheckoutOptions } from './config/steps/checkout-options.ts';
 export type { SecretConfig } from './config/secrets/define.ts';
 export type { StepOptions } from './config/steps/step.ts';
 export type { TapSource, TestsOptions } from './config/steps/tests.ts';
+export type { ExistsOptions } from './config/steps/files.ts';
+export type { DownloadOptions, UploadFilesOptions } from './config/steps/transfers.ts';
+export type { FileStat, GlobOptions, UploadOptions } from './config/step-files.ts';
 export type { TriggerStepOptions } from './config/steps/trigger.ts';
 export type { CommandOptions, Wanted, WantedCommand } from './config/steps/wanted.ts';
 export type { ParameterConfig } from './config/parameters/values.ts';

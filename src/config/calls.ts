@@ -15,6 +15,10 @@ import type { TestCounts } from '../model/test-result.ts';
  * | `remove`      | worker      | `FileAnswer`  | whole trees; one that is not there is no error                            |
  * | `put`         | worker      | `FileAnswer`  | master → worker                                                           |
  * | `get`         | worker      | `FileAnswer`  | worker → master                                                           |
+ * | `stat`        | worker      | `StatAnswer`  |                                                                           |
+ * | `glob`        | worker      | list of texts | paths, sorted                                                             |
+ * | `copy`        | worker      | `FileAnswer`  | what was at `to` is replaced                                              |
+ * | `move`        | worker      | `FileAnswer`  | what was at `to` is replaced                                              |
  * | `setProperty` | master      | `null`        | source of the property: the step's name                                   |
  * | `log`         | master      | `null`        | writes a log; its record has the text's SHA-256 in its place              |
  * | `link`        | master      | `null`        | in the place of an earlier one of the step and name                       |
@@ -26,8 +30,8 @@ import type { TestCounts } from '../model/test-result.ts';
  * | `once`        | master      | `OnceAnswer`  | see below                                                                 |
  * | `once.done`   | master      | `null`        | has the key of its `once` and finishes that record; no record of its own  |
  *
- * Each call but `once.done` has a record of its own; a finished record is answered from, a started `run`, `reboot`, `put`,
- * `get` or `trigger` is re-attached, any other is done again.
+ * Each call but `once.done` has a record of its own; a finished record is answered from, a started `trigger` or one of the
+ * worker's is re-attached, any other is done again.
  *
  * A file operation that the worker refused is answered `{ error: message }`: it is thrown in the step's function, and ends
  * the step as a failure when the function lets it pass. An outcome `unknown` is answered with `{ end: exception }`, a command
@@ -48,6 +52,10 @@ export type KnownCall =
   | { readonly kind: 'remove'; readonly args: PathArgs }
   | { readonly kind: 'put'; readonly args: PutArgs }
   | { readonly kind: 'get'; readonly args: GetArgs }
+  | { readonly kind: 'stat'; readonly args: PathArgs }
+  | { readonly kind: 'glob'; readonly args: GlobArgs }
+  | { readonly kind: 'copy'; readonly args: TwoPathArgs }
+  | { readonly kind: 'move'; readonly args: TwoPathArgs }
   | { readonly kind: 'setProperty'; readonly args: { readonly name: string; readonly value: Json } }
   | { readonly kind: 'log'; readonly args: LogArgs }
   | { readonly kind: 'link'; readonly args: LinkArgs }
@@ -145,12 +153,28 @@ export type PutArgs = {
   readonly mode?: number;
 };
 
-type GetArgs = {
+export type GetArgs = {
   readonly path: string;
   /** Where it is put on the master: relative to the master's folder, or absolute. Parents are made. Absent: kept until the step ends. */
   readonly file?: string;
   /** A longer file is refused. */
   readonly maxBytes?: number;
+  /** Of the file on the master. */
+  readonly mode?: number;
+  /** It gets the time of its last change on the worker. */
+  readonly keepsStamp?: boolean;
+};
+
+/** `path` is the pattern. */
+export type GlobArgs = { readonly path: string; readonly limit?: number };
+
+export type TwoPathArgs = { readonly path: string; readonly to: string };
+
+export type StatAnswer = {
+  readonly type: 'file' | 'folder' | 'link' | 'other' | 'none';
+  readonly size?: number;
+  readonly mode?: number;
+  readonly mtimeMs?: number;
 };
 
 export type FileAnswer = { readonly size?: number; readonly sha256?: string };

@@ -3,6 +3,7 @@ import type { SecretRef } from '../model/secret.ts';
 import type { Result } from '../model/result.ts';
 import type { TriggeredRequest } from './calls.ts';
 import type { BuildFacts } from './code-host.ts';
+import type { FileStat, GlobOptions, UploadOptions } from './step-files.ts';
 
 /** A time as text: `500ms`, `30s`, `20m`, `1h30m`. */
 export type Duration = string;
@@ -126,11 +127,22 @@ export interface StepContext {
   mkdir(path: string): Promise<void>;
   /** Removes a file or a tree on the worker. */
   remove(path: string): Promise<void>;
+  /** What is at a path on the worker. */
+  stat(path: string): Promise<FileStat>;
+  /**
+   * The files and links on the worker that a pattern means, sorted: `*`, `?`, `[a-z]`, `{a,b}`, `**` for any folders. Links are not
+   * followed, names that begin with a dot only meant by a pattern that does.
+   */
+  glob(pattern: string, options?: GlobOptions): Promise<readonly string[]>;
+  /** Copies a file or a tree on the worker, in the place of what was there; parents are made. */
+  copy(from: string, to: string): Promise<void>;
+  /** Renames a file or a tree on the worker, in the place of what was there; parents are made. */
+  move(from: string, to: string): Promise<void>;
   /** Copies a file of the worker to the master (Buildbot's FileUpload). `to` is relative to the master's folder. */
   upload(
     path: string,
     to: string,
-    options?: { readonly maxBytes?: number },
+    options?: UploadOptions,
   ): Promise<{ readonly size: number; readonly sha256: string }>;
   /**
    * Copies a file of the master, or a text, to the worker (Buildbot's FileDownload, StringDownload). With `sha256` (hex) a file

@@ -44,7 +44,7 @@ export type Outcome = Checked<typeof outcome>;
 
 /** What a command is to do. Paths are relative to the session's directory and may not leave it. */
 export const commandSpec = object({
-  kind: oneOf('run', 'mkdir', 'remove', 'put', 'get'),
+  kind: oneOf('run', 'mkdir', 'remove', 'put', 'get', 'stat', 'glob', 'copy', 'move'),
   /** run: either argv or shell. The shell is /bin/sh -c. */
   argv: optional(list(text(100_000), 1_000)),
   shell: optional(text(100_000)),
@@ -57,8 +57,10 @@ export const commandSpec = object({
   totalMs: optional(integer(1)),
   /** From TERM to KILL. */
   killAfterMs: optional(integer(0)),
-  /** mkdir, remove, put, get */
+  /** All but run; of glob the pattern. */
   path: optional(path),
+  /** copy, move */
+  to: optional(path),
   /** put */
   size: optional(integer()),
   sha256: optional(sha256),
@@ -67,6 +69,8 @@ export const commandSpec = object({
   secret: optional(flag),
   /** get */
   maxBytes: optional(integer()),
+  /** glob: so many matches at most. */
+  limit: optional(integer(1)),
 });
 export type CommandSpec = Checked<typeof commandSpec>;
 

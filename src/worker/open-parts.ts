@@ -17,6 +17,7 @@ import { Caches } from './eviction/caches.ts';
 import { Evictor } from './eviction/evictor.ts';
 import { FileRecords } from './files/file-record.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
+import { MadeLists } from './files/made-list.ts';
 import { openKeeper } from './keeper/open-keeper.ts';
 import { KeyedQueue } from './link/keyed-queue.ts';
 import type { WorkerParts } from './link/worker-parts.ts';
@@ -64,6 +65,7 @@ export async function openParts(
   const sessions = await SessionBook.open(paths.state);
   undo.add(() => sessions.close());
   const records = await FileRecords.open(recordDir, logger);
+  const lists = await MadeLists.open(join(paths.state, 'lists'), (command) => records.get(command) !== undefined);
   const waitMs = options.leaversWaitMs === undefined ? {} : { waitMs: options.leaversWaitMs };
   const program = options.keeperProgram === undefined ? {} : { program: options.keeperProgram };
   const limits = { ...dir.spool, ...options.keeperLimits };
@@ -75,7 +77,7 @@ export async function openParts(
   const cache = await cacheEnvironment(dir);
   const environment = (step: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> =>
     commandEnvironment(process.env, { ...cache, ...dir.env }, step);
-  const commands = new Commands({ keeper, records, sessions, workDir: paths.work, clock, environment });
+  const commands = new Commands({ keeper, records, lists, sessions, workDir: paths.work, clock, environment });
   const leavers = new Leavers({ commands, keeper, clock, ...waitMs });
   const budget = new ChunkBudget();
   const evictor = new Evictor({
@@ -116,7 +118,7 @@ export async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOpt
     installId: dir.installId,
     bootId: readBootId(),
     processId: ulid(clock.now()),
-    capabilities: ['files', 'lease', 'rotate'],
+    capabilities: ['files', 'files2', 'lease', 'rotate'],
     host: (facts['hostname'] ?? 'unknown').slice(0, MAX_LINE),
     facts,
   };

@@ -11,6 +11,7 @@ import { Commands } from '../../src/worker/commands/commands.ts';
 import { Leavers } from '../../src/worker/commands/leavers.ts';
 import { Evictor } from '../../src/worker/eviction/evictor.ts';
 import { FileRecords } from '../../src/worker/files/file-record.ts';
+import { MadeLists } from '../../src/worker/files/made-list.ts';
 import type { Keeper } from '../../src/worker/keeper/keeper.ts';
 import { Attachment } from '../../src/worker/link/attachment.ts';
 import { KeyedQueue } from '../../src/worker/link/keyed-queue.ts';
@@ -46,8 +47,9 @@ export class WorkerSide {
     for (const folder of [workDir, files]) await mkdir(folder, { recursive: true });
     const sessions = await SessionBook.open(state);
     const records = await FileRecords.open(files, logger);
+    const lists = await MadeLists.open(join(state, 'lists'), () => true);
     const environment = () => ({ PATH: process.env['PATH'] ?? '' });
-    const commands = new Commands({ keeper, records, sessions, workDir, clock, environment });
+    const commands = new Commands({ keeper, records, lists, sessions, workDir, clock, environment });
     const orders = new KeyedQueue((order, error) => logger.error(`an order failed: ${errorText(error)}`, { order }));
     const leavers = new Leavers({ commands, keeper, clock });
     const budget = new ChunkBudget();

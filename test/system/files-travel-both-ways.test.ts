@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Farm } from '../support/farm.ts';
@@ -11,7 +11,10 @@ beforeAll(async () => {
   farm = await Farm.create();
   await writeFile(join(farm.dir, 'in.bin'), body);
   await farm.config(`
-import { builder, defineMaster, force, project, sh, step, worker } from 'trunkline';
+import {
+  builder, copy, defineMaster, download, downloadJson, downloadProperties, downloadText, exists, force, mkdir, project, remove, rename, sh,
+  step, upload, uploadFiles, worker,
+} from 'trunkline';
 const one = (name: string, fn: Parameters<typeof step>[1]) => builder(name, { workers: ['w'], steps: [step('go', fn), sh('look', 'ls -R', { alwaysRun: true })] });
 export default defineMaster({
   title: 'Files',
@@ -27,6 +30,24 @@ export default defineMaster({
       }),
       one('escapes', async (ctx) => { await ctx.mkdir('../../outside'); }),
       one('missing', async (ctx) => { await ctx.upload('not-there', '${farm.dir}/out/never'); }),
+      builder('steps', { workers: ['w'], steps: [
+        remove('anew', '.cache'),
+        mkdir('make', 'tree/below'),
+        downloadText('text', (ctx) => 'built by ' + ctx.build.builder, 'tree/below/by.txt', { mode: 0o600 }),
+        downloadJson('json', { list: [1, 'ü'] }, 'tree/data.json'),
+        step('note', (ctx) => ctx.setProperty('noted', 'yes')),
+        downloadProperties('properties', 'tree/properties.json'),
+        download('file', '${farm.dir}/in.bin', 'tree/in.bin'),
+        copy('copy', 'tree', 'copied'),
+        rename('rename', 'copied/below', 'moved'),
+        exists('there', 'moved/by.txt'),
+        exists('a folder', 'moved', { type: 'folder' }),
+        sh('touch', 'touch -d @1000 moved/by.txt'),
+        upload('one', 'moved/by.txt', '${farm.dir}/out/by.txt', { mode: 0o640, keepStamp: true }),
+        uploadFiles('several', '**/*.json', '${farm.dir}/out/several/', { from: 'tree' }),
+        uploadFiles('nothing', '*.none', '${farm.dir}/out/none', { mustMatch: false }),
+        exists('gone', 'copied/below', { type: 'folder' }),
+      ] }),
     ],
     schedulers: [force()],
   })],
@@ -45,6 +66,24 @@ test('a file goes to the worker and comes back, byte for byte', async () => {
   const listing = (await farm.log(build.id, 'look')).toString();
   expect(listing).toContain('twice.bin');
   expect(listing).not.toContain('copy.bin');
+});
+
+test('the steps for files do what they say, and what they make comes to the master', async () => {
+  const build = await farm.build('p/steps');
+  const results = build.steps.map(({ name, result }) => `${name}: ${result}`);
+  expect(results.slice(0, -1), JSON.stringify(build.steps)).toEqual(
+    results.slice(0, -1).map((line) => line.replace(/: .*/, ': success')),
+  );
+  expect(build.steps.at(-1)).toMatchObject({ result: 'failure', summary: 'copied/below is not there' });
+  expect(build.steps.find(({ name }) => name === 'several')?.summary).toBe('2 files');
+  const out = join(farm.dir, 'out');
+  expect(await readFile(join(out, 'by.txt'), 'utf8')).toBe('built by steps');
+  expect(await stat(join(out, 'by.txt'))).toMatchObject({ mode: 0o100640, mtimeMs: 1_000_000 });
+  expect(await readdir(join(out, 'several'))).toEqual(['data.json', 'properties.json']);
+  expect(JSON.parse(await readFile(join(out, 'several/data.json'), 'utf8'))).toEqual({ list: [1, 'ü'] });
+  const { properties } = JSON.parse(await readFile(join(out, 'several/properties.json'), 'utf8'));
+  expect(properties).toMatchObject({ noted: 'yes' });
+  expect(await readdir(join(farm.masterDir, 'state/files'))).toEqual([]);
 });
 
 test('a path that leaves the folder and a file that is not there fail with their names', async () => {

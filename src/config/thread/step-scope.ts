@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../model/json.ts';
-import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer, TestsAnswer, TriggerAnswer } from '../calls.ts';
+import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer, StatAnswer, TestsAnswer, TriggerAnswer } from '../calls.ts';
 import type {
   DownloadSource,
   RebootOptions,
@@ -12,6 +12,8 @@ import type {
   TriggerResult,
 } from '../step-context.ts';
 import type { BuildFacts } from '../code-host.ts';
+import type { FileStat, GlobOptions, UploadOptions } from '../step-files.ts';
+import { fileStat, getArgs, globArgs, text, twoPaths } from './file-args.ts';
 import { descriptionOf } from './ask-aside.ts';
 import { toJson } from './open-run.ts';
 import type { OpenRun } from './open-run.ts';
@@ -86,13 +88,30 @@ export class StepScope implements StepContext {
     await this.#call('remove', () => ({ kind: 'remove', args: { path: text(path, 'path') } }));
   }
 
+  async stat(path: string): Promise<FileStat> {
+    const answer = await this.#call('stat', () => ({ kind: 'stat', args: { path: text(path, 'path') } }));
+    return fileStat(answer as StatAnswer);
+  }
+
+  async glob(pattern: string, options: GlobOptions = {}): Promise<readonly string[]> {
+    const args = globArgs(pattern, options);
+    return (await this.#call('glob', () => ({ kind: 'glob', args }))) as readonly string[];
+  }
+
+  async copy(from: string, to: string): Promise<void> {
+    await this.#call('copy', () => ({ kind: 'copy', args: twoPaths(from, to) }));
+  }
+
+  async move(from: string, to: string): Promise<void> {
+    await this.#call('move', () => ({ kind: 'move', args: twoPaths(from, to) }));
+  }
+
   async upload(
     path: string,
     to: string,
-    options: { readonly maxBytes?: number } = {},
+    options: UploadOptions = {},
   ): Promise<{ readonly size: number; readonly sha256: string }> {
-    const { maxBytes } = options;
-    const args = { path: text(path, 'path'), file: text(to, 'to'), ...(maxBytes !== undefined && { maxBytes }) };
+    const args = getArgs(path, to, options);
     const { size = 0, sha256 = '' } = (await this.#call('upload', () => ({ kind: 'get', args }))) as FileAnswer;
     return { size, sha256 };
   }
@@ -266,11 +285,6 @@ export class StepScope implements StepContext {
 
 export function notAwaited(what: string): Error {
   return new Error(`the function ended while ctx.${what} was under way: await it`);
-}
-
-function text(value: unknown, what: string): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw new TypeError(`${what} is ${value === '' ? 'empty' : typeof value}; give a text`);
 }
 
 function wholeText(value: unknown): string {

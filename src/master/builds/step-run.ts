@@ -10,10 +10,11 @@ import type { Json } from '../../model/json.ts';
 import type { Log } from '../../model/log.ts';
 import type { Seat } from '../../model/worker.ts';
 import type { Outcome } from '../../protocol/messages.ts';
-import { captureLost, fileAnswer, runAnswer, workersFault } from './answer-of.ts';
+import { captureLost, runAnswer, workersFault } from './answer-of.ts';
 import type { BuildSecrets } from '../secrets/build-secrets.ts';
 import { SecretError } from '../secrets/secret-error.ts';
 import type { BuildTools } from './build-tools.ts';
+import { endOfFileCall, isFetched } from './calls/files.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { recordOfLog, writeLog } from './calls/log.ts';
 import { Journal, commandId, exception } from './journal.ts';
@@ -267,7 +268,7 @@ export class StepRun {
         return await this.#journal.onceDone(call.key, attempt, answer);
       }
       default:
-        if (call.kind === 'get' && call.args.file === undefined) {
+        if (isFetched(call)) {
           this.#fetched.add(commandId(this.#options.build.uid, this.#options.step.index, call.key));
         }
         return await this.#forgetting(
@@ -374,9 +375,8 @@ export class StepRun {
     // The hash of a secret is as good as a short one.
     if (call.kind === 'put' && isSecretRef(call.args.source) && outcome.status === 'done')
       return { answer: { ok: {} } };
-    return {
-      answer: this.#cancelled(outcome) ?? fileAnswer(call.kind, call.args.path, outcome, this.#options.build.worker),
-    };
+    const cancelled = this.#cancelled(outcome);
+    return cancelled ? { answer: cancelled } : await endOfFileCall(call, id, outcome, this.#options);
   }
 
   #cancelled(outcome: Outcome): StepAnswer | undefined {

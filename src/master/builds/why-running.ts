@@ -74,6 +74,10 @@ function callInWords(record: CommandRecord): string {
       return `a file is on its way from the worker: ${call.args.path}`;
     case 'mkdir':
     case 'remove':
+    case 'stat':
+    case 'glob':
+    case 'copy':
+    case 'move':
       return `the worker has not answered yet: ${call.kind} ${call.args.path}`;
     case 'trigger':
       return `what it triggered by ${call.args.schedulers.join(', ')} ${call.args.waits ? 'has not ended' : 'is being asked for'}`;

@@ -22,7 +22,10 @@ export interface MasterFolders {
   readonly filesDir: string;
 }
 
-export type WorkerCall = Extract<KnownCall, { readonly kind: 'run' | 'mkdir' | 'remove' | 'put' | 'get' }>;
+export type WorkerCall = Extract<
+  KnownCall,
+  { readonly kind: 'run' | 'mkdir' | 'remove' | 'put' | 'get' | 'stat' | 'glob' | 'copy' | 'move' }
+>;
 
 /** What a call asks of the worker. */
 export interface WorkerCommand {
@@ -59,7 +62,12 @@ export async function workerCommand(
     }
     case 'mkdir':
     case 'remove':
-      return { spec: check({ kind: call.kind, path: call.args.path }) };
+    case 'stat':
+    case 'copy':
+    case 'move':
+      return { spec: check({ kind: call.kind, ...call.args }) };
+    case 'glob':
+      return { spec: check({ kind: 'glob', ...call.args }), file: fetchedPath(folders.filesDir, command) };
     case 'put':
       return await putCommand(call.args, command, folders, secrets);
     default:
@@ -130,7 +138,8 @@ async function putText(
   return { spec: check({ kind: 'put', path, size: bytes.length, sha256, mode }), file };
 }
 
-function onMaster(file: string, folders: MasterFolders): string {
+/** Where a path of a configuration lies. */
+export function onMaster(file: string, folders: MasterFolders): string {
   return isAbsolute(file) ? file : resolve(folders.dir, file);
 }
 
@@ -139,7 +148,7 @@ function check(spec: unknown): CommandSpec {
   return commandSpec(spec, 'command');
 }
 
-const ON_WORKER: readonly string[] = ['run', 'reboot', 'mkdir', 'remove', 'put', 'get'];
+const ON_WORKER: readonly string[] = ['run', 'reboot', 'mkdir', 'remove', 'put', 'get', 'stat', 'glob', 'copy', 'move'];
 
 /** What it asks is done by the worker; its arguments are not for the master. */
 export function isOnWorker(call: { readonly kind: string }): boolean {

@@ -10,7 +10,8 @@ export function serveTransfer(post: CommandPost, fence: number, link: Link, file
   post.asked = undefined;
   const options = { link, session, command, fence };
   const file = order.file;
-  if (file === undefined || order.spec.kind !== (asked.kind === 'pull' ? 'put' : 'get')) {
+  const { kind } = order.spec;
+  if (file === undefined || (asked.kind === 'pull' ? kind !== 'put' : kind !== 'get' && kind !== 'glob')) {
     link.send('file.refused', session, { command, code: 'unexpected', message: 'this command moves no file that way' });
     return;
   }

@@ -20,6 +20,7 @@ import {
   MASK,
   cannotMask,
   interruptedBeforeStart,
+  lacks,
   lostByWorker,
   restartedBeforeStart,
   sessionRefused,
@@ -107,6 +108,8 @@ export class Attachment {
       if (isOtherBoot) return post.finish(restartedBeforeStart(clock.now()), 0);
       const hasSecret = order?.masks !== undefined || order?.spec.secret === true;
       if (hasSecret && !hello.capabilities.includes(MASK)) return post.finish(cannotMask(hello, clock.now()), 0);
+      const lacking = order && lacks(order.spec, hello, clock.now());
+      if (lacking) return post.finish(lacking, 0);
     }
     const fence = this.openSession(order ? board.openSeat(order.seat) : board.seat(session));
     if (fence === undefined) return;

@@ -1,5 +1,8 @@
 import { showSize } from '../../base/size.ts';
-import type { Fields, Outcome } from '../../protocol/messages.ts';
+import type { CommandSpec, Fields, Outcome } from '../../protocol/messages.ts';
+
+/** Kinds of orders that some workers do not know. */
+const NEWER: readonly CommandSpec['kind'][] = ['stat', 'glob', 'copy', 'move'];
 
 /** Outcomes that the master gives by itself, when the worker has none to give. */
 
@@ -32,6 +35,17 @@ export const MASK = 'mask';
 export function cannotMask(hello: Fields<'hello'>, nowMs: number): Outcome {
   const message = `it needs a secret, which ${hello.implementation} ${hello.version} cannot mask; upgrade the worker, or build it elsewhere`;
   return { status: 'refused', message: message.slice(0, 1_000), fault: 'worker', startedAtMs: nowMs, endedAtMs: nowMs };
+}
+
+/** What a worker has to have for an order, beyond what all have; undefined: nothing, or it has it. */
+export function lacks(
+  { kind }: CommandSpec,
+  { worker, capabilities }: Fields<'hello'>,
+  nowMs: number,
+): Outcome | undefined {
+  if (!NEWER.includes(kind) || capabilities.includes('files2')) return undefined;
+  const message = `worker ${worker} is of a version that knows no "${kind}" (capability files2): bring it up to date`;
+  return { status: 'refused', message: message.slice(0, 1_000), startedAtMs: nowMs, endedAtMs: nowMs };
 }
 
 export function sessionRefused(fields: Fields<'session.failed'>, nowMs: number): Outcome {

@@ -208,7 +208,7 @@ class Desk implements OpenWorkerDesk {
     if (!isTold) this.#board.forgetLater(command);
     if (!post) return;
     post.stopTransfer();
-    if (post.order?.spec.kind === 'get') this.#dropPartial(post);
+    if (post.order?.spec.kind === 'get' || post.order?.spec.kind === 'glob') this.#dropPartial(post);
   }
 
   openSeat(seat: Seat): void {

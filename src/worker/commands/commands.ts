@@ -3,16 +3,15 @@ import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { CommandSpec, CommandState, Outcome } from '../../protocol/messages.ts';
 import type { FileRecord, FileRecords } from '../files/file-record.ts';
-import { TransferCut, TransferRefused } from '../files/transfer-line.ts';
+import { FileWork } from '../files/file-work.ts';
+import type { MadeLists } from '../files/made-list.ts';
+import { TransferCut } from '../files/transfer-line.ts';
 import type { TransferLine } from '../files/transfer-line.ts';
-import { getFile } from '../files/get-file.ts';
 import { partPath } from '../files/part-file.ts';
-import { putFile } from '../files/put-file.ts';
 import { PathRefused, insideFolder } from '../inside-folder.ts';
 import { faultOf } from '../keeper/machine-fault.ts';
 import type { HeldCommand, Keeper, KeeperSpec } from '../keeper/keeper.ts';
 import type { HeldSession, SessionBook } from '../session-book.ts';
-import { sessionFolder } from '../session-folder.ts';
 
 const DEFAULT_KILL_AFTER_MS = 10_000;
 const MAX_MESSAGE = 1_000;
@@ -23,6 +22,7 @@ type Bounds = Pick<KeeperSpec, 'leaseMs' | 'logMaxBytes'>;
 export interface CommandsOptions {
   readonly keeper: Keeper;
   readonly records: FileRecords;
+  readonly lists: MadeLists;
   readonly sessions: SessionBook;
   readonly workDir: string;
   readonly clock: Clock;
@@ -36,11 +36,13 @@ export interface CommandsOptions {
  */
 export class Commands {
   readonly #options: CommandsOptions;
+  readonly #files: FileWork;
   /** Processes and transfers that are on their way to the disk. */
   readonly #starting = new Set<Promise<void>>();
 
   constructor(options: CommandsOptions) {
     this.#options = options;
+    this.#files = new FileWork(options);
   }
 
   /** Waits for what is being started: a master that is not told of a command takes it for one that never was. */
@@ -57,7 +59,7 @@ export class Commands {
     return held && stateOfHeld(held);
   }
 
-  /** True for a put or get that has not ended: it needs a line to the master. */
+  /** True for work on files that has not ended: it goes on while there is a line to the master. */
   needsTransfer(command: string): boolean {
     const record = this.#options.records.get(command);
     return record !== undefined && record.outcome === undefined;
@@ -75,7 +77,7 @@ export class Commands {
   async start(command: string, held: HeldSession, spec: CommandSpec, bounds: Bounds = {}): Promise<void> {
     const starting = this.#start(command, held, spec, bounds);
     // Not for these, which may take long and can be done twice.
-    if (spec.kind === 'mkdir' || spec.kind === 'remove') return await starting;
+    if (isQuick(spec)) return await starting;
     this.#starting.add(starting);
     try {
       await starting;
@@ -84,13 +86,13 @@ export class Commands {
     }
   }
 
-  /** Carries out a put or get over a line; ends with its outcome on disk, or with the line's cut. */
+  /** Carries work on files out over a line; ends with its outcome on disk, or with the line's cut. */
   async transfer(command: string, line: TransferLine): Promise<void> {
     const { records } = this.#options;
     const record = records.get(command);
     if (!record || record.outcome) return;
     try {
-      await records.finish(command, this.#done(record, await this.#transfer(record, line)));
+      await records.finish(command, this.#done(record, await this.#files.run(record, line)));
     } catch (error) {
       if (error instanceof TransferCut) return;
       await records.finish(command, { ...this.#refused(record, errorText(error)), ...faultOf(error) });
@@ -109,7 +111,8 @@ export class Commands {
     const { records, keeper } = this.#options;
     const record = records.get(command);
     if (!record) return await keeper.forget(command);
-    if (record.spec.kind === 'put' && !record.outcome) await this.#dropPart(record);
+    if (!record.outcome) await this.#dropPart(record);
+    if (record.spec.kind === 'glob') await this.#options.lists.remove(command);
     await records.remove(command);
   }
 
@@ -130,7 +133,7 @@ export class Commands {
     const { records, keeper, clock } = this.#options;
     const { session, fence } = held;
     const record = { command, session, fence, spec: whatToKeep(spec), startedAtMs: clock.now() };
-    if (spec.kind === 'put' || spec.kind === 'get') return await records.put(record);
+    if (spec.kind !== 'run' && !isQuick(spec)) return await records.put(record);
     let process: KeeperSpec | undefined;
     try {
       if (spec.kind === 'run') process = await this.#process(command, held, spec);
@@ -149,7 +152,7 @@ export class Commands {
   async #process(command: string, held: HeldSession, spec: CommandSpec): Promise<KeeperSpec> {
     const argv = spec.argv ?? (spec.shell === undefined ? [] : ['/bin/sh', '-c', spec.shell]);
     if (argv.length === 0) throw new PathRefused('nothing to run: the command has neither argv nor shell');
-    const folder = await this.#folder(held.session);
+    const folder = await this.#files.folder(held.session);
     return {
       command,
       session: held.session,
@@ -166,42 +169,19 @@ export class Commands {
   }
 
   async #changeFolder(session: string, spec: CommandSpec): Promise<void> {
-    const folder = await this.#folder(session);
+    const folder = await this.#files.folder(session);
     const place = await insideFolder(folder, spec.path ?? '', { keepLink: spec.kind === 'remove' });
     if (spec.kind === 'mkdir') await mkdir(place, { recursive: true });
     else if (place === folder) throw new PathRefused("the session's own folder is not removed: name what is in it");
     else await rm(place, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  async #transfer(record: FileRecord, line: TransferLine): Promise<Readonly<Record<string, string>>> {
-    const { command, fence, spec } = record;
-    const shown = spec.path ?? '';
-    const folder = await this.#folder(record.session);
-    const place = await insideFolder(folder, shown);
-    if (place === folder) throw new PathRefused('a transfer needs the path of a file');
-    if (spec.kind === 'get') {
-      const limit = spec.maxBytes === undefined ? {} : { maxBytes: spec.maxBytes };
-      const { size, sha256 } = await getFile({ command, fence, source: place, shown, ...limit }, line);
-      return { size: String(size), sha256 };
-    }
-    const { size, sha256 } = spec;
-    if (size === undefined || sha256 === undefined) throw new TransferRefused('a put needs size and sha256');
-    await putFile({ command, fence, target: place, size, sha256, mode: spec.mode ?? 0o644 }, line);
-    return { size: String(size), sha256 };
-  }
-
-  /** The session's folder, made anew when it is not there. */
-  async #folder(session: string): Promise<string> {
-    const held = this.#options.sessions.get(session);
-    if (!held) throw new PathRefused('the session is not open on this worker');
-    return await sessionFolder(this.#options.workDir, held.directory);
-  }
-
-  async #dropPart(record: FileRecord): Promise<void> {
+  async #dropPart({ command, session, spec }: FileRecord): Promise<void> {
+    const target = spec.kind === 'put' ? spec.path : spec.kind === 'copy' ? spec.to : undefined;
+    if (target === undefined) return;
     try {
-      const folder = await this.#folder(record.session);
-      const place = await insideFolder(folder, record.spec.path ?? '');
-      await rm(partPath(place, record.command), { force: true });
+      const place = await insideFolder(await this.#files.folder(session), target, { keepLink: spec.kind === 'copy' });
+      await rm(partPath(place, command), { recursive: true, force: true });
     } catch {
       // Without its folder there is no part either; a path that was refused never had one.
     }
@@ -216,6 +196,11 @@ export class Commands {
     const times = { startedAtMs: record.startedAtMs, endedAtMs: this.#options.clock.now() };
     return { status: 'refused', message: message.slice(0, MAX_MESSAGE), ...times };
   }
+}
+
+/** Done at once, while its order is carried out; all other work on files waits for a line. */
+export function isQuick({ kind }: CommandSpec): boolean {
+  return kind === 'mkdir' || kind === 'remove';
 }
 
 function stateOf({ command, session, fence, outcome }: FileRecord): CommandState {

@@ -15,6 +15,8 @@ const fileRecord = object({
   fence: integer(1),
   spec: commandSpec,
   startedAtMs: integer(),
+  /** move: what is moved, from before it is. */
+  inode: optional(text(40)),
   outcome: optional(outcome),
 });
 export type FileRecord = Checked<typeof fileRecord>;

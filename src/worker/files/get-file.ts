@@ -24,7 +24,7 @@ export interface GetFile {
 export async function getFile(
   get: GetFile,
   line: TransferLine,
-): Promise<{ readonly size: number; readonly sha256: string }> {
+): Promise<{ readonly size: number; readonly sha256: string; readonly mtimeMs: number }> {
   // Without O_NONBLOCK a named pipe would hold the open until somebody writes to it.
   const file = await open(get.source, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -34,7 +34,7 @@ export async function getFile(
     if (get.maxBytes !== undefined && size > get.maxBytes) {
       throw new TransferRefused(`"${get.shown}" has ${size} bytes; at most ${get.maxBytes} were asked for`);
     }
-    return await new Push(get, file, size, line).run();
+    return { ...(await new Push(get, file, size, line).run()), mtimeMs: Math.floor(found.mtimeMs) };
   } finally {
     await file.close();
   }

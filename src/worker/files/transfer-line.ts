@@ -63,9 +63,14 @@ export class TransferLine {
     return true;
   }
 
+  /** Throws what `end` was given. */
+  check(): void {
+    if (this.#end) throw this.#end;
+  }
+
   /** All that came, in order. Throws what `end` was given. */
   take(): readonly TransferMessage[] {
-    if (this.#end) throw this.#end;
+    this.check();
     const messages = this.#messages;
     this.#messages = [];
     this.#heldBytes = 0;

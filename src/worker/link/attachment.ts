@@ -2,6 +2,7 @@ import { errorText } from '../../base/errors.ts';
 import { Disposer } from '../../base/disposer.ts';
 import type { CommandVerdict, Fields, Message, MessageType } from '../../protocol/messages.ts';
 import type { Link } from '../../transport/link.ts';
+import { isQuick } from '../commands/commands.ts';
 import type { HeldSession } from '../session-book.ts';
 import { sessionFolder } from '../session-folder.ts';
 import { inventoryOf } from './inventory.ts';
@@ -252,7 +253,7 @@ export class Attachment {
           ...(logMaxBytes !== undefined && { logMaxBytes }),
         };
         const started = commands.start(command, raised, spec, bounds);
-        if (spec.kind === 'mkdir' || spec.kind === 'remove') {
+        if (isQuick(spec)) {
           const done = started.catch(() => undefined); // Whoever started it hears of it.
           this.#parts.leavers.changes(command, raised, done);
         }

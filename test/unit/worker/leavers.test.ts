@@ -8,6 +8,7 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { Commands } from '../../../src/worker/commands/commands.ts';
 import { Leavers } from '../../../src/worker/commands/leavers.ts';
 import { FileRecords } from '../../../src/worker/files/file-record.ts';
+import { MadeLists } from '../../../src/worker/files/made-list.ts';
 import type { Keeper } from '../../../src/worker/keeper/keeper.ts';
 import { SessionBook } from '../../../src/worker/session-book.ts';
 import { until } from '../../support/until.ts';
@@ -28,8 +29,9 @@ async function commandsOf(spool: SpoolFixture, keeper: Keeper): Promise<Commands
   const [state, files] = [join(spool.work, 'state'), join(spool.work, 'state', 'files')];
   await mkdir(files, { recursive: true });
   const [records, sessions] = [await FileRecords.open(files, silentLogger), await SessionBook.open(state)];
+  const lists = await MadeLists.open(join(state, 'lists'), () => true);
   const environment = (): Readonly<Record<string, string>> => ({});
-  return new Commands({ keeper, records, sessions, workDir: spool.work, clock: systemClock, environment });
+  return new Commands({ keeper, records, lists, sessions, workDir: spool.work, clock: systemClock, environment });
 }
 
 /** Ends with the master's word, but leaves a process that ignores TERM in a session of its own. Its pid. */

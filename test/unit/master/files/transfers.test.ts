@@ -177,3 +177,13 @@ describe('get', () => {
     expect(await readdir(bench.filesDir)).toEqual([]);
   });
 });
+
+describe('what not every worker can', () => {
+  it('is not asked of a worker without the capability, and the step is told why', async () => {
+    await connect();
+    const order = await bench.order({ kind: 'glob', path: '*' }, join(bench.dir, 'list'));
+    const { status, message, fault } = await bench.run(order);
+    expect({ status, fault }).toEqual({ status: 'refused', fault: undefined });
+    expect(message).toContain('knows no "glob" (capability files2)');
+  });
+});
