@@ -14,6 +14,7 @@ import { doubles } from './doubles.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { issueText } from './issue-text.ts';
 import { hookShape } from './hook-schema.ts';
+import { keepShape } from './keep-schema.ts';
 import { lockMistakes } from './lock-mistakes.ts';
 import { accessShapes, literalLocks, lockShapes } from './lock-shapes.ts';
 import { dependsOnMistakes } from './depends-on.ts';
@@ -133,6 +134,7 @@ function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
     title,
     heartbeatMs: heartbeatOf(config),
     troubles: troubleRules(config),
+    ...(config.keep && { keep: keepShape(config.keep) }),
     reporters: reporters.map(reporterShape),
     hosts: hosts.map(({ name, maxBuilds, startSpacing }) => ({
       name,
@@ -192,6 +194,7 @@ function projectShape(project: CheckedProject, workers: CheckedConfig['workers']
       ...builderRequestsShape(builder, project),
     })),
     ...projectRequestsShape(project),
+    ...(project.keep && { keep: keepShape(project.keep) }),
     ...(hook && { hook: hookShape(hook) }),
     ...(forks !== 'approve' && { forks }),
     ...(trustedAuthors && { trustedAuthors }),

@@ -7,6 +7,7 @@ import { duration, isOf } from './duration-schema.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { functionOr } from './function-or.ts';
 import { locksSchema } from './lock-schema.ts';
+import { keepSchema } from './keep-schema.ts';
 import { authorsSchema, forksSchema, hookSchema } from './hook-schema.ts';
 import { nameSchema as name } from './name-schema.ts';
 import { propertiesSchema } from './properties-schema.ts';
@@ -78,6 +79,7 @@ const project = z.strictObject(
     builders: list(builder, 'builders').min(1, { error: 'give it at least one builder' }),
     schedulers: list(schedulerSchema, 'schedulers').optional(),
     ...projectRequests,
+    keep: keepSchema.optional(),
     hook: hookSchema.optional(),
     forks: forksSchema.optional(),
     trustedAuthors: authorsSchema.optional(),
@@ -118,6 +120,7 @@ export const configSchema = z.strictObject(
       .refine(isHeartbeat, { error: ({ input }) => `${JSON.stringify(input)} is out of range: ${HEARTBEAT_RULE}` })
       .optional(),
     troubles: troubles.optional(),
+    keep: keepSchema.optional(),
     reporters: list(reporterSchema, 'reporters').optional(),
     hosts: list(hostSchema, 'hosts').optional(),
     secrets: secretsSchema.optional(),

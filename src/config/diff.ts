@@ -23,7 +23,7 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
     ...(before.heartbeatMs === after.heartbeatMs
       ? []
       : [`heartbeat changed from ${showDuration(before.heartbeatMs)} to ${showDuration(after.heartbeatMs)}`]),
-    ...changed(before, after, ['troubles']),
+    ...changed(before, after, ['troubles', 'keep']),
     ...diffLists(before.reporters, after.reporters, 'reporter', diffAll),
     ...diffLists(before.hosts, after.hosts, 'host', diffHosts),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
@@ -79,7 +79,7 @@ function diffLocks(before: LockShape, after: LockShape): string[] {
 function diffProjects(before: ProjectShape, after: ProjectShape): string[] {
   return [
     ...changed(before, after, ['description', 'source', 'hook', 'forks', 'trustedAuthors', 'access']),
-    ...changed(before, after, ['cancelsRest', 'dependsOn', 'whenUpstreamFails']),
+    ...changed(before, after, ['cancelsRest', 'dependsOn', 'whenUpstreamFails', 'keep']),
     ...diffLists(before.builders, after.builders, 'builder', diffBuilders),
     ...diffLists(before.schedulers, after.schedulers, 'scheduler', diffAll),
   ];

@@ -1,6 +1,7 @@
 import type { Access } from '../model/access.ts';
 import type { LockAccess, LockShape } from '../model/lock.ts';
 import type { HookKind } from '../model/forge.ts';
+import type { KeepRules } from '../model/keep-rules.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { TextRule } from '../model/change-filter.ts';
 import type { WhenWorkerLost } from '../model/lost-worker.ts';
@@ -16,6 +17,8 @@ export interface ConfigShape {
   readonly title: string;
   readonly heartbeatMs: number;
   readonly troubles: TroubleRules;
+  /** What projects keep that do not say it themselves. */
+  readonly keep?: KeepRules;
   readonly reporters: readonly ReporterShape[];
   readonly hosts: readonly HostShape[];
   readonly workers: readonly WorkerShape[];
@@ -93,6 +96,8 @@ export interface ProjectShape {
   readonly builders: readonly BuilderShape[];
   /** The first failure of a build set cancels its other requests. */
   readonly cancelsRest?: true;
+  /** Of what it says nothing, the farm's rule holds. */
+  readonly keep?: KeepRules;
   /** Projects whose changes are built first, and what becomes of a request when such a build fails. */
   readonly dependsOn?: readonly string[];
   readonly whenUpstreamFails?: 'build' | 'skip';

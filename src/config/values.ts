@@ -31,6 +31,8 @@ export interface MasterConfig {
   readonly troubles?: TroublesConfig;
   /** Who is told of them outside of the farm. */
   readonly reporters?: readonly ReporterConfig[];
+  /** What is kept of projects that do not say it themselves. */
+  readonly keep?: KeepConfig;
   /** What builds may be given, by name: never the values themselves. */
   readonly secrets?: Readonly<Record<string, SecretConfig>>;
   /** Machines on which several workers live, when these share limits. */
@@ -127,8 +129,27 @@ export interface ProjectConfig {
   readonly forks?: Forks;
   /** Names of people at the forge whose pull requests are trusted although they come from forks. */
   readonly trustedAuthors?: readonly string[];
+  /** What is kept of it; of what it says nothing, as `defineMaster` says. */
+  readonly keep?: KeepConfig;
   /** Names of people: who may read it, who may control it. A list that is absent limits nobody; operators are never limited. */
   readonly access?: Access;
+}
+
+/** So long, so many, so much: what is beyond any of them is deleted. Absent: it is kept for ever. */
+export interface KeepConfig {
+  readonly logs?: KeepRuleConfig;
+  readonly artifacts?: KeepRuleConfig;
+  /** With their logs and artifacts. */
+  readonly builds?: Omit<KeepRuleConfig, 'atMost'>;
+}
+
+export interface KeepRuleConfig {
+  /** Since the build ended. */
+  readonly for?: Duration;
+  /** Of the newest so many builds of each builder. */
+  readonly last?: number;
+  /** Of the project in all, as it lies on the disk. */
+  readonly atMost?: Size;
 }
 
 export interface HookConfig {

@@ -58,6 +58,7 @@ import { Vetoes } from './queue/vetoes.ts';
 import { OutboxSender } from './reporters/outbox-sender.ts';
 import { SourcePolls } from './sources/source-polls.ts';
 import { takeFound } from './sources/take-found.ts';
+import { Janitor } from './retention/janitor.ts';
 import { Schedulers } from './schedulers/schedulers.ts';
 import { TroubleWatch } from './troubles/trouble-watch.ts';
 import { refusedForward } from './web-door.ts';
@@ -262,6 +263,7 @@ async function openParts(
   const config = (): ConfigShape => configs.active;
   const schedulers = new Schedulers({ store, bus, clock, logger, config });
   const sender = new OutboxSender({ store, clock, logger, dir: options.dir, config });
+  const janitor = new Janitor({ store, clock, logger, config });
   const troubles = new TroubleWatch({ store, bus, clock, logger, desk, config, onTold: () => sender.look() });
   const intake: ChangeIntake = {
     store,
@@ -369,6 +371,7 @@ async function openParts(
   undo.add(() => sourcePolls.close());
   undo.add(() => schedulers.close());
   undo.add(() => sender.close());
+  undo.add(() => janitor.close());
   undo.add(() => troubles.close());
   undo.add(
     people.onRemoved((name) => {
@@ -397,6 +400,7 @@ async function openParts(
   schedulers.open();
   troubles.open();
   sender.open();
+  janitor.open();
   sourcePolls.open();
   operator.resolve(masterOperator);
   isReady = true;

@@ -4,6 +4,7 @@ import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import { OperatorError } from './operator.ts';
 import { findBuild, findStep, shown } from './operator-names.ts';
+import { clockTime } from './queue/clock-time.ts';
 import { Wake } from './wake.ts';
 
 interface LogWish {
@@ -41,6 +42,8 @@ export async function* readLog(
       const log =
         logId === undefined ? await findLog(store, build.id, step.index, wish.log) : await store.logs.find(logId);
       logId = log?.id;
+      if (log?.deletedAtMs !== undefined)
+        throw deleted(buildName, step.name, log.name, clockTime(log.deletedAtMs, clock.now()));
       if (log && log.length > from) {
         for await (const piece of store.logs.read(log.id, from, log.length)) {
           if (signal?.aborted) return;
@@ -64,6 +67,11 @@ export async function* readLog(
 async function findLog(store: Store, build: number, step: number, name: string | undefined): Promise<Log | undefined> {
   const logs = (await store.logs.list(build)).filter((log) => log.step === step);
   return name === undefined ? logs[0] : logs.find((log) => log.name === name);
+}
+
+function deleted(build: string, step: string, name: string, when: string): OperatorError {
+  const log = `the log "${shown(name)}" of step "${shown(step)}" of build ${shown(build)}`;
+  return new OperatorError('not-found', `${log} was deleted (${when}): the configuration says what is kept`);
 }
 
 function noLog(build: string, step: string, name: string | undefined): OperatorError {

@@ -83,7 +83,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
       waitsForLocks: waitsForLocks(step),
       logs: logs
         .filter((log) => log.step === step.index)
-        .map(({ id, name, length, isComplete }) => ({ id, name, length, isComplete })),
+        .map(({ id, name, length, isComplete, deletedAtMs = null }) => ({ id, name, length, isComplete, deletedAtMs })),
       links: links.filter((link) => link.step === step.index).map(({ name, url }) => ({ name, url })),
     })),
     properties: properties.map(({ name, value, source }) => ({ name, value, source })),

@@ -10,6 +10,8 @@ export interface Log {
   readonly length: number;
   readonly lines: number;
   readonly isComplete: boolean;
+  /** Its bytes are kept no more since then; length and lines are what it had. */
+  readonly deletedAtMs?: number;
 }
 
 /**

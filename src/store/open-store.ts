@@ -26,6 +26,7 @@ import { migrate } from './sqlite/migrate.ts';
 import { outboxStore } from './sqlite/outbox.ts';
 import { passStore } from './sqlite/passes.ts';
 import { principalStore } from './sqlite/principals.ts';
+import { retentionStore } from './sqlite/retention.ts';
 import { schedulerStore } from './sqlite/schedulers.ts';
 import { masterId } from './sqlite/settings.ts';
 import { sourceStore } from './sqlite/sources.ts';
@@ -130,6 +131,7 @@ function assemble(
     sources: sourceStore(context),
     stepLinks: stepLinkStore(context),
     outbox: outboxStore(context),
+    retention: retentionStore(context, archive, sealer),
     masterId: () => masterId(context, () => ulid(clock.now())),
     onAside: (listener) => writer.onAside(listener),
     close: () => (closing ??= close()),

@@ -17,6 +17,7 @@ import type { RetryRules } from '../model/retry.ts';
 import type { PendingChanges, SchedulerName, SchedulerRecord, SwitchedOff } from '../model/scheduler.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Trouble } from '../model/trouble.ts';
+import type { RetentionStore } from './retention-store.ts';
 import type { StepLinkStore } from './step-links-store.ts';
 import type { TestResultStore } from './test-result-store.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
@@ -49,6 +50,7 @@ export interface Store {
   readonly sources: SourceStore;
   readonly stepLinks: StepLinkStore;
   readonly outbox: OutboxStore;
+  readonly retention: RetentionStore;
   /** A name made once for this database: the master's id in `welcome`. */
   masterId(): Promise<string>;
   /** Told after the commit; who was not told at a kill finds the same in the rows. */
@@ -645,6 +647,8 @@ export type StoreErrorCode =
   /** Such a row is there already: a command started or answered twice. */
   | 'conflict'
   | 'newer-schema'
+  /** It was there, and is kept no more. */
+  | 'gone'
   | 'damaged'
   | 'disk'
   | 'closed';

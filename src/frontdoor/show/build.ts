@@ -111,7 +111,10 @@ export function buildPage(build: BuildView, nowMs: number, withHidden: boolean):
   const shown = build.steps.filter(({ isHidden }) => withHidden || !isHidden);
   const hidden = build.steps.length - shown.length;
   const steps = shown.flatMap((step) => {
-    const logs = step.logs.map((log) => `${plain(log.name)} ${log.length} bytes${log.isComplete ? '' : ' so far'}`);
+    const logs = step.logs.map((log) => {
+      const state = log.deletedAtMs !== null ? ', deleted' : log.isComplete ? '' : ' so far';
+      return `${plain(log.name)} ${log.length} bytes${state}`;
+    });
     return [
       `  ${stepLine(step, nowMs)}${logs.length > 0 ? `  [${logs.join(', ')}]` : ''}`,
       ...step.links.map(({ name, url }) => plain(`            ${name}: ${url}`)),

@@ -108,6 +108,8 @@ export interface StepView {
     readonly name: string;
     readonly length: number;
     readonly isComplete: boolean;
+    /** Since when its bytes are kept no more; null: they are there. */
+    readonly deletedAtMs: number | null;
   }[];
   readonly links: readonly { readonly name: string; readonly url: string }[];
 }

@@ -1,4 +1,4 @@
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '../../base/atomic-file.ts';
@@ -49,6 +49,11 @@ export class ArchiveFolder {
       const text = lost ? `the log file ${path} is gone: restore it` : `cannot read ${path}: ${errorText(error)}`;
       throw new StoreError(lost ? 'damaged' : 'disk', text, { cause: error });
     }
+  }
+
+  /** Removes the file of a log, if there is one. */
+  async remove(logId: number): Promise<void> {
+    await rm(this.path(logId), { force: true });
   }
 
   /** The bytes of one member. */

@@ -8,8 +8,10 @@ import { StoreError } from '../store.ts';
 import type { Transaction } from './batch-writer.ts';
 import type { Context } from './context.ts';
 import { InTurn } from './in-turn.ts';
+import { present } from './row.ts';
 
-const COLUMNS = 'id, build_id AS buildId, step, name, command, length, lines, is_complete AS isComplete';
+const COLUMNS =
+  'id, build_id AS buildId, step, name, command, length, lines, is_complete AS isComplete, deleted_at_ms AS deletedAtMs';
 const LIST = `SELECT ${COLUMNS} FROM logs WHERE build_id = ? ORDER BY id`;
 const FIND = `SELECT ${COLUMNS} FROM logs WHERE id = ?`;
 const FIND_BY_COMMAND = `SELECT ${COLUMNS} FROM logs WHERE command = ?`;
@@ -30,7 +32,10 @@ const WHOLE_FROM = `SELECT coalesce(max(stop), 0) AS wholeFrom FROM (
   UNION ALL
   SELECT max(offset + length) FROM log_extents WHERE log_id = ?1 AND codec IN ('hole', 'cut'))`;
 
-type Row = Omit<Log, 'isComplete'> & { readonly isComplete: number };
+type Row = Omit<Log, 'isComplete' | 'deletedAtMs'> & {
+  readonly isComplete: number;
+  readonly deletedAtMs: number | null;
+};
 
 export function logStore({ reader, writer }: Context, archive: ArchiveFolder, sealer: Sealer): LogStore {
   const turns = new InTurn();
@@ -74,7 +79,15 @@ export function logStore({ reader, writer }: Context, archive: ArchiveFolder, se
     async *read(logId, from, to) {
       const log = await find(logId);
       if (!log) throw new StoreError('not-found', `there is no log ${logId}`);
-      yield* readLog(reader, archive, logId, Math.max(0, from), Math.min(to, log.length));
+      try {
+        if (log.deletedAtMs === undefined)
+          return yield* readLog(reader, archive, logId, Math.max(0, from), Math.min(to, log.length));
+      } catch (error) {
+        // It may have been deleted meanwhile.
+        const now = await find(logId);
+        if (now && now.deletedAtMs === undefined) throw error;
+      }
+      throw new StoreError('gone', `log ${logId} was deleted`);
     },
   };
 }
@@ -95,6 +108,6 @@ async function appendChunk(transaction: Transaction, logId: number, chunk: LogCh
   throw new StoreError('bad-chunk', `log ${logId} is complete: nothing can be added to it`);
 }
 
-function toLog({ isComplete, ...row }: Row): Log {
-  return { ...row, isComplete: isComplete === 1 };
+function toLog({ isComplete, deletedAtMs, ...row }: Row): Log {
+  return { ...row, isComplete: isComplete === 1, ...present({ deletedAtMs }) };
 }

@@ -20,6 +20,7 @@ import { requestLives } from './migrations/request-lives.ts';
 import { stepLinks } from './migrations/step-links.ts';
 import { sources } from './migrations/sources.ts';
 import { stepWords } from './migrations/step-words.ts';
+import { retention } from './migrations/retention.ts';
 import { schedulerStates } from './migrations/scheduler-states.ts';
 import { testResults } from './migrations/test-results.ts';
 import { troubles } from './migrations/troubles.ts';
@@ -236,4 +237,5 @@ export const MIGRATIONS: readonly Migration[] = [
   changeFields,
   testResults,
   stepWords,
+  retention,
 ];

@@ -1,0 +1,125 @@
+import type { Cancel, Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { ConfigShape } from '../../config/shape.ts';
+import { Keeping } from '../../model/keep-rules.ts';
+import type { KeepRules, KeptBuild, Loss } from '../../model/keep-rules.ts';
+import type { Store } from '../../store/store.ts';
+
+export interface JanitorOptions {
+  readonly store: Pick<Store, 'retention'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: () => Pick<ConfigShape, 'keep' | 'projects'>;
+}
+
+/** The first round waits until a started master has other things behind it. */
+const FIRST_MS = 60_000;
+const ROUND_MS = 10 * 60_000;
+/** Builds that are looked at in one query. */
+const PAGE = 200;
+/** Between two deletions: builds that run come first. */
+const PAUSE_MS = 10;
+/** A bundle may be stored a while before its first build. */
+const CONFIG_KEPT_MS = 86_400_000;
+
+/**
+ * Gives up what the configuration says is kept no more: build by build, each in a small transaction of its own, so that nothing ever waits for it
+ * (buildbot#7244: a janitor that locks the database for hours). What a killed master had left over, the next round finds.
+ */
+export class Janitor {
+  readonly #options: JanitorOptions;
+  #cancel: Cancel | undefined;
+  #wakeUp: (() => void) | undefined;
+  #underWay: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(options: JanitorOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    this.#plan(FIRST_MS);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancel?.();
+    this.#wakeUp?.();
+    await this.#underWay;
+  }
+
+  #plan(ms: number): void {
+    if (this.#isClosed) return;
+    this.#cancel = this.#options.clock.after(ms, () => {
+      this.#underWay = this.#round()
+        .catch((error: unknown) => {
+          const { logger } = this.#options;
+          logger.error('what is kept no more could not be deleted; it is tried again', { error: errorText(error) });
+        })
+        .finally(() => this.#plan(ROUND_MS));
+    });
+  }
+
+  async #round(): Promise<void> {
+    const { store, clock, config } = this.#options;
+    const { retention } = store;
+    for (const project of await retention.projects()) {
+      const { keep, projects } = config();
+      const rules = { ...keep, ...projects.find(({ name }) => name === project)?.keep };
+      if (Object.keys(rules).length > 0) await this.#keep(project, rules);
+      if (this.#isClosed) return;
+    }
+    await this.#all(() => retention.removeFiles());
+    await this.#all(() => retention.dropConfigs(clock.now() - CONFIG_KEPT_MS));
+  }
+
+  async #keep(project: string, rules: KeepRules): Promise<void> {
+    const { store, clock, logger } = this.#options;
+    const { retention } = store;
+    const keeping = new Keeping(rules, clock.now());
+    const counts: Record<Loss, number> = { build: 0, logs: 0, artifacts: 0 };
+    let newestGone = -Infinity;
+    let before = Number.MAX_SAFE_INTEGER;
+    for (let page: readonly KeptBuild[]; !this.#isClosed; before = page.at(-1)?.id ?? 0) {
+      page = await retention.page(project, before, PAGE);
+      if (page.length === 0) break;
+      for (const build of page) {
+        for (const loss of keeping.lossesOf(build)) {
+          if (this.#isClosed) return;
+          await this.#lose(loss, build.id);
+          counts[loss] += 1;
+          if (loss === 'build') newestGone = Math.max(newestGone, build.finishedAtMs);
+          await this.#pause();
+        }
+      }
+    }
+    // What never came to a build goes with the builds of its time.
+    if (newestGone > 0) await this.#all(() => retention.dropUnbuilt(project, newestGone));
+    const told = Object.entries(counts).filter(([, count]) => count > 0);
+    if (told.length > 0) logger.info('kept no more', { project, ...Object.fromEntries(told) });
+  }
+
+  async #lose(loss: Loss, build: number): Promise<void> {
+    const { store, clock } = this.#options;
+    if (loss === 'build') await store.retention.dropBuild(build, clock.now());
+    else if (loss === 'logs') await store.retention.dropLogs(build, clock.now());
+  }
+
+  /** As often as there is some left. */
+  async #all(some: () => Promise<number>): Promise<void> {
+    while (!this.#isClosed && (await some()) > 0) await this.#pause();
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#isClosed) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(PAUSE_MS, resolve);
+      this.#wakeUp = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#wakeUp = undefined;
+  }
+}
