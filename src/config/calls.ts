@@ -127,8 +127,12 @@ export type TriggerArgs = {
   readonly isPinned: boolean;
   /** The build's property `got_revision`, when it has one. */
   readonly gotRevision?: string;
+  /** Instead of all that. */
+  readonly source?: TriggerSource;
   readonly properties: JsonObject;
 };
+
+export type TriggerSource = { readonly repository?: string; readonly branch?: string; readonly revision?: string };
 
 export type TriggerAnswer = { readonly requests: readonly TriggeredRequest[] };
 

@@ -27,6 +27,10 @@ const HELPER_RULE =
 const word = z.string().min(1).max(LONGEST_WORD);
 /** What git would take for an option is refused. */
 export const gitWord = word.refine((text) => !text.startsWith('-'), { error: 'it must not begin with "-"' });
+/** A URL, `HOST:PATH` or a path that git may be given. */
+export const repositorySchema = gitWord
+  .refine((url) => passwordOf(url) === '', { error: PASSWORD_IN_URL })
+  .refine((url) => !/^[A-Za-z0-9+.-]+::/.test(url), { error: HELPER_RULE });
 const file = z.string({ error: 'name a file' }).min(1, { error: 'name a file' }).max(LONGEST_WORD);
 
 const within =
@@ -60,9 +64,7 @@ export function sourceSchema(isNone: string) {
     .strictObject(
       {
         kind: z.literal('git', { error: isNone }),
-        url: gitWord
-          .refine((url) => passwordOf(url) === '', { error: PASSWORD_IN_URL })
-          .refine((url) => !/^[A-Za-z0-9+.-]+::/.test(url), { error: HELPER_RULE }),
+        url: repositorySchema,
         branch: gitWord.optional(),
         revlink: revlinkSchema.optional(),
         ...options,

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../model/json.ts';
 import type { SecretRef } from '../model/secret.ts';
 import type { Result } from '../model/result.ts';
-import type { TriggeredRequest } from './calls.ts';
+import type { TriggeredRequest, TriggerSource } from './calls.ts';
 import type { BuildFacts } from './code-host.ts';
 import type { FileStat, GlobOptions, UploadOptions } from './step-files.ts';
 
@@ -48,6 +48,11 @@ export interface TriggerOptions {
    * for) with its patch, `latest` the tip of its branch. Other repositories are built at the tip of their own.
    */
   readonly revision?: 'pin' | 'latest';
+  /**
+   * What is built instead of what this build is of, without its patch; the repository is the triggered project's if it is absent, and
+   * its branch that of the project's source. Not with `revision`.
+   */
+  readonly source?: TriggerSource;
   /** Their builds begin with these. */
   readonly properties?: JsonObject;
   /** Those of the schedulers whose results do not count. */

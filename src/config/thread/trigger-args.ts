@@ -1,7 +1,7 @@
 import { worse } from '../../model/result.ts';
 import type { Json } from '../../model/json.ts';
 import type { Result } from '../../model/result.ts';
-import type { TriggerAnswer, TriggerArgs, TriggeredRequest } from '../calls.ts';
+import type { TriggerAnswer, TriggerArgs, TriggeredRequest, TriggerSource } from '../calls.ts';
 import type { TriggerOptions, TriggerResult } from '../step-context.ts';
 import { toJson } from './open-run.ts';
 
@@ -11,7 +11,7 @@ const SCHEDULERS_MAX = 100;
 /** Checks what `ctx.trigger` was given. */
 export function triggerArgs(
   schedulers: string | readonly string[],
-  { wait = false, revision = 'pin', properties = {}, unimportant = [] }: TriggerOptions,
+  { wait = false, revision, source, properties = {}, unimportant = [] }: TriggerOptions,
   gotRevision: Json | undefined,
 ): TriggerArgs {
   const names: readonly string[] = typeof schedulers === 'string' ? [schedulers] : [...schedulers];
@@ -26,17 +26,30 @@ export function triggerArgs(
   const stranger = unimportant.find((name) => !names.includes(name));
   if (stranger !== undefined)
     throw new TypeError(`unimportant names ${JSON.stringify(stranger)}, which is not triggered`);
-  if (revision !== 'pin' && revision !== 'latest') throw new TypeError("revision is 'pin' or 'latest'");
+  if (revision !== undefined && revision !== 'pin' && revision !== 'latest')
+    throw new TypeError("revision is 'pin' or 'latest'");
+  if (revision !== undefined && source !== undefined)
+    throw new TypeError('revision is of the build’s own source: give source a revision instead');
   const copy = toJson(properties, 'properties');
   if (typeof copy !== 'object' || copy === null || Array.isArray(copy)) throw new TypeError('properties is no object');
   return {
     schedulers: names,
     unimportant: [...unimportant],
     waits: wait,
-    isPinned: revision === 'pin',
+    isPinned: revision !== 'latest',
     ...(typeof gotRevision === 'string' && gotRevision !== '' && { gotRevision }),
+    ...(source !== undefined && { source: triggerSource(source) }),
     properties: copy as TriggerArgs['properties'],
   };
+}
+
+function triggerSource(source: TriggerSource): TriggerSource {
+  const { repository, branch, revision, ...others } = source;
+  const [stranger] = Object.keys(others);
+  if (stranger !== undefined) throw new TypeError(`source has no ${stranger}: it has repository, branch, revision`);
+  const given = Object.entries({ repository, branch, revision }).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) if (typeof value !== 'string') throw new TypeError(`source.${name} is no text`);
+  return Object.fromEntries(given);
 }
 
 export function triggerResult({ waits, unimportant }: TriggerArgs, { requests }: TriggerAnswer): TriggerResult {

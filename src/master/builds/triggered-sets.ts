@@ -5,6 +5,7 @@ import type { ConfigShape, ProjectShape } from '../../config/shape.ts';
 import type { Build } from '../../model/build.ts';
 import type { SourceStamp } from '../../model/source-stamp.ts';
 import type { NewBuildSet, Store } from '../../store/store.ts';
+import { wantedSource } from './wanted-source.ts';
 import { joinedProperties } from '../schedulers/joined-properties.ts';
 import { offText } from '../schedulers/waits-for.ts';
 
@@ -14,7 +15,7 @@ export const LONGEST_LINE = 10;
 type TriggeredSet = NewBuildSet & Required<Pick<NewBuildSet, 'parent'>>;
 
 interface Sources {
-  readonly store: Pick<Store, 'builds' | 'schedulers'>;
+  readonly store: Pick<Store, 'approvals' | 'builds' | 'changes' | 'schedulers'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly config: () => ConfigShape;
 }
@@ -40,7 +41,12 @@ export async function triggeredSets(
     }
     const closed = closes(line, project.name, scheduler.builders);
     if (closed !== undefined) return { mistake: closed };
-    const source = sourceOf(project, build, args);
+    const source = args.source
+      ? await wantedSource({ store, clock }, project, args.source)
+      : sourceOf(project, build, args);
+    if ('mistake' in source) return source;
+    const isOfItsChanges =
+      !args.source && source.repository !== undefined && source.repository === build.source.repository;
     sets.push({
       reason: scheduler.reason ?? `triggered by build ${build.id} of ${build.project}/${build.builder}`,
       owner: build.owner,
@@ -51,7 +57,7 @@ export async function triggeredSets(
       scheduler: scheduler.name,
       atMs: clock.now(),
       parent: { buildId: build.id, key: keys[index] ?? '', waits: args.waits },
-      ...(source.repository !== undefined && source.repository === build.source.repository && { changesOf: build.id }),
+      ...(isOfItsChanges && { changesOf: build.id }),
     });
   }
   return { sets };

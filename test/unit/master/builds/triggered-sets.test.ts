@@ -69,6 +69,43 @@ test('of its own repository a build hands on what it built, or the branch alone;
   expect(await sourceOf(own, { schedulers: ['plain/sub'], gotRevision: 'abc' })).toEqual({});
 });
 
+test('a trigger may name another source, which is checked, and is no part of the build’s changes', async () => {
+  const store = await openStore();
+  const own = { repository: KATE, branch: 'work', revision: 'abc', patch: PATCH };
+  const build = { ...(await claimedBuild(store)), source: own };
+  const made = async (source: TriggerArgs['source'], of = 'sub', gotRevision = 'def') =>
+    await triggered(store, build, { schedulers: [of], gotRevision, ...(source && { source }) });
+  const sourceOf = async (source: TriggerArgs['source'], of?: string): Promise<unknown> => {
+    const found = await made(source, of);
+    if ('sets' in found) expect(found.sets[0]).not.toHaveProperty('changesOf');
+    return 'sets' in found ? found.sets[0]?.source : found.mistake;
+  };
+  expect(await sourceOf({})).toEqual({ repository: KATE, branch: 'main' });
+  expect(await sourceOf({ branch: 'v2' }, 'other/sub')).toEqual({ repository: OTHER, branch: 'v2' });
+  expect(await sourceOf({ revision: 'v1.0' })).toEqual({ repository: KATE, branch: 'main', revision: 'v1.0' });
+  expect(await sourceOf({ repository: '/x.git' }, 'plain/sub')).toEqual({ repository: '/x.git' });
+  expect(await sourceOf({ branch: 'main' }, 'plain/sub')).toMatch(/project plain has no source; name the repository/);
+  expect(await sourceOf({ repository: 'ext::sh -c evil' })).toMatch(/cannot be used: git would start a program/);
+  expect(await sourceOf({ repository: 'https://a:b@h/x' })).toMatch(/cannot be used: the URL has a password in it/);
+  expect(await sourceOf({ repository: '--upload-pack=x' })).toMatch(/must not begin with "-"/);
+  expect(await sourceOf({ branch: '-x' })).toMatch(/"-x" is no name of a branch/);
+  expect(await sourceOf({ revision: 'a..b' })).toMatch(/"a..b" is no name of a revision/);
+});
+
+test('what may be of a fork is no more trusted because a trigger names it', async () => {
+  const store = await openStore();
+  const build = await claimedBuild(store);
+  const head = { branch: 'refs/pull/7/head', revision: 'ab'.repeat(20) };
+  const made = await triggered(store, build, { source: head });
+  if (!('sets' in made)) throw new Error(made.mistake);
+  expect(made.sets[0]?.source).toEqual({ repository: KATE, ...head, untrustedOf: 'somebody' });
+  const [[id = 0] = []] = await store.requests.trigger(made.sets);
+  expect(await store.requests.find(id)).toMatchObject({ approval: 'needed' });
+  expect(await triggered(store, build, { source: { branch: head.branch } })).toEqual({
+    mistake: expect.stringMatching(/may be, of a fork: say which revision/) as string,
+  });
+});
+
 test('of a fork a build hands on what was approved, and never what was pushed since', async () => {
   const store = await openStore();
   const build = await claimedBuild(store);
