@@ -10,7 +10,7 @@ export const MASK_WINDOW_BYTES = 16;
 export function maskTexts(secrets: Iterable<Uint8Array>): readonly string[] {
   const texts = new Set<string>();
   for (const secret of secrets) {
-    for (const form of formsOf(Buffer.from(secret))) {
+    for (const form of new Set(formsOf(Buffer.from(secret)))) {
       if (form.length < SHORTEST_SECRET_BYTES) continue;
       const last = Math.max(0, form.length - MASK_WINDOW_BYTES);
       for (let at = 0; at <= last; at++) texts.add(form.slice(at, at + MASK_WINDOW_BYTES));

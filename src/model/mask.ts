@@ -9,10 +9,10 @@ const KEPT: readonly number[] = [0x0a, 0x0d];
 const PART_BYTES = 4;
 /** The first bytes of a text by which it is looked for. */
 const KEY_BYTES = 4;
-/** A table of so many bits for each text lets one in 16 other keys through at most. */
-const BITS_PER_TEXT = 16;
-const LEAST_BITS_LOG2 = 12;
-const MOST_BITS_LOG2 = 24;
+/** With a table of so many bits for each text one in 256 other keys is looked up in vain. */
+const BITS_PER_TEXT = 256;
+const LEAST_BITS_LOG2 = 16;
+const MOST_BITS_LOG2 = 23;
 /** Fibonacci hashing: 2^32 divided by the golden ratio. */
 const SPREAD = 0x9e3779b1;
 

@@ -230,7 +230,8 @@ export const MESSAGES = {
   'session.open': {
     from: 'master',
     lane: 'control',
-    fields: object({ fence, project: line, builder: line, directory: path }),
+    /** build: the one that sits there from now on. */
+    fields: object({ fence, project: line, builder: line, directory: path, build: optional(integer(1)) }),
   },
   /** The build that the session was opened for with this fence is over. */
   'session.idle': { from: 'master', lane: 'control', fields: object({ fence }) },

@@ -16,6 +16,7 @@ import { DiskWatch } from './disk-watch.ts';
 import { Caches } from './eviction/caches.ts';
 import { Evictor } from './eviction/evictor.ts';
 import { FileRecords } from './files/file-record.ts';
+import { SecretFiles } from './files/secret-files.ts';
 import type { KeeperLimits } from './keeper/keeper-limits.ts';
 import { MadeLists } from './files/made-list.ts';
 import { openKeeper } from './keeper/open-keeper.ts';
@@ -64,6 +65,7 @@ export async function openParts(
   for (const folder of [paths.work, paths.spool, recordDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
   const sessions = await SessionBook.open(paths.state);
   undo.add(() => sessions.close());
+  const secretFiles = await SecretFiles.open(paths.state, paths.work, logger);
   const records = await FileRecords.open(recordDir, logger);
   const lists = await MadeLists.open(join(paths.state, 'lists'), (command) => records.get(command) !== undefined);
   const waitMs = options.leaversWaitMs === undefined ? {} : { waitMs: options.leaversWaitMs };
@@ -93,7 +95,19 @@ export async function openParts(
   });
   undo.add(() => evictor.close());
   evictor.start();
-  return { sessions, commands, leavers, keeper, evictor, budget, orders, workDir: paths.work, clock, logger };
+  return {
+    sessions,
+    commands,
+    secretFiles,
+    leavers,
+    keeper,
+    evictor,
+    budget,
+    orders,
+    workDir: paths.work,
+    clock,
+    logger,
+  };
 }
 
 /** How commands find the folder of caches, unless the worker is to have none. */
@@ -118,7 +132,7 @@ export async function readIdentity(dir: WorkerDir, { clock, version }: WorkerOpt
     installId: dir.installId,
     bootId: readBootId(),
     processId: ulid(clock.now()),
-    capabilities: ['files', 'files2', 'lease', 'rotate'],
+    capabilities: ['files', 'files2', 'lease', 'rotate', 'mask'],
     host: (facts['hostname'] ?? 'unknown').slice(0, MAX_LINE),
     facts,
   };

@@ -15,6 +15,7 @@ import { MadeLists } from '../../src/worker/files/made-list.ts';
 import type { Keeper } from '../../src/worker/keeper/keeper.ts';
 import { Attachment } from '../../src/worker/link/attachment.ts';
 import { KeyedQueue } from '../../src/worker/link/keyed-queue.ts';
+import { SecretFiles } from '../../src/worker/files/secret-files.ts';
 import type { WorkerParts } from '../../src/worker/link/worker-parts.ts';
 import { ChunkBudget } from '../../src/worker/logs/chunk-budget.ts';
 import { SessionBook } from '../../src/worker/session-book.ts';
@@ -50,6 +51,7 @@ export class WorkerSide {
     const lists = await MadeLists.open(join(state, 'lists'), () => true);
     const environment = () => ({ PATH: process.env['PATH'] ?? '' });
     const commands = new Commands({ keeper, records, lists, sessions, workDir, clock, environment });
+    const secretFiles = await SecretFiles.open(state, workDir, logger);
     const orders = new KeyedQueue((order, error) => logger.error(`an order failed: ${errorText(error)}`, { order }));
     const leavers = new Leavers({ commands, keeper, clock });
     const budget = new ChunkBudget();
@@ -69,6 +71,7 @@ export class WorkerSide {
     return new WorkerSide(options, {
       sessions,
       commands,
+      secretFiles,
       leavers,
       keeper,
       evictor,

@@ -130,13 +130,14 @@ export class Attachment {
   /** Opens the session here, or tells it a higher fence; resolves to the fence it has. */
   openSession(seat: Seat | undefined): number | undefined {
     if (this.#state !== 'ready' || !seat) return undefined;
-    const { session, project, builder, directory, fence } = seat;
+    const { session, project, builder, directory, fence, buildId } = seat;
     const opened = this.#opened.get(session);
     if (opened !== undefined && opened >= fence) return opened;
     if (opened === undefined) this.#link.bindSession(session);
     this.#opened.set(session, fence);
     this.#options.board.own(session);
-    this.#link.send('session.open', session, { fence, project, builder, directory });
+    const build = buildId === undefined ? {} : { build: buildId };
+    this.#link.send('session.open', session, { fence, project, builder, directory, ...build });
     return fence;
   }
 

@@ -17,7 +17,7 @@ const DEFAULT_KILL_AFTER_MS = 10_000;
 const MAX_MESSAGE = 1_000;
 
 /** What a process is held to beside its specification. */
-type Bounds = Pick<KeeperSpec, 'leaseMs' | 'logMaxBytes'>;
+type Bounds = Pick<KeeperSpec, 'leaseMs' | 'logMaxBytes' | 'masks'>;
 
 export interface CommandsOptions {
   readonly keeper: Keeper;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, errorText } from '../../base/errors.ts';
+import { LONGEST_SECRET_BYTES, MOST_SECRETS_OF_BUILD } from '../../model/secret.ts';
 import { outcome } from '../../protocol/messages.ts';
 import { flag, integer, list, object, optional, text } from '../../protocol/schema.ts';
 import type { Checked, Checker } from '../../protocol/schema.ts';
@@ -15,11 +16,13 @@ import type { Checked, Checker } from '../../protocol/schema.ts';
  * process.json   the main process
  * end.json       the order to end it, should the keeper not be within reach of its socket
  * exit.json      how the main process ended, while its output is still being read
+ * masks.json     secrets that are not to be shown of its output, if there are any; beside the claim from the begin, never changed
  * outcome.json   the end: nothing changes after it but what is deleted
  * out.000000 …   output, each file of `segmentBytes` but the last; with a `cap` some in the middle are deleted
  */
 export const FILES = {
   claim: 'claim.json',
+  masks: 'masks.json',
   fence: 'fence.json',
   lease: 'lease.json',
   process: 'process.json',
@@ -52,6 +55,8 @@ export type Claim = Checked<typeof claimFile>;
 /** In a claim that was made anew, as the disk had lost it. */
 export const LOST_KEEPER: Claim['keeper'] = { pid: 0, startTicks: 0, bootId: 'lost' };
 
+/** Base64 of each. */
+export const masksFile = object({ masks: list(text(2 * LONGEST_SECRET_BYTES), MOST_SECRETS_OF_BUILD) });
 export const fenceFile = object({ fence: integer() });
 export const processFile = object({ process: identity, startedAtMs: integer(), pipe: optional(text(100)) });
 export const endFile = object({ isForgotten: flag, reason: optional(text(1_000)) });

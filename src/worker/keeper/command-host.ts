@@ -178,6 +178,7 @@ export class CommandHost {
     };
     mkdirSync(made, { mode: 0o700 });
     try {
+      if (spec.masks) await writeNewFile(join(made, FILES.masks), JSON.stringify({ masks: spec.masks }), 0o600);
       await writeNewFile(join(made, FILES.claim), JSON.stringify(claim), 0o600);
       await syncFolder(made);
       renameSync(made, dir);

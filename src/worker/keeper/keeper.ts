@@ -23,6 +23,8 @@ export interface KeeperSpec {
   readonly leaseMs?: number;
   /** Of longer output only the head and the tail are kept; absent: all. */
   readonly logMaxBytes?: number;
+  /** Secrets: no byte that `read` gives out, and no message, shows them. */
+  readonly masks?: readonly Uint8Array[];
 }
 
 /** What the keeper's files say of a command. Output on disk: [outputStart, outputEnd), but what the `cap` left out. */
@@ -67,7 +69,7 @@ export interface Keeper {
   dropLeastLease(): Promise<void>;
   /** The master has answered what was sent at that moment: all leases count from there. The next ping follows within `pingMs`. */
   seen(sentAt: Moment, pingMs: number): void;
-  /** Up to `maxBytes` of output from `offset`; fewer at a segment's end, none when there is none yet. A copy. */
+  /** Up to `maxBytes` of output from `offset`; fewer at a segment's end, none when there is none yet, or none that may be shown. A copy. */
   read(command: string, offset: number, maxBytes: number): Promise<Uint8Array>;
   /** Output below `offset` is stored by the master: whole segments below are deleted, and room is made for more. */
   acknowledge(command: string, offset: number): Promise<void>;

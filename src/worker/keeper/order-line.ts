@@ -4,12 +4,12 @@ import type { KeeperSpec } from './keeper.ts';
 import type { ProcessIdentity } from './process-table.ts';
 
 /** Raised when the socket's lines or the files change; keepers of all versions then run beside each other. */
-export const KEEPER_VERSION = 2;
+export const KEEPER_VERSION = 3;
 
 /** A start carries an environment and 64 KiB of stdin at most: see the limits of `command.start`. */
 const LONGEST_LINE_BYTES = 16 * 1024 * 1024;
 
-/** What a daemon asks of a keeper: one JSON text a line. Bytes of stdin are base64. */
+/** What a daemon asks of a keeper: one JSON text a line. Bytes of stdin and masks are base64. */
 export type Order =
   /** Answered when all that other daemons, given by their pid, have ordered is done: only one works on a spool at a time. */
   | { readonly id: number; readonly order: 'hello'; readonly version: number; readonly daemon?: number }
@@ -19,7 +19,10 @@ export type Order =
   /** Segments of this command were deleted. */
   | { readonly id: number; readonly order: 'room'; readonly command: string };
 
-export type WireSpec = Omit<KeeperSpec, 'stdin'> & { readonly stdin?: string };
+export type WireSpec = Omit<KeeperSpec, 'stdin' | 'masks'> & {
+  readonly stdin?: string;
+  readonly masks?: readonly string[];
+};
 
 /** What a keeper says. */
 export type Report =
@@ -29,8 +32,16 @@ export type Report =
   | { readonly heldBack: HeldBack };
 
 export function toWire(spec: KeeperSpec): WireSpec {
-  const { stdin, ...rest } = spec;
-  return stdin ? { ...rest, stdin: Buffer.from(stdin).toString('base64') } : rest;
+  const { stdin, masks, ...rest } = spec;
+  return {
+    ...rest,
+    ...(stdin && { stdin: base64(stdin) }),
+    ...(masks && { masks: masks.map(base64) }),
+  };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }
 
 export function sendLine(socket: Socket, line: Order | Report): void {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/atomic-file.ts';
+import { Masker } from '../../model/mask.ts';
 import { errorCode } from '../../base/errors.ts';
 import {
   claimFile,
@@ -10,18 +11,22 @@ import {
   FILES,
   listCommands,
   LOST_KEEPER,
+  masksFile,
   outcomeFile,
   outputRange,
   processFile,
   readLooseRecord,
+  readRecord,
   segmentIndexes,
   segmentName,
 } from './command-files.ts';
 import type { Claim } from './command-files.ts';
 import { Gate } from '../../base/gate.ts';
+import { readMasked } from './masked-output.ts';
 import type { HeldCommand } from './keeper.ts';
 import { readLease, writeLease } from './lease-files.ts';
 import { isAlive, signalProcess } from './process-table.ts';
+import type { Outcome } from '../../protocol/messages.ts';
 import type { End } from './write-outcome.ts';
 
 /** A daemon with a thousand commands is to live with 256 descriptors. */
@@ -32,6 +37,8 @@ interface Entry {
   fence: number;
   leaseMs: number | undefined;
   finished: End | undefined;
+  /** Of a command that was given secrets. */
+  readonly masker: Masker | undefined;
   /** As of the last look. */
   bytes: number;
 }
@@ -68,7 +75,8 @@ export class Spool {
     const held = cap ? { ...head, cap: { ...cap, heldFrom } } : head;
     if (!finished) return { ...held, state: 'running' };
     // Files may end earlier than they did if the machine lost its power.
-    return { ...held, state: 'finished', outputEnd: Math.min(finished.outputEnd, end), outcome: finished.outcome };
+    const outputEnd = Math.min(finished.outputEnd, end);
+    return { ...held, state: 'finished', outputEnd, outcome: shown(finished.outcome, entry.masker) };
   }
 
   folderOf(command: string): string | undefined {
@@ -119,7 +127,10 @@ export class Spool {
   read(command: string, offset: number, maxBytes: number): Promise<Uint8Array> {
     const entry = this.#load(command);
     if (!entry) return Promise.resolve(new Uint8Array(0));
-    return this.#gate.pass(() => this.#read(command, entry.claim.segmentBytes, offset, maxBytes));
+    const read = (from: number, bytes: number): Promise<Uint8Array> =>
+      this.#gate.pass(() => this.#read(command, entry.claim.segmentBytes, from, bytes));
+    const held = entry.masker && this.find(command);
+    return entry.masker && held ? readMasked(read, held, entry.masker, offset, maxBytes) : read(offset, maxBytes);
   }
 
   async #read(command: string, segmentBytes: number, offset: number, maxBytes: number): Promise<Uint8Array> {
@@ -148,10 +159,12 @@ export class Spool {
   }
 
   /** Deletes whole segments below the offset, but the newest: it tells where the output ends. True if there was one. */
-  async acknowledge(command: string, offset: number): Promise<boolean> {
+  async acknowledge(command: string, stored: number): Promise<boolean> {
     const entry = this.#load(command);
     if (!entry) return false;
     const { segmentBytes } = entry.claim;
+    // What comes next is masked by what was before it.
+    const offset = stored - (entry.masker?.overlapBytes ?? 0);
     // Known without a look at the disk: no segment was full.
     if (offset < segmentBytes) return false;
     const dir = join(this.dir, command);
@@ -230,9 +243,21 @@ export class Spool {
       fence: readLooseRecord(dir, FILES.fence, fenceFile)?.fence ?? claim.fence,
       leaseMs: readLease(dir, claim),
       finished: readLooseRecord(dir, FILES.outcome, outcomeFile),
+      masker: readMasker(dir),
       bytes: 0,
     };
     this.#entries.set(command, entry);
     return entry;
   }
+}
+
+/** They are made durable with the claim: a file that cannot be read is no reason to show what it held. */
+function readMasker(dir: string): Masker | undefined {
+  const record = readRecord(dir, FILES.masks, masksFile);
+  return record && new Masker(record.masks.map((mask) => Buffer.from(mask, 'base64')));
+}
+
+function shown(outcome: Outcome, masker: Masker | undefined): Outcome {
+  if (!masker || outcome.message === undefined) return outcome;
+  return { ...outcome, message: masker.text(outcome.message) };
 }

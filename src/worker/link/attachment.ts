@@ -90,11 +90,7 @@ export class Attachment {
       case 'session.close':
         return void this.#order(`session ${session}`, () => this.#closeSession(session, message.fields));
       case 'command.start':
-        return void this.#order(
-          `command ${message.fields.command}`,
-          () => this.#startCommand(session, copied(message.fields)),
-          `session ${session}`,
-        );
+        return this.#orderStart(session, copied(message.fields));
       case 'command.interrupt':
         return void this.#order(`command ${message.fields.command}`, () => this.#interrupt(session, message.fields));
       case 'command.forget':
@@ -103,6 +99,10 @@ export class Attachment {
         // The link's own, and what a newer master may say that we need not hear.
         return this.#others(message);
     }
+  }
+
+  #orderStart(session: string, fields: Fields<'command.start'>): void {
+    void this.#order(`command ${fields.command}`, () => this.#startCommand(session, fields), `session ${session}`);
   }
 
   /** Resolves when it is carried out, or has failed. */
@@ -115,9 +115,8 @@ export class Attachment {
 
   #onAnswer(answer: Fields<'inventory.answer'>): void {
     this.#isAnswered ||= answer.last;
-    const { sessions, clock } = this.#parts;
     for (const { session, verdict, idle } of answer.sessions) {
-      if (verdict === 'forget') void this.#order(`session ${session}`, () => sessions.remove(session, clock.now()));
+      if (verdict === 'forget') void this.#order(`session ${session}`, () => this.#removeSession(session));
       else if (idle !== undefined) void this.#order(`session ${session}`, () => this.#becomeIdle(session, idle));
     }
     const { keeper } = this.#parts;
@@ -179,12 +178,13 @@ export class Attachment {
   }
 
   async #openSession(session: string, fields: Fields<'session.open'>): Promise<void> {
-    const { sessions, workDir } = this.#parts;
-    const { fence, directory } = fields;
+    const { sessions, secretFiles, workDir } = this.#parts;
+    const { fence, directory, build } = fields;
     const known = sessions.get(session);
     if (known && fence < known.fence) return this.#tellStale('session.open', session, fence);
     try {
       await sessionFolder(workDir, directory);
+      await secretFiles.opened(session, build);
       await sessions.put({ session, fence, directory });
     } catch (error) {
       this.#parts.logger.warn(`a session could not be opened: ${errorText(error)}`, { session, directory });
@@ -201,7 +201,9 @@ export class Attachment {
 
   /** From the moment at which that is on disk its folder may go. */
   async #becomeIdle(session: string, fence: number): Promise<void> {
-    const { sessions, clock, evictor } = this.#parts;
+    const { sessions, secretFiles, clock, evictor } = this.#parts;
+    const known = sessions.get(session);
+    if (known && fence >= known.fence) await secretFiles.remove(session);
     await sessions.idle(session, fence, clock.now());
     evictor.wake();
   }
@@ -212,9 +214,15 @@ export class Attachment {
     this.#open.delete(session);
     const held = await this.#parts.commands.list();
     for (const one of held) if (one.session === session) this.#orderForget(one.command, session);
-    await this.#parts.sessions.remove(session, this.#parts.clock.now());
+    await this.#removeSession(session);
     this.#send('session.closed', session, { fence });
     this.#link.releaseSession(session);
+  }
+
+  async #removeSession(session: string): Promise<void> {
+    const { sessions, secretFiles, clock } = this.#parts;
+    await secretFiles.remove(session);
+    await sessions.remove(session, clock.now());
   }
 
   async #streamContinued(session: string): Promise<void> {
@@ -228,7 +236,7 @@ export class Attachment {
 
   async #startCommand(session: string, fields: Fields<'command.start'>): Promise<void> {
     const { sessions, commands } = this.#parts;
-    const { command, fence, spec, leaseMs, logMaxBytes } = fields;
+    const { command, fence, spec, leaseMs, logMaxBytes, masks } = fields;
     const seat = sessions.get(session);
     if (seat && fence < seat.fence) return this.#tellStale('command.start', session, fence);
     if (!seat || !this.#open.has(session)) {
@@ -251,7 +259,11 @@ export class Attachment {
         const bounds = {
           ...(leaseMs !== undefined && { leaseMs }),
           ...(logMaxBytes !== undefined && { logMaxBytes }),
+          ...(masks && masks.length > 0 && { masks }),
         };
+        if (spec.secret === true && spec.path !== undefined) {
+          await this.#parts.secretFiles.note(session, seat.directory, spec.path);
+        }
         const started = commands.start(command, raised, spec, bounds);
         if (isQuick(spec)) {
           const done = started.catch(() => undefined); // Whoever started it hears of it.
@@ -308,8 +320,12 @@ export class Attachment {
 
 /** The bytes of a message are only good while it is handled. */
 function copied(fields: Fields<'command.start'>): Fields<'command.start'> {
-  const { stdin } = fields.spec;
-  return stdin ? { ...fields, spec: { ...fields.spec, stdin: Uint8Array.from(stdin) } } : fields;
+  const { spec, masks } = fields;
+  return {
+    ...fields,
+    ...(spec.stdin && { spec: { ...spec, stdin: Uint8Array.from(spec.stdin) } }),
+    ...(masks && { masks: masks.map((mask) => Uint8Array.from(mask)) }),
+  };
 }
 
 function shortText(error: unknown): string {

@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Commands } from '../commands/commands.ts';
 import type { Leavers } from '../commands/leavers.ts';
 import type { Evictor } from '../eviction/evictor.ts';
+import type { SecretFiles } from '../files/secret-files.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { ChunkBudget } from '../logs/chunk-budget.ts';
 import type { SessionBook } from '../session-book.ts';
@@ -12,6 +13,7 @@ import type { KeyedQueue } from './keyed-queue.ts';
 export interface WorkerParts {
   readonly sessions: SessionBook;
   readonly commands: Commands;
+  readonly secretFiles: SecretFiles;
   readonly leavers: Leavers;
   readonly keeper: Keeper;
   readonly evictor: Evictor;

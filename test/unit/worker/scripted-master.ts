@@ -20,6 +20,7 @@ const inflate = promisify(gunzip);
 interface Seat {
   readonly directory: string;
   fence: number;
+  build?: number;
 }
 
 /** What the master knows of a command; `stored` is the log. */
@@ -58,6 +59,8 @@ export class ScriptedMaster {
   isDeaf = false;
   /** Between pings; the protocol's if not set. */
   heartbeatMs: number | undefined;
+  /** Sent with each command. */
+  masks: readonly Uint8Array[] | undefined;
   /** Sent right behind the answer to the next inventory. */
   behindAnswer: Fields<'lease'> | undefined;
   /** Called with each new line, to hurt it from the beginning. */
@@ -78,8 +81,8 @@ export class ScriptedMaster {
     return await Promise.resolve(worker);
   };
 
-  seat(session: string, directory: string, fence = 1): void {
-    this.seats.set(session, { directory, fence });
+  seat(session: string, directory: string, fence = 1, build?: number): void {
+    this.seats.set(session, { directory, fence, ...(build !== undefined && { build }) });
     if (this.#isSettled) this.#openSeat(session);
   }
 
@@ -180,14 +183,15 @@ export class ScriptedMaster {
   }
 
   #openSeat(session: string): void {
-    const { directory, fence } = this.seats.get(session) as Seat;
+    const { directory, ...owner } = this.seats.get(session) as Seat;
     this.link?.bindSession(session);
-    this.link?.send('session.open', session, { fence, project: 'p', builder: 'b', directory });
+    this.link?.send('session.open', session, { ...owner, project: 'p', builder: 'b', directory });
   }
 
   #start({ command, session, spec, leaseMs }: Ordered): void {
     const fence = this.seats.get(session)?.fence ?? 1;
-    this.link?.send('command.start', session, { command, fence, spec, ...(leaseMs === undefined ? {} : { leaseMs }) });
+    const given = { ...(leaseMs !== undefined && { leaseMs }), ...(this.masks && { masks: this.masks }) };
+    this.link?.send('command.start', session, { command, fence, spec, ...given });
   }
 }
 
