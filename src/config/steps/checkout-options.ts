@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { parseDuration } from '../duration.ts';
 import type { Duration, StepContext } from '../step-context.ts';
+import { accessMistake, accessNames, accessWords } from './checkout-access.ts';
+import type { CheckoutAccess } from './checkout-access.ts';
 import type { StepOptions } from './step.ts';
 import { resolve } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
 
-export interface CheckoutOptions extends StepOptions {
+export interface CheckoutOptions extends StepOptions, CheckoutAccess {
   /** Another name for the step than `checkout`. */
   readonly name?: string;
   /** Another repository than the project's. */
@@ -98,7 +100,7 @@ export function checkoutMistake(options: CheckoutOptions): string | undefined {
     if (bad !== undefined)
       return `getDescription: ${JSON.stringify(bad)} is no option of git describe; write it as 'first-parent'`;
   }
-  return retry === undefined ? undefined : retryMistake(retry);
+  return accessMistake(options) ?? (retry === undefined ? undefined : retryMistake(retry));
 }
 
 function retryMistake({ times, delay }: NonNullable<CheckoutOptions['retry']>): string | undefined {
@@ -148,9 +150,12 @@ export async function scriptWords(
     ...(reference === undefined ? [] : [`reference=${reference}`]),
     ...(origin === undefined ? [] : [`origin=${origin}`]),
     ...config,
+    ...accessWords(url, options),
     ...describeWords(options.getDescription),
     // What a fork has made is for its own builds alone.
-    ...(isShared ? [`hash=${hashOf(url)}`, `cache=${ctx.build.isUntrusted ? 'read' : 'fill'}`] : []),
+    ...(isShared
+      ? [`hash=${hashOf([url, ...accessNames(options)])}`, `cache=${ctx.build.isUntrusted ? 'read' : 'fill'}`]
+      : []),
   ];
 }
 
@@ -161,6 +166,6 @@ function describeWords(wanted: CheckoutOptions['getDescription']): readonly stri
   return ['describe=', ...options.map(([name, value]) => `describe=--${name}${value === true ? '' : `=${value}`}`)];
 }
 
-function hashOf(url: string): string {
-  return createHash('sha256').update(url).digest('hex').slice(0, HASH_DIGITS);
+function hashOf(parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, HASH_DIGITS);
 }

@@ -31,7 +31,8 @@ export const NO_SUBMODULE = 69;
  *
  * A folder that has seen a patch is cleaned in every mode: what was made from the patch must not get into the next build.
  *
- * In its environment may be TRUNKLINE_GIT_KEY (a private key for ssh) and TRUNKLINE_GIT_KNOWN_HOSTS; they lie in `.git` while it runs.
+ * In its environment may be TRUNKLINE_GIT_KEY (a private key for ssh) and TRUNKLINE_GIT_KNOWN_HOSTS; they lie in `.git`, mode 600, while it runs. What a
+ * killed one left there goes with the next.
  */
 export const CHECKOUT_SCRIPT = `
 set -u

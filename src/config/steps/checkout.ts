@@ -1,6 +1,7 @@
 import type { RunResult, StepContext } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
 import { applyPatch } from './apply-patch.ts';
+import { accessEnv } from './checkout-access.ts';
 import { scriptWords, waitsOf } from './checkout-options.ts';
 import type { CheckoutOptions, Target } from './checkout-options.ts';
 import { CHECKOUT_SCRIPT, NO_SUBMODULE, NO_SUCH_REVISION, TRY_AGAIN } from './checkout-script.ts';
@@ -68,7 +69,7 @@ async function bring(
   if (folder !== undefined) await ctx.mkdir(folder);
   const attempt = (more: readonly string[]): Promise<RunResult> =>
     ctx.run(['/bin/sh', '-c', CHECKOUT_SCRIPT, 'checkout', ...words, ...more], {
-      env: { GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+      env: { GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C', ...accessEnv(options) },
       capture: TAIL_BYTES,
       ...(folder !== undefined && { cwd: folder }),
       ...(options.timeout !== undefined && { timeout: options.timeout }),

@@ -3,6 +3,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { AnswerCall, StepCall, StepReport } from '../../../src/config/code-host.ts';
+import type { SecretRef } from '../../../src/model/secret.ts';
 import { patchFile } from '../../../src/model/source-stamp.ts';
 import { configOf, temporaryFolder, tryConfig } from './try-config.ts';
 import type { Tried, TryOptions } from './try-config.ts';
@@ -61,11 +62,25 @@ export interface Place {
   checkoutWith(change: string, source?: TryOptions['source']): Promise<StepReport>;
 }
 
+/** As the master does it when it starts the command. */
+function revealed(env: Readonly<Record<string, string | SecretRef>>, secrets: PlaceOptions['secrets'] = {}) {
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, typeof value === 'string' ? value : (secrets[value.name] ?? '')]),
+  );
+}
+
+function secretsOf(secrets: PlaceOptions['secrets'] = {}): string {
+  const entries = Object.keys(secrets).map((name) => [name, { kind: 'secretEnv', variable: 'X', projects: 'all' }]);
+  return JSON.stringify(Object.fromEntries(entries));
+}
+
 interface PlaceOptions {
   /** Of another place: its repository is built here as well. */
   readonly repository?: string;
   /** Of each command, as the worker's daemon gives it. */
   readonly env?: Record<string, string>;
+  /** What the master knows of them, by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 /** A repository, and a build's folder beside it where commands are really run. */
@@ -79,7 +94,9 @@ export async function place(options = '', more: PlaceOptions = {}): Promise<Plac
     await git(repository, 'init', '-q', '-b', 'main');
   }
   const tried: Tried = await tryConfig(
-    configOf(`checkout({ ${options} })`).replace('https://git.example.org/kate.git', repository),
+    configOf(`checkout({ ${options} })`)
+      .replace('https://git.example.org/kate.git', repository)
+      .replace("title: 'Test',", `title: 'Test', secrets: ${secretsOf(more.secrets)},`),
   );
   const calls: StepCall[] = [];
   const outputs: string[] = [];
@@ -96,7 +113,7 @@ export async function place(options = '', more: PlaceOptions = {}): Promise<Plac
     const words = isTry ? [...args.slice(0, -1), 'wait=0'] : args;
     const ran = await run(program, words, join(folder, call.args.cwd ?? ''), {
       ...more.env,
-      ...(call.args.env as Record<string, string>),
+      ...revealed(call.args.env, more.secrets),
     });
     outputs.push(ran.output);
     return {
