@@ -87,6 +87,8 @@ export type RunArgs = {
   readonly logMaxBytes?: number;
   /** So many of the last bytes of its output are wanted in the answer. */
   readonly capture?: number;
+  /** Its output is fed to the step's function, all of it before the answer. */
+  readonly isObserved?: boolean;
 };
 
 export type RebootArgs = RunArgs & {

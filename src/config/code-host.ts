@@ -80,7 +80,11 @@ export interface Question {
 /** A function that returns nothing answers null. An error is one line for people, without the place, which the asker knows. */
 export type Answered = { readonly ok: Json } | { readonly error: string };
 
-export type AnswerCall = (call: StepCall, attempt: number) => Promise<StepAnswer>;
+/** Hands output of a command on to the step's observer of it; resolves when it was taken, to false when nobody listens any more. */
+export type Feed = (output: Uint8Array) => Promise<boolean>;
+
+/** `feed`: for the output of this call, before it is answered. */
+export type AnswerCall = (call: StepCall, attempt: number, feed: Feed) => Promise<StepAnswer>;
 
 /** Runs the functions of configurations in a thread of their own; transport, store and timers never wait for it. */
 export interface CodeHost {

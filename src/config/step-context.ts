@@ -30,6 +30,12 @@ export interface RunOptions {
   readonly logLimit?: Size;
   /** Gives back so many of the last bytes of its output as `output`; at most 256 KiB. */
   readonly capture?: number;
+  /**
+   * Called for each line of its output, in order, as it grows and all before `run` resolves: without the line's end, a line of more than
+   * 64 Ki characters in pieces that say so. It reads the stored log, also again when the step is run again after a restart: a slow
+   * observer holds up nothing but its step. It makes no calls of the context, and what it throws ends the step as an exception.
+   */
+  readonly onLine?: (line: string) => void;
 }
 
 /** A file of the master, relative to its folder or absolute; a text; or one of the configuration's secrets. */

@@ -16,6 +16,7 @@ import type {
 import { CodeThread } from './code-thread.ts';
 import type { ThreadEnd, ThreadMessage } from './code-thread.ts';
 import { showDuration } from './duration.ts';
+import { Feeds } from './feeds.ts';
 import { askTask, stepTask } from './thread-task.ts';
 import type { Task, TaskEnd } from './thread-task.ts';
 import type { ConfigShape } from './shape.ts';
@@ -44,6 +45,8 @@ interface Entry {
   readonly id: number;
   readonly task: Task;
   attempt: number;
+  /** Of this attempt. */
+  feeds: Feeds;
   deaths: number;
 }
 
@@ -127,7 +130,7 @@ export class ThreadCodeHost implements CodeHost {
       signal?.removeEventListener('abort', drop);
       task.end(end);
     };
-    this.#tasks.set(id, { id, task: { ...task, end }, attempt: 0, deaths: 0 });
+    this.#tasks.set(id, { id, task: { ...task, end }, attempt: 0, feeds: new Feeds(), deaths: 0 });
     if (signal?.aborted || this.#isClosed) return drop();
     signal?.addEventListener('abort', drop);
     void this.#begin(id);
@@ -173,6 +176,8 @@ export class ThreadCodeHost implements CodeHost {
     const entry = this.#tasks.get(id);
     if (!entry) return;
     const attempt = ++entry.attempt;
+    entry.feeds.end();
+    entry.feeds = new Feeds();
     try {
       await this.#load(entry.task.configHash);
     } catch (error) {
@@ -220,6 +225,8 @@ export class ThreadCodeHost implements CodeHost {
         return;
       case 'call':
         return void this.#answer(message.id, message.call);
+      case 'taken':
+        return this.#tasks.get(message.id)?.feeds.taken(message.key);
       case 'report':
         return this.#finish(message.id, message);
       case 'answered':
@@ -237,24 +244,28 @@ export class ThreadCodeHost implements CodeHost {
   async #answer(id: number, call: StepCall): Promise<void> {
     const entry = this.#tasks.get(id);
     if (!entry?.task.answer) return;
-    const { attempt } = entry;
+    const { attempt, feeds } = entry;
+    const { key } = call;
+    const feed = (bytes: Uint8Array): Promise<boolean> =>
+      feeds.give(key, () => this.#thread?.send({ type: 'output', id, key, bytes }));
     let answer: StepAnswer;
     try {
-      answer = await entry.task.answer(call, attempt);
+      answer = await entry.task.answer(call, attempt, feed);
     } catch (error) {
-      const summary = `${call.kind} (call ${call.key}) could not be answered: ${errorText(error)}`;
+      const summary = `${call.kind} (call ${key}) could not be answered: ${errorText(error)}`;
       answer = { end: { result: 'exception', summary } };
     }
     // The run is over, or begun anew in another thread that asks again.
     if (!this.#tasks.has(id) || entry.attempt !== attempt) return;
     if ('end' in answer) this.#finish(id, { report: answer.end });
-    else this.#thread?.send({ type: 'answer', id, key: call.key, answer });
+    else this.#thread?.send({ type: 'answer', id, key, answer });
   }
 
   #finish(id: number, end: TaskEnd): void {
     const entry = this.#tasks.get(id);
     if (!entry) return;
     this.#tasks.delete(id);
+    entry.feeds.end();
     if (this.#thread) {
       this.#left.set(id, entry.task.name());
       this.#thread.send({ type: 'drop', id });

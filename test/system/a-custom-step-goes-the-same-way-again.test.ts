@@ -86,8 +86,9 @@ test(`with the master killed during its commands, each runs once and the result 
     step('code', async (ctx) => {
       const first = [await ctx.now(), await ctx.random()];
       let sum = 0;
+      const lines = [];
       for (const i of [1, 2]) {
-        const { output } = await ctx.run(command('loop' + i) + 'echo ' + i, { capture: 10 });
+        const { output } = await ctx.run('echo begin; ' + command('loop' + i) + 'echo ' + i, { capture: 2, onLine: (line) => { lines.push(line); } });
         sum += Number(output);
       }
       const { exitCode } = await ctx.run(command(sum === 3 ? 'then' : 'else') + 'exit 4');
@@ -99,6 +100,7 @@ test(`with the master killed during its commands, each runs once and the result 
         right: async (own) => (await own.run(command('right') + 'echo 20', { capture: 10 })).output,
       });
       await ctx.setProperty('first', first);
+      await ctx.setProperty('lines', lines);
       await ctx.setProperty('sum', sum + exitCode + Number(left) + Number(right));
       return exitCode === 4 ? 'warnings' : 'failure';
     })`);
@@ -119,6 +121,10 @@ test(`with the master killed during its commands, each runs once and the result 
   const build = await finished();
   expect(build, JSON.stringify(build)).toMatchObject({ result: 'warnings' });
   expect(build.properties).toContainEqual(expect.objectContaining({ name: 'sum', value: 37 }));
+  // Each line once, also of a command that was under way at a kill, or had ended before it.
+  expect(build.properties).toContainEqual(
+    expect.objectContaining({ name: 'lines', value: ['begin', '1', 'begin', '2'] }),
+  );
   expect(await starts()).toEqual(['left1', 'left2', 'loop1', 'loop2', 'right', 'then']);
   expect(await farm.list()).toHaveLength(1);
 });

@@ -32,7 +32,9 @@ port.on('message', (message: ToThread) => {
     case 'ask':
       return void answer(message);
     case 'answer':
-      return runs.get(message.id)?.answer(message.key, message.answer);
+      return settle(message);
+    case 'output':
+      return void take(message);
     case 'drop':
       end(message.id);
       return send({ type: 'dropped', id: message.id });
@@ -65,6 +67,35 @@ async function start(id: number, { build, ...what }: StepRun): Promise<void> {
   if (run.isOver) return;
   end(id);
   send({ type: 'report', id, report });
+}
+
+/** Lets the observer of a command have what it printed. */
+async function take({ id, key, bytes }: Extract<ToThread, { readonly type: 'output' }>): Promise<void> {
+  const run = runs.get(id);
+  try {
+    await marks.enter(id, () => run?.output(key, bytes));
+    send({ type: 'taken', id, key });
+  } catch (error) {
+    failObserved(id, error);
+  }
+}
+
+/** The observer of a command has its last line before the function has its answer. */
+function settle({ id, key, answer }: Extract<ToThread, { readonly type: 'answer' }>): void {
+  const run = runs.get(id);
+  try {
+    marks.enter(id, () => run?.endOutput(key));
+  } catch (error) {
+    failObserved(id, error);
+  }
+  run?.answer(key, answer);
+}
+
+/** What an observer throws ends its step. */
+function failObserved(id: number, error: unknown): void {
+  if (!runs.has(id)) return;
+  end(id);
+  send({ type: 'report', id, report: reportOf(error) });
 }
 
 async function answer({ id, configHash, place, args }: Extract<ToThread, { readonly type: 'ask' }>): Promise<void> {

@@ -3,6 +3,7 @@ import type { Deferred } from '../../base/deferred.ts';
 import type { Json, JsonObject } from '../../model/json.ts';
 import type { KnownCall } from '../calls.ts';
 import type { BuildFacts, StepAnswer, StepCall } from '../code-host.ts';
+import { Observer } from './observer.ts';
 import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
 
@@ -15,6 +16,8 @@ export class OpenRun {
   readonly given: BuilderDefaults;
   readonly #send: (call: StepCall) => void;
   readonly #waiting = new Map<string, Deferred<Json>>();
+  /** Who reads the output of calls that are under way. */
+  readonly #observers = new Map<string, Observer>();
   readonly #logs = new Set<string>();
   readonly #links = new Set<string>();
   readonly #properties: Map<string, Json>;
@@ -47,10 +50,27 @@ export class OpenRun {
     else waiting.reject(new StepFailure(answer.error));
   }
 
+  /** Before the call is made. */
+  observe(key: string, onLine: (line: string) => void): void {
+    this.#observers.set(key, new Observer(onLine));
+  }
+
+  /** Rejects with what the observer throws. */
+  async output(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#observers.get(key)?.take(bytes, () => !this.#isOver);
+  }
+
+  /** All of it was there. Throws the same. */
+  endOutput(key: string): void {
+    this.#observers.get(key)?.end();
+    this.#observers.delete(key);
+  }
+
   /** No call of it is answered any more. */
   end(): void {
     this.#isOver = true;
     this.#waiting.clear();
+    this.#observers.clear();
   }
 
   get isOver(): boolean {

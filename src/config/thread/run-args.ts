@@ -26,7 +26,7 @@ export function runArgs(
   options: RunOptions,
   given: BuilderDefaults & { readonly log: string },
 ): RunArgs {
-  const { cwd, env, stdin, timeout = DEFAULT_SILENCE, maxTime, killAfter, log = given.log, capture } = options;
+  const { cwd, env, stdin, timeout = DEFAULT_SILENCE, maxTime, killAfter, log = given.log, capture, onLine } = options;
   const { logLimit = given.logLimit } = options;
   checkCommand(command);
   if (!isName(log)) throw new TypeError(`${JSON.stringify(log)} is no name for a log: use ${NAME_RULE}`);
@@ -36,6 +36,7 @@ export function runArgs(
   if (capture !== undefined && !(Number.isInteger(capture) && capture > 0 && capture <= CAPTURE_BYTES)) {
     throw new RangeError(`capture is ${capture}; give a number of bytes from 1 to ${CAPTURE_BYTES}`);
   }
+  if (onLine !== undefined && typeof onLine !== 'function') throw new TypeError('onLine is no function');
   const joined = { ...given.env, ...env };
   for (const [name, value] of Object.entries(joined)) {
     if (typeof value === 'string' || isSecretRef(value)) continue;
@@ -52,6 +53,7 @@ export function runArgs(
     ...(killAfter !== undefined && { killAfterMs: parseDuration(killAfter) }),
     ...(logLimit !== undefined && { logMaxBytes: parseLogLimit(logLimit) }),
     ...(capture !== undefined && { capture }),
+    ...(onLine && { isObserved: true }),
   };
 }
 

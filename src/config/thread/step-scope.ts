@@ -63,8 +63,10 @@ export class StepScope implements StepContext {
 
   async run(command: string | readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const args = runArgs(command, options, this.#given());
-    const answer = await this.#call('run', () => {
+    const { onLine } = options;
+    const answer = await this.#call('run', (key) => {
       this.#takeLog(args.log);
+      if (onLine) this.#run.observe(key, onLine);
       return { kind: 'run', args };
     });
     return runResult(args, answer as RunAnswer);
@@ -261,8 +263,8 @@ export class StepScope implements StepContext {
     this.#commands += 1;
   }
 
-  #call(what: string, make: () => KnownCall): Promise<Json> {
-    return this.#exclusively(what, async (key) => await this.#run.call(key, make()));
+  #call(what: string, make: (key: string) => KnownCall): Promise<Json> {
+    return this.#exclusively(what, async (key) => await this.#run.call(key, make(key)));
   }
 
   async #exclusively<T>(what: string, fn: (key: string) => Promise<T>): Promise<T> {

@@ -15,6 +15,8 @@ export type ToThread =
       readonly args: readonly Json[];
     }
   | { readonly type: 'answer'; readonly id: number; readonly key: string; readonly answer: StepAnswer }
+  /** Output of a command that is observed. Answered with `taken`, before which no other one of the call comes. */
+  | { readonly type: 'output'; readonly id: number; readonly key: string; readonly bytes: Uint8Array }
   /** Nobody waits for it any more: its calls get no answer. Answered with `dropped`. */
   | { readonly type: 'drop'; readonly id: number };
 
@@ -24,6 +26,7 @@ export type FromThread =
   | { readonly type: 'loaded'; readonly hash: string; readonly shape: ConfigShape }
   | { readonly type: 'refused'; readonly hash: string; readonly mistakes: readonly string[] }
   | { readonly type: 'call'; readonly id: number; readonly call: StepCall }
+  | { readonly type: 'taken'; readonly id: number; readonly key: string }
   | { readonly type: 'report'; readonly id: number; readonly report: StepReport }
   | { readonly type: 'answered'; readonly id: number; readonly answered: Answered }
   | { readonly type: 'dropped'; readonly id: number }

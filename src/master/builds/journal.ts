@@ -13,6 +13,9 @@ import { asStored, callText, canonical } from './same-call.ts';
  */
 type Perform = (command: string, fresh: { readonly log: Log | undefined } | undefined) => Promise<Performed>;
 
+/** Goes on beside what the call asks and ends before its answer: `done` settles when that is recorded. Once an attempt. */
+type Beside = (command: string, done: Promise<void>) => Promise<void>;
+
 export interface Performed {
   readonly answer: StepAnswer;
   /** Another write, made in one commit with the record of the answer. */
@@ -64,6 +67,8 @@ export class Journal {
   readonly #order: string[] = [];
   /** Calls of this attempt whose turn has not come, by key. */
   readonly #waiting = new Map<string, Deferred<void>>();
+  /** What goes on beside calls, by their keys. */
+  readonly #besides = new Map<string, Promise<unknown>>();
   #attempt = 0;
   /** How many of `#order` this attempt has been given. */
   #delivered = 0;
@@ -87,7 +92,13 @@ export class Journal {
    * Answers a call of the step's function: from its record, or by `perform` when there is no answer yet. With `log` a new
    * record gets a log of that name. Rejects only when the store fails.
    */
-  async answer(call: RecordedCall, attempt: number, perform: Perform, log?: string): Promise<StepAnswer> {
+  async answer(
+    call: RecordedCall,
+    attempt: number,
+    perform: Perform,
+    log?: string,
+    beside?: Beside,
+  ): Promise<StepAnswer> {
     if (attempt > this.#attempt) this.#begin(attempt);
     const found = this.#entries.get(call.key);
     const difference = found && this.#difference(found, call);
@@ -95,8 +106,9 @@ export class Journal {
     const entry = found ?? this.#newEntry(call);
     if (!entry.answer) {
       entry.underWay ??= this.#perform(entry, call, perform, found ? undefined : { log });
-      await entry.underWay;
     }
+    const done = entry.answer ? Promise.resolve() : (entry.underWay ?? Promise.resolve());
+    await (beside ? this.#goOnBeside(entry, beside, done) : done);
     return await this.#inTurn(entry, attempt);
   }
 
@@ -138,7 +150,10 @@ export class Journal {
   /** Resolves when nothing is under way any more, whether it went well or not. */
   async settled(): Promise<void> {
     for (;;) {
-      const underWay = [...this.#entries.values()].flatMap((entry) => entry.underWay ?? []);
+      const underWay = [
+        ...[...this.#entries.values()].flatMap((entry) => entry.underWay ?? []),
+        ...this.#besides.values(),
+      ];
       if (underWay.length === 0) return;
       await Promise.allSettled(underWay);
     }
@@ -205,6 +220,14 @@ export class Journal {
     }
   }
 
+  async #goOnBeside(entry: Entry, beside: Beside, done: Promise<void>): Promise<void> {
+    const both = Promise.allSettled([done, beside(entry.id, done)]);
+    this.#besides.set(entry.key, both);
+    const ends = await both;
+    if (this.#besides.get(entry.key) === both) this.#besides.delete(entry.key);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
   /** One after another: the order of the answers is the order of their records. */
   async #finish(entry: Entry, performed: StepAnswer, also?: () => Promise<void>): Promise<void> {
     const answer = this.#options.redact(performed);
@@ -255,6 +278,8 @@ export class Journal {
     this.#cancelWatch = undefined;
     if (this.#waiting.size === 0) return;
     this.#cancelWatch = this.#options.clock.after(this.#options.divergedAfterMs ?? DIVERGED_AFTER_MS, () => {
+      // The answer that is due has been asked for.
+      if (this.#besides.has(this.#order[this.#delivered] ?? '')) return this.#watch();
       for (const turn of this.#waiting.values()) turn.resolve();
       this.#waiting.clear();
     });

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
 import type { LinkArgs } from '../../config/calls.ts';
 import type { CheckFacts } from '../../config/function-facts.ts';
-import type { BuildFacts, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
+import type { BuildFacts, Feed, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
 import type { Build } from '../../model/build.ts';
 import type { CommandRecord } from '../../model/command.ts';
 import { isSecretRef } from '../../model/secret.ts';
@@ -16,6 +16,7 @@ import { SecretError } from '../secrets/secret-error.ts';
 import type { BuildTools } from './build-tools.ts';
 import { endOfFileCall, isFetched } from './calls/files.ts';
 import type { ForcedEnd } from './forced-end.ts';
+import { feedLog } from './calls/feed-log.ts';
 import { recordOfLog, writeLog } from './calls/log.ts';
 import { Journal, commandId, exception } from './journal.ts';
 import type { Performed } from './journal.ts';
@@ -116,7 +117,7 @@ export class StepRun {
       ? { result: 'cancelled' }
       : await tools.codeHost.runStep(
           { configHash, project, builder, step: step.index, build: facts, ...(check && { check }) },
-          (call, attempt) => this.#answer(isOnWorker(call) ? call : secrets.value(call), attempt),
+          (call, attempt, feed) => this.#answer(isOnWorker(call) ? call : secrets.value(call), attempt, feed),
           signal,
         );
     const report = secrets.value(told);
@@ -203,11 +204,11 @@ export class StepRun {
     }
   }
 
-  async #answer(call: StepCall, attempt: number): Promise<StepAnswer> {
+  async #answer(call: StepCall, attempt: number, feed: Feed): Promise<StepAnswer> {
     // What was begun before the stop is answered as ever, so that the function comes to where it was.
     if (this.#forced && !this.#journal.has(call.key)) return { end: this.#forced };
     try {
-      return await this.#dispatch(call, attempt);
+      return await this.#dispatch(call, attempt, feed);
     } catch (error) {
       const failure = error instanceof Error ? error : new Error(errorText(error));
       // Given up on purpose, or the store failed: then what runs is left alone, for the next run of this step.
@@ -220,13 +221,19 @@ export class StepRun {
     }
   }
 
-  async #dispatch(call: StepCall, attempt: number): Promise<StepAnswer> {
+  async #dispatch(call: StepCall, attempt: number, feed: Feed): Promise<StepAnswer> {
     const { clock } = this.#options.tools;
     switch (call.kind) {
       case 'run':
         return await this.#forgetting(
           call.key,
-          this.#journal.answer(call, attempt, (id, fresh) => this.#run(call, id, fresh), call.args.log),
+          this.#journal.answer(
+            call,
+            attempt,
+            (id, fresh) => this.#run(call, id, fresh),
+            call.args.log,
+            call.args.isObserved ? (command, done) => this.#observe(command, done, feed) : undefined,
+          ),
         );
       case 'boot':
         return await this.#journal.answer(call, attempt, () => this.#boot());
@@ -298,6 +305,11 @@ export class StepRun {
       const lost = capture === undefined ? undefined : captureLost(outcome);
       return this.#cancelled(outcome) ?? lost ?? runAnswer(outcome, captured, build.worker);
     });
+  }
+
+  async #observe(command: string, done: Promise<void>, feed: Feed): Promise<void> {
+    const signal = AbortSignal.any([this.#waits.signal, this.#asides.signal]);
+    await feedLog(this.#options.tools, { command, done, feed, signal });
   }
 
   /** Names the boot that a `reboot` is to end. */

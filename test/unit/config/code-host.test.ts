@@ -249,12 +249,12 @@ test.each([
   const calls: [string, number][] = [];
   let begun = (): void => undefined;
   const isWaiting = new Promise<void>((resolve) => (begun = resolve));
-  const waits = step(1, async (call, attempt) => {
+  const waits = step(1, async (call, attempt, feed) => {
     calls.push([call.key, attempt]);
     begun();
     // In the first life of the thread it is never answered: its answer is wanted anew in the second.
     if (attempt === 1) await new Promise(() => undefined);
-    return await answered(call, attempt);
+    return await answered(call, attempt, feed);
   });
   await isWaiting;
   expect(await step(0)).toEqual({

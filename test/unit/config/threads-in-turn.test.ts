@@ -37,10 +37,10 @@ test('a thread that has loaded its share of bundles ends with its last step, and
   const bundleOf = (hash: string): Promise<Uint8Array | undefined> => Promise.resolve(bundles.get(hash));
   const { host, step } = await tryConfig(config(0), { bundlesAThread: 3, bundleOf });
   const [isAsked, mayGoOn] = [deferred(), deferred()];
-  const held = step(0, async (call, attempt) => {
+  const held = step(0, async (call, attempt, feed) => {
     isAsked.resolve();
     await mayGoOn.promise;
-    return await answered(call, attempt);
+    return await answered(call, attempt, feed);
   });
   await isAsked.promise;
   const file = join(await temporaryFolder(), 'trunkline.config.ts');

@@ -110,8 +110,8 @@ export function exited(exitCode: number): JsonObject {
 
 /** Answers as `answer` does, and notes what was asked. */
 export function noting(calls: StepCall[], answer: AnswerCall = answered): AnswerCall {
-  return (call, attempt) => {
+  return (call, ...more) => {
     calls.push(call);
-    return answer(call, attempt);
+    return answer(call, ...more);
   };
 }

@@ -199,6 +199,52 @@ test('a branch that is not run again is told when nothing moves for long', async
   expect(summary(await right)).toMatch(/did not make call 1\.left\.1 again/);
 });
 
+test('an answer that is due waits for what goes on beside its call, however long, and those behind it wait in turn', async () => {
+  const build = await newBuild();
+  const first = await journalOf(build);
+  for (const key of ['1.left.1', '1.right.1']) await first.answer(call(key), 1, async () => ({ answer: { ok: key } }));
+  const again = await journalOf(build, { divergedAfterMs: 60_000 });
+  const perform = (): Promise<never> => Promise.reject(new Error('must not be done'));
+  const observed = deferred();
+  const order: string[] = [];
+  const left = again
+    .answer(call('1.left.1'), 1, perform, undefined, () => observed.promise)
+    .then(() => order.push('left'));
+  const right = again
+    .answer(call('1.right.1'), 1, perform)
+    .then((answer) => order.push(`right ${JSON.stringify(answer)}`));
+  for (let minute = 0; minute < 10; minute++) {
+    await new Promise(setImmediate);
+    clock.advance(60_000);
+  }
+  expect(order).toEqual([]);
+  observed.resolve();
+  await Promise.all([left, right]);
+  expect(order).toEqual(['left', 'right {"ok":"1.right.1"}']);
+});
+
+test('what goes on beside a call that cannot be recorded is waited for, and its failure is told', async () => {
+  const build = await newBuild();
+  const failing: Pick<CommandStore, 'start' | 'finish'> = {
+    start: () => Promise.reject(new Error('the disk is full')),
+    finish: (...answer) => store.commands.finish(...answer),
+  };
+  const journal = await journalOf(build, { commands: failing });
+  let isDone = false;
+  const asked = journal.answer(
+    call('1'),
+    1,
+    async () => ({ answer: { ok: 1 } }),
+    undefined,
+    async (_id, done) => {
+      await expect(done).rejects.toThrow('the disk is full');
+      isDone = true;
+    },
+  );
+  await expect(asked).rejects.toThrow('the disk is full');
+  expect(isDone).toBe(true);
+});
+
 test('once: done once, answered again; under way at a crash it is unknown, or done again when that does no harm', async () => {
   const build = await newBuild();
   const once = (key: string, isIdempotent: boolean): StepCall => ({
