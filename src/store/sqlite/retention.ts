@@ -36,7 +36,15 @@ const FINISHED = `SELECT b.request_id AS requestId FROM builds b JOIN build_requ
     AND NOT EXISTS (SELECT 1 FROM build_requests o WHERE o.build_set_id = s.id AND o.state <> 'finished')
     AND NOT EXISTS (SELECT 1 FROM builds p WHERE p.id = s.parent_build_id AND p.state <> 'finished')`;
 /** All that has a row for its build. */
-export const OF_BUILD: readonly string[] = ['step_links', 'test_results', 'test_reports', 'properties', 'commands', 'logs', 'steps'];
+export const OF_BUILD: readonly string[] = [
+  'step_links',
+  'test_results',
+  'test_reports',
+  'properties',
+  'commands',
+  'logs',
+  'steps',
+];
 const REQUEST = `SELECT id, build_set_id AS buildSetId FROM build_requests
   WHERE id = ? AND state = 'finished' AND NOT EXISTS (SELECT 1 FROM builds WHERE request_id = build_requests.id)`;
 const SET = `SELECT id, source_stamp_id AS sourceId FROM build_sets
