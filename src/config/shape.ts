@@ -137,8 +137,8 @@ export interface SourceShape {
 
 export interface PollShape {
   readonly everyMs: number;
-  /** Which branches; absent: the source's, or the repository's default. */
-  readonly branches?: TextRule;
+  /** Which branches, or those that a function names, whose fingerprint this is; absent: the source's, or the repository's default. */
+  readonly branches?: TextRule | { readonly function: string };
   /** Which tags; absent: none. */
   readonly tags?: TextRule;
   /** A commit that says one of these is not built. */

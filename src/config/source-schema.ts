@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { parseSize, showSize, SIZE_RULE } from '../base/size.ts';
 import { patternsSchema, tagsSchema, textRule } from './change-filter-schema.ts';
 import { isOf } from './duration-schema.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { DURATION_RULE, parseDuration, showDuration } from './duration.ts';
 import { revlinkSchema, revlinkShape } from './revlink-schema.ts';
 import { DEFAULT_SKIPS, skipSchema } from './skip-schema.ts';
 import type { PollShape, SourceShape } from './shape.ts';
+import type { BranchesFunction } from './values.ts';
 
 const LONGEST_WORD = 4_096;
 /** What nobody's server should be asked more often. */
@@ -17,6 +19,8 @@ const MIRROR_LIMIT_BYTES = 10 * 1024 ** 3;
 const SMALLEST_MIRROR_BYTES = 1024 ** 2;
 const DEFAULT_USER = 'git';
 
+const BRANCHES_RULE =
+  "write true, a text, a glob like 'release/*' or '!old/**', a regular expression, a list of them, or a function";
 const POLL_RULE = `write a time from ${showDuration(SHORTEST_POLL_MS)} to ${showDuration(LONGEST_POLL_MS)}, like '5m'`;
 const MIRROR_RULE = `${SIZE_RULE}, at least ${showSize(SMALLEST_MIRROR_BYTES)}`;
 const PASSWORD_IN_URL =
@@ -43,7 +47,11 @@ const options = {
     .string({ error: DURATION_RULE })
     .refine(within(parseDuration, SHORTEST_POLL_MS, LONGEST_POLL_MS), { error: POLL_RULE })
     .optional(),
-  branches: z.union([z.literal(true), patternsSchema], { error: 'write true, or which branches' }).optional(),
+  branches: z
+    .union([z.literal(true), patternsSchema, z.custom<BranchesFunction>((value) => typeof value === 'function')], {
+      error: BRANCHES_RULE,
+    })
+    .optional(),
   tags: tagsSchema.optional(),
   skip: skipSchema.optional(),
   pollAtStart: z.boolean().optional(),
@@ -117,7 +125,7 @@ function pollShape(source: CheckedSource, poll: string, ofHook = DEFAULT_SKIPS):
   } = source;
   return {
     everyMs: parseDuration(poll),
-    ...(branches !== undefined && { branches: branches === true ? { any: [], none: [] } : textRule(branches) }),
+    ...(branches !== undefined && { branches: branchesShape(branches) }),
     ...(tags !== undefined && { tags: tags === true ? { any: [], none: [] } : textRule(tags) }),
     skip,
     isBuiltAtStart: pollAtStart,
@@ -130,6 +138,11 @@ function pollShape(source: CheckedSource, poll: string, ofHook = DEFAULT_SKIPS):
       ...(knownHostsFile !== undefined && { knownHostsFile }),
     },
   };
+}
+
+function branchesShape(branches: NonNullable<CheckedSource['branches']>): NonNullable<PollShape['branches']> {
+  if (typeof branches === 'function') return { function: fingerprintOf(branches) };
+  return branches === true ? { any: [], none: [] } : textRule(branches);
 }
 
 /** One repository is polled once, however many projects it has: so all of them must come to it in the same way. */

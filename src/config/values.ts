@@ -171,6 +171,9 @@ export type HookPropertiesFunction = (
 /** Resolves to an address of http or https; null: there is none. */
 export type RevlinkFunction = (revision: string) => string | null | Promise<string | null>;
 
+/** Asked once a poll with all branches of the repository: those of them that are meant. */
+export type BranchesFunction = (branches: readonly string[]) => readonly string[] | Promise<readonly string[]>;
+
 export interface GitSource {
   readonly kind: 'git';
   readonly url: string;
@@ -180,7 +183,7 @@ export interface GitSource {
   /** The master looks so often for what is new; absent: somebody tells it. What follows is for that alone. */
   readonly poll?: Duration;
   /** Which branches (`true`: all); default: `branch`, or the repository's default branch. */
-  readonly branches?: true | Pattern | readonly Pattern[];
+  readonly branches?: true | Pattern | readonly Pattern[] | BranchesFunction;
   readonly tags?: true | Pattern | readonly Pattern[];
   /** A commit that says one of these is not built; default: as of the project's hook, or `[skip ci]` and `[ci skip]`. */
   readonly skip?: readonly string[];

@@ -283,6 +283,7 @@ async function openParts(
     mirrorsDir: paths.mirrorsDir,
     config,
     take: (project, change) => takeFound(intake, project, change),
+    ask: intake.filters.ask,
   });
   const masterOperator = withinScope(
     new MasterOperator({

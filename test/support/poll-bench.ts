@@ -9,7 +9,9 @@ import { LocalBus } from '../../src/bus/local-bus.ts';
 import { checkConfig } from '../../src/config/check-config.ts';
 import { builder, defineMaster, git, project, worker } from '../../src/config/define.ts';
 import { onChange } from '../../src/config/define-schedulers.ts';
-import type { ConfigShape } from '../../src/config/shape.ts';
+import type { Check } from '../../src/config/check-config.ts';
+import { answerQuestion } from '../../src/config/thread/answer-question.ts';
+import { findFunction } from '../../src/config/thread/find-function.ts';
 import { sh } from '../../src/config/steps/sh.ts';
 import { SourcePolls } from '../../src/master/sources/source-polls.ts';
 import { takeFound } from '../../src/master/sources/take-found.ts';
@@ -22,6 +24,8 @@ export type GitOptions = NonNullable<Parameters<typeof git>[1]>;
 /** Projects by name: their URL, and what `git()` is told of it. */
 export type Polled = Readonly<Record<string, readonly [url: string, options?: GitOptions]>>;
 
+type Loaded = Exclude<Check, { readonly mistakes: unknown }>;
+
 export interface PollBenchOptions {
   readonly dir?: string;
   readonly clock?: Clock;
@@ -33,10 +37,10 @@ export interface PollBenchOptions {
 export class PollBench {
   readonly dir: string;
   readonly store: Store;
-  #config: ConfigShape;
+  #config: Loaded;
   readonly polls: SourcePolls;
 
-  private constructor(dir: string, store: Store, config: ConfigShape, { clock, logger }: PollBenchOptions) {
+  private constructor(dir: string, store: Store, config: Loaded, { clock, logger }: PollBenchOptions) {
     this.dir = dir;
     this.store = store;
     this.#config = config;
@@ -51,7 +55,11 @@ export class PollBench {
       logger: logger ?? silentLogger,
       dir,
       mirrorsDir: join(dir, 'mirrors'),
-      config: () => this.#config,
+      config: () => this.#config.shape,
+      ask: async (place, args) => {
+        const fn = findFunction(this.#config.config, place);
+        return fn ? await answerQuestion(fn, args) : { error: `there is no ${place}` };
+      },
       take: (one, change) => takeFound({ store, bus, clock: systemClock, filters }, one, change),
     });
     this.polls.open();
@@ -66,11 +74,11 @@ export class PollBench {
       logger: silentLogger,
       ...(options.onCommit && { onCommit: options.onCommit }),
     });
-    return new PollBench(dir, store, shapeOf(projects), options);
+    return new PollBench(dir, store, load(projects), options);
   }
 
   change(projects: Polled): void {
-    this.#config = shapeOf(projects);
+    this.#config = load(projects);
     this.polls.look();
   }
 
@@ -99,7 +107,7 @@ export class PollBench {
   }
 }
 
-function shapeOf(projects: Polled): ConfigShape {
+function load(projects: Polled): Loaded {
   const config = defineMaster({
     title: 'Polled',
     workers: [worker('w')],
@@ -113,5 +121,5 @@ function shapeOf(projects: Polled): ConfigShape {
   });
   const checked = checkConfig('c0ffee', config);
   if ('mistakes' in checked) throw new Error(checked.mistakes.join('\n'));
-  return checked.shape;
+  return checked;
 }

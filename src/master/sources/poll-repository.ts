@@ -9,8 +9,10 @@ import type { Move } from './moves.ts';
 import type { RemoteTips } from './remote-tips.ts';
 import { SourceError } from './source-error.ts';
 import type { SourceErrorCode } from './source-error.ts';
-import { BRANCHES, wantedRefs, wantedTips, wantsOf } from './wanted-refs.ts';
-import type { Wants } from './wanted-refs.ts';
+import { askedWants } from './asked-wants.ts';
+import type { AskBranches } from './asked-wants.ts';
+import { BRANCHES, isRuled, wantedRefs, wantedTips, wantsOf } from './wanted-refs.ts';
+import type { RuledWants, Wants } from './wanted-refs.ts';
 
 /** A change that a poll has found. */
 export interface FoundChange extends Commit {
@@ -33,11 +35,14 @@ export interface PollParts {
   readonly projects: readonly ProjectShape[];
   /** Takes a change in, and does nothing when it is known: resolves when it is stored. */
   readonly take: (project: ProjectShape, change: FoundChange) => Promise<SentChange>;
+  readonly ask: AskBranches;
 }
 
 interface Plan {
   readonly project: ProjectShape;
   readonly wants: Wants;
+  /** With what its function has answered. */
+  readonly ruled: RuledWants;
   /** As they are kept; empty until the first poll has come to its end. */
   readonly wantsKept: string;
   /** Tips before. */
@@ -79,20 +84,21 @@ async function pollOnce(parts: PollParts): Promise<PollOutcome> {
   const changes: PolledChange[] = [];
   let leftOut = 0;
   for (const plan of plans) {
-    const told = await tellProject(parts, { ...plan, tips: wantedTips(plan.wants, fresh) }, fresh);
+    const told = await tellProject(parts, { ...plan, tips: wantedTips(plan.ruled, fresh) }, fresh);
     changes.push(...told.changes);
     leftOut += told.leftOut;
   }
   return { changes, leftOut };
 }
 
-async function planOf({ store }: PollParts, project: ProjectShape, remote: RemoteTips): Promise<Plan | undefined> {
+async function planOf({ store, ask }: PollParts, project: ProjectShape, remote: RemoteTips): Promise<Plan | undefined> {
   const { source } = project;
   if (!source?.poll) return undefined;
   const wants = wantsOf(source.poll, source.branch);
-  const tips = wantedTips(wants, remote);
+  const ruled = await askedWants(ask, project.name, wants, remote);
+  const tips = wantedTips(ruled, remote);
   const progress = await store.progress(project.name, source.url);
-  const plan = { project, wants, tips };
+  const plan = { project, wants, ruled, tips };
   if (!progress && !source.poll.isBuiltAtStart) {
     await store.begin(project.name, { url: source.url, wants: JSON.stringify(wants), tips });
     return undefined;
@@ -103,7 +109,10 @@ async function planOf({ store }: PollParts, project: ProjectShape, remote: Remot
     return { ...plan, wantsKept: '', known: progress?.tips ?? new Map(), isFirst: true, wasWanted: () => true };
   }
   const before = JSON.parse(progress.wants) as Wants;
-  const wanted = wantedRefs(before, remote.head, remote.tips.keys());
+  // What another function meant nobody can tell any more: whatever it had not named counts as there already.
+  const isSame = progress.wants === JSON.stringify(wants);
+  const rule = isSame ? ruled : isRuled(before) ? before : undefined;
+  const wanted = rule ? wantedRefs(rule, remote.head, remote.tips.keys()) : new Set(progress.tips.keys());
   return {
     ...plan,
     wantsKept: progress.wants,

@@ -21,6 +21,7 @@ export interface RepositoryPollOptions {
   readonly dir: string;
   readonly mirrorsDir: string;
   readonly take: PollParts['take'];
+  readonly ask: PollParts['ask'];
   readonly git: GitRunner;
 }
 
@@ -108,14 +109,14 @@ export class RepositoryPoll {
   }
 
   async #poll(): Promise<PollOutcome> {
-    const { store, clock, logger, git, dir, mirrorsDir, take } = this.#options;
+    const { store, clock, logger, git, dir, mirrorsDir, take, ask } = this.#options;
     const { url, projects, access, mirrorLimitBytes: limitBytes } = this.#repository;
     const folder = join(mirrorsDir, mirrorName(url));
     let mirror: Mirror | undefined;
     try {
       const { signal } = this.#stop;
       mirror = new Mirror({ git, clock, url, folder, access: await gitAccess(dir, url, access), limitBytes, signal });
-      const outcome = await pollRepository({ store: store.sources, mirror, projects, take });
+      const outcome = await pollRepository({ store: store.sources, mirror, projects, take, ask });
       await this.#note(undefined, mirror.bytes);
       if (outcome.leftOut > 0) {
         logger.warn('a poll found more commits than it tells of', { repository: url, leftOut: outcome.leftOut });

@@ -9,9 +9,18 @@ export const BRANCHES = 'refs/heads/';
 
 /** Which branches and tags of its repository a project wants to be polled; kept with how far it has come. */
 export interface Wants {
-  readonly branches?: TextRule;
+  readonly branches?: TextRule | { readonly function: string };
   readonly tags?: TextRule;
   readonly branch?: string;
+}
+
+/** The same where no function is to be asked any more. */
+export interface RuledWants extends Wants {
+  readonly branches?: TextRule;
+}
+
+export function isRuled(wants: Wants): wants is RuledWants {
+  return !wants.branches || !('function' in wants.branches);
 }
 
 export function wantsOf(poll: PollShape, branch: string | undefined): Wants {
@@ -24,7 +33,7 @@ export function wantsOf(poll: PollShape, branch: string | undefined): Wants {
 
 /** Those of the refs that are wanted; throws when the patterns take too long. What could be no build's branch is none. */
 export function wantedRefs(
-  { branches, tags, branch }: Wants,
+  { branches, tags, branch }: RuledWants,
   head: string | undefined,
   refs: Iterable<string>,
 ): ReadonlySet<string> {
@@ -42,7 +51,7 @@ export function wantedRefs(
 }
 
 /** Those tips that are wanted. */
-export function wantedTips(wants: Wants, { head, tips }: RemoteTips): ReadonlyMap<string, string> {
+export function wantedTips(wants: RuledWants, { head, tips }: RemoteTips): ReadonlyMap<string, string> {
   const wanted = wantedRefs(wants, head, tips.keys());
   return new Map([...tips].filter(([ref]) => wanted.has(ref)));
 }

@@ -30,6 +30,50 @@ async function open(projects: Polled): Promise<(url?: string) => Promise<readonl
   return (url = kate.dir) => opened.poll(url);
 }
 
+test('a function names the branches; another one tells nothing of what was there before', async () => {
+  await kate.commit('main', { message: 'old' });
+  await kate.commit('work/a', { message: 'old work' });
+  const asked: (readonly string[])[] = [];
+  const branches = (all: readonly string[]): readonly string[] => {
+    asked.push(all);
+    return [...all.filter((name) => name.startsWith('work/')), 'nowhere'];
+  };
+  const poll = await open({ p: [kate.dir, { branches }] });
+  expect(await poll()).toEqual([]);
+  await kate.commit('main', { message: 'not meant' });
+  await kate.commit('work/a', { message: 'one' });
+  await kate.commit('work/b', { message: 'new' });
+  expect(await poll()).toEqual(['p work/a one', 'p work/b new']);
+  expect(asked.at(-1)?.toSorted()).toEqual(['main', 'work/a', 'work/b']);
+  bench?.change({ p: [kate.dir, { branches: (all) => all.filter((name) => name !== 'work/a') }] });
+  await kate.commit('main', { message: 'nor this one' });
+  await kate.commit('work/b', { message: 'two' });
+  expect(await poll()).toEqual(['p work/b two']);
+  await kate.commit('main', { message: 'but this one' });
+  expect(await poll()).toEqual(['p main but this one']);
+});
+
+test.each<[string, (all: readonly string[]) => never, RegExp]>([
+  [
+    'throws',
+    () => {
+      throw new Error('not today');
+    },
+    /branches of the source of p: .*not today/,
+  ],
+  ['answers no list', () => 'main' as never, /it answered "main", not a list of branches/],
+])('a function that %s is told, and nothing is lost', async (_, branches, said) => {
+  await kate.commit('main', { message: 'old' });
+  const poll = await open({ p: [kate.dir, { branches: () => ['main'] }] });
+  await poll();
+  bench?.change({ p: [kate.dir, { branches }] });
+  await kate.commit('main', { message: 'one' });
+  await expect(poll()).rejects.toThrow(said);
+  expect((await bench?.polls.list())?.[0]?.error).toMatch(said);
+  bench?.change({ p: [kate.dir, { branches: () => ['main'] }] });
+  expect(await poll()).toEqual(['p main one']);
+});
+
 test('a commit that says so is kept and not built, whatever came with it', async () => {
   await kate.commit('main', { message: 'old' });
   const poll = await open({ p: [kate.dir], q: [kate.dir, { skip: ['no build'] }] });
