@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { LockView } from '../../src/master/views/lock.ts';
 import type { SchedulerView } from '../../src/master/views/scheduler.ts';
 import { until } from '../support/until.ts';
@@ -11,6 +12,7 @@ import { Random } from './random.ts';
 import { Site } from './site.ts';
 import type { DaemonMeasure } from './site.ts';
 import { Storm } from './storm.ts';
+import { toldIn } from './told.ts';
 import { Violations } from './violations.ts';
 
 /** Until then all is calm: what is measured before the storm has seen each kind of build. */
@@ -73,6 +75,8 @@ export async function chaos(options: ChaosOptions, tell: (line: string) => void)
     await allConnected(counter);
     const leftovers = [...(await goneLeftovers(site)), ...(await stillWaiting(counter))];
     for (const left of leftovers) violations.add(`left over: ${left}`);
+    const state = join(site.farm.masterDir, 'state');
+    for (const file of await toldIn(state, site.whisper)) violations.add(`a secret is told in ${file}`);
     const after = await site.measure();
     for (const what of growth(before, after)) violations.add(what);
     const ledger = await site.ledger.report();

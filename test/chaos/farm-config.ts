@@ -21,6 +21,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   branches: { result: 'success', logs: 4 },
   loop: { result: 'success', logs: 5 },
   files: { result: 'success', logs: 2 },
+  whispers: { result: 'success', logs: 2 },
   failing: { result: 'failure', logs: 3 },
   capped: { result: 'success', logs: 1 },
   lost: { result: 'success', logs: 1, isRetried: true },
@@ -45,7 +46,7 @@ export const RETRY_AFTER_S = 16;
 /** The text of the configuration. With each generation it is another one. */
 export function farmConfig(ledgerDir: string, witness: string, generation: number): string {
   return `
-import { builder, defineMaster, force, git, masterLock, onChange, project, sh, step, trigger, triggerable, worker, workerLock } from 'trunkline';
+import { builder, defineMaster, force, git, masterLock, onChange, project, secret, secretFile, sh, step, trigger, triggerable, worker, workerLock } from 'trunkline';
 import type { StepFunction } from 'trunkline';
 
 const workers = ${JSON.stringify(WORKERS)};
@@ -53,6 +54,8 @@ const witness = (bytes: number, pause = 0, status = 0, ...more: string[]) =>
   ['python3', '${witness}', '${ledgerDir}', String(bytes), String(pause), String(status), ...more];
 const common = { workers, env: { GENERATION: '${generation}' }, whenWorkerLost: 'wait' as const };
 const kind = (name: string, ...steps: ReturnType<typeof step>[]) => builder(name, { ...common, steps });
+
+const whisper = { env: { WHISPER: secret('whisper') } };
 
 // Who waits for the board may hold a token, and not the other way round: that would close cycles.
 const board = masterLock('board');
@@ -101,6 +104,7 @@ const onDisk: StepFunction = async (ctx) => {
 export default defineMaster({
   title: 'Chaos, generation ${generation}',
   heartbeat: '${HEARTBEAT_S}s',
+  secrets: { whisper: secretFile('whisper', { projects: ['chaos'] }) },
   workers: workers.map((name) => worker(name, { maxBuilds: 2 })),
   projects: [project('chaos', {
     source: git('/nowhere'),
@@ -111,6 +115,7 @@ export default defineMaster({
       kind('branches', step('code', branches), sh('after', witness(100))),
       kind('loop', step('code', loop)),
       kind('files', step('code', files)),
+      kind('whispers', sh('slow', witness(200_000, 0.05), whisper), sh('quick', witness(500_000), whisper)),
       kind('failing', sh('good', witness(1_000)), sh('bad', witness(5_000, 0.1, 3)), sh('never', witness(1)), sh('tidy', witness(500), { alwaysRun: true })),
       kind('capped', sh('much', witness(8_000_000, 0.005), { logLimit: '300KB' })),
       builder('lost', {

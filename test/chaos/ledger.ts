@@ -109,7 +109,9 @@ export async function wrongInLog(ledger: Ledger, stored: Buffer, rules: LogRules
   const end = await ledger.end(command);
   if (!end) return `${command}: its process never came to its end`;
   if (end.bytes !== printed) return `${command}: ${printed} of ${end.bytes} bytes are stored`;
-  const sha256 = createHash('sha256').update(expectedOutput(command, printed)).digest('hex');
+  const sha256 = createHash('sha256')
+    .update(expectedOutput(command, printed, starsIn(stored)))
+    .digest('hex');
   return end.sha256 === sha256 ? undefined : `${command}: SHA-256 ${sha256} instead of ${end.sha256}`;
 }
 
@@ -120,10 +122,18 @@ function printedBytes(stored: Buffer, command: string, mark: string): number | u
     const text = stored.toString('latin1', 0, stored.length - length);
     const [head = '', leftOut = '0', tail = ''] = text.split(LIMIT);
     const bytes = head.length + Number(leftOut) + tail.length;
-    const all = expectedOutput(command, bytes).toString('latin1');
+    const stars = starsIn(stored);
+    const all = expectedOutput(command, bytes, stars).toString('latin1');
+    // A secret whose end never came is known by some of its characters only: the last line may be another, unless it is whole.
+    if (stars > 0 && all.slice(0, all.lastIndexOf('\n')) === head.slice(0, head.lastIndexOf('\n'))) return bytes;
     if (all.startsWith(head) && all.endsWith(tail)) return bytes;
   }
   return undefined;
+}
+
+/** What stands for the secret that a log tells: it does in its first line, and is as long as the secret. */
+function starsIn(log: Buffer): number {
+  return /^\d{9} \S+ (\*+)\n/.exec(log.subarray(0, 300).toString())?.[1]?.length ?? 0;
 }
 
 /** The command that printed a log: each of its lines names it. */

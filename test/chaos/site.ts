@@ -27,6 +27,8 @@ export class Site {
   readonly farm: Farm;
   readonly ledger: Ledger;
   readonly payload = randomBytes(PAYLOAD_BYTES);
+  /** A secret of the master's, which builds print. */
+  readonly whisper = randomBytes(12).toString('hex');
   readonly killedKeepers = new Set<number>();
   /** Commands whose keeper was killed before they were forgotten. */
   readonly orphans = new Set<string>();
@@ -50,6 +52,7 @@ export class Site {
     const site = new Site(farm, await Ledger.create(join(farm.dir, 'ledger')), violations);
     await mkdir(join(farm.dir, 'measures'));
     await writeFile(join(farm.masterDir, 'in.bin'), site.payload);
+    await writeFile(join(farm.masterDir, 'whisper'), site.whisper, { mode: 0o600 });
     await site.#writeConfig();
     await site.start('master');
     for (const name of WORKERS) {

@@ -1,3 +1,6 @@
+/** A witness that was given a secret prints it in each line whose number this divides. */
+const TOLD_EACH = 10;
+
 /**
  * The program that every command of a build runs. It notes its start and its end, prints lines that follow from its command's
  * id, and holds locks for as long as it or a child of it lives: the kernel tells of two that live at the same time, to the
@@ -8,6 +11,8 @@ import fcntl, hashlib, json, os, re, signal, sys, time
 
 base, size, pause, status = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 is_stubborn = 'stubborn' in sys.argv[5:]
+# A secret that it is given, and prints in some of its lines.
+whisper = os.environ.get('WHISPER')
 command = os.environ['TRUNKLINE_COMMAND']
 uid = command.split('.')[0]
 safe = lambda text: re.sub(r'[^A-Za-z0-9.-]', '_', text)
@@ -65,12 +70,13 @@ digest, written, number = hashlib.sha256(), 0, 0
 while written < size:
     lines = []
     for _ in range(200):
-        lines.append('%09d %s %08x\n' % (number, command, number * 2654435761 % 2**32))
+        mark = '%08x' % (number * 2654435761 % 2**32)
+        lines.append('%09d %s %s\n' % (number, command, whisper if whisper and number % ${TOLD_EACH} == 0 else mark))
         number += 1
     piece = ''.join(lines).encode()[: size - written]
     sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
-    digest.update(piece)
+    digest.update(piece if whisper is None else piece.replace(whisper.encode(), b'*' * len(whisper)))
     written += len(piece)
     if pause > 0: time.sleep(pause)
 while is_stubborn: time.sleep(1000)
@@ -78,11 +84,13 @@ note('ends', bytes=written, sha256=digest.hexdigest())
 sys.exit(status)
 `;
 
-/** What the witness prints when it prints so many bytes. */
-export function expectedOutput(command: string, bytes: number): Buffer {
+/** What is to be seen when the witness prints so many bytes; it may tell a secret of so many characters. */
+export function expectedOutput(command: string, bytes: number, secretLength = 0): Buffer {
   const pieces: string[] = [];
   for (let number = 0, length = 0; length < bytes; number++) {
-    const mark = (Math.imul(number, 2_654_435_761) >>> 0).toString(16).padStart(8, '0');
+    const isTold = secretLength > 0 && number % TOLD_EACH === 0;
+    const hex = (Math.imul(number, 2_654_435_761) >>> 0).toString(16).padStart(8, '0');
+    const mark = isTold ? '*'.repeat(secretLength) : hex;
     const line = `${String(number).padStart(9, '0')} ${command} ${mark}\n`;
     pieces.push(line);
     length += line.length;
