@@ -34,14 +34,16 @@ type Checked = z.infer<z.ZodObject<typeof builderFunctions>>;
 /** What the master knows of them; undefined when there are none. */
 export function functionShapes({
   buildIf,
+  env,
   locks,
   nextWorker,
   nextBuild,
   canStartBuild,
-}: Checked & { readonly locks?: unknown }): BuilderFunctions | undefined {
+}: Checked & { readonly env?: unknown; readonly locks?: unknown }): BuilderFunctions | undefined {
   const functions: BuilderFunctions = {
     ...(buildIf === false && { buildIf }),
     ...(typeof buildIf === 'function' && { buildIf: fingerprintOf(buildIf) }),
+    ...(typeof env === 'function' && { env: fingerprintOf(env) }),
     ...(typeof locks === 'function' && { locks: fingerprintOf(locks) }),
     ...(nextWorker && { nextWorker: fingerprintOf(nextWorker) }),
     ...(nextBuild && { nextBuild: fingerprintOf(nextBuild) }),

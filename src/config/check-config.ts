@@ -242,7 +242,7 @@ function builderShape(builder: CheckedBuilder, url: string | undefined, all: Che
     ...(description !== undefined && { description }),
     ...(tags.length > 0 && { tags: [...new Set(tags)] }),
     workers: selectWorkers(workers, all),
-    env,
+    env: typeof env === 'function' ? {} : env,
     ...(secrets.length > 0 && { secrets }),
     ...(properties && { properties }),
     ...(logLimit !== undefined && { logLimit }),

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../model/json.ts';
 import type { Result } from '../model/result.ts';
 import type { SourceStamp } from '../model/source-stamp.ts';
+import type { SecretRef } from '../model/secret.ts';
 import type { KnownCall } from './calls.ts';
 import type { CheckFacts } from './function-facts.ts';
 import type { ConfigShape } from './shape.ts';
@@ -48,6 +49,8 @@ export interface StepRun {
   /** Its index; of a check `CHECK_STEP`. */
   readonly step: number;
   readonly build: BuildFacts;
+  /** Of all its commands, where the builder's `env` is a function. */
+  readonly env?: Readonly<Record<string, string | SecretRef>>;
   /** Not a step is run, but the builder's `canStartBuild`: `success` is a yes, `skipped` a no with its words as the summary. */
   readonly check?: CheckFacts;
 }

@@ -14,10 +14,10 @@ import { propertiesSchema } from './properties-schema.ts';
 import { reporterSchema } from './reporter-schema.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
 import { builderRequests, projectRequests } from './request-schema.ts';
-import { envValueSchema, secretsSchema, variableSchema } from './secrets/schema.ts';
+import { envSchema, secretsSchema } from './secrets/schema.ts';
 import { sourceSchema } from './source-schema.ts';
 import { logLimit, stepSchema } from './step-schema.ts';
-import type { OwnLocks } from './values.ts';
+import type { OwnEnv, OwnLocks } from './values.ts';
 import { hostSchema, workerSchema, workersSchema } from './worker-schema.ts';
 
 const LONGEST_LIST = 10_000;
@@ -55,7 +55,7 @@ const builder = z.strictObject(
     description: descriptionSchema.optional(),
     tags: tagsSchema.optional(),
     workers: workersSchema,
-    env: z.record(variableSchema, envValueSchema).optional(),
+    env: functionOr<OwnEnv, typeof envSchema>(envSchema).optional(),
     secrets: list(name, 'names of secrets').optional(),
     properties: propertiesSchema.optional(),
     logLimit: logLimit.optional(),

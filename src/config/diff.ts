@@ -103,7 +103,7 @@ function diffBuilders(before: BuilderShape, after: BuilderShape): string[] {
 
 /** Their code is nothing to be shown. */
 function diffFunctions(before: BuilderFunctions = {}, after: BuilderFunctions = {}): string[] {
-  return (['buildIf', 'locks', 'nextWorker', 'nextBuild', 'canStartBuild'] as const)
+  return (['buildIf', 'env', 'locks', 'nextWorker', 'nextBuild', 'canStartBuild'] as const)
     .filter((name) => !isDeepStrictEqual(before[name], after[name]))
     .map(
       (name) => `${name} ${before[name] === undefined ? 'added' : after[name] === undefined ? 'removed' : 'changed'}`,

@@ -192,6 +192,8 @@ export interface BuilderShape {
 export interface BuilderFunctions {
   /** False: none of its requests is built. */
   readonly buildIf?: false | string;
+  /** It says what a build's commands have in their environment. */
+  readonly env?: string;
   /** It says which locks a build holds. */
   readonly locks?: string;
   readonly nextWorker?: string;

@@ -10,7 +10,7 @@ import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Forks } from './shape.ts';
 import type { Pattern } from './change-filter.ts';
 import type { BuildIf, CanStartBuild, NextBuild, NextWorker } from './chooser-context.ts';
-import type { RequestFacts } from './function-facts.ts';
+import type { CheckFacts, RequestFacts } from './function-facts.ts';
 import type { Duration, Size, StepContext, StepFunction } from './step-context.ts';
 import type { Wanted } from './steps/wanted.ts';
 
@@ -207,7 +207,8 @@ export interface BuilderConfig {
   /** By what people find it among others. */
   readonly tags?: readonly string[];
   readonly workers: WorkerChoice;
-  readonly env?: Readonly<Record<string, string | SecretRef>>;
+  /** A function is asked once about each build, and its answer kept with that. */
+  readonly env?: Env | OwnEnv;
   /** Names of those that its steps' own code asks for; those in `env` and in options of steps are known anyway. */
   readonly secrets?: readonly string[];
   /** Its builds begin with these, where nobody who asks for them says otherwise. */
@@ -269,6 +270,11 @@ export interface LockAccessConfig extends LockFacts {
 
 /** A lock by itself: one of its slots. */
 export type LockWish = LockConfig | LockAccessConfig;
+
+type Env = Readonly<Record<string, string | SecretRef>>;
+
+/** What the commands of one build have in their environment. */
+export type OwnEnv = (build: CheckFacts) => Env | Promise<Env>;
 
 /** What the build of a request holds, of the locks that the configuration names elsewhere, or in `locks` of `defineMaster`. */
 export type OwnLocks = (request: RequestFacts) => readonly LockWish[] | Promise<readonly LockWish[]>;

@@ -30,6 +30,7 @@ import { retentionStore } from './sqlite/retention.ts';
 import { schedulerStore } from './sqlite/schedulers.ts';
 import { masterId } from './sqlite/settings.ts';
 import { sourceStore } from './sqlite/sources.ts';
+import { buildEnvStore } from './sqlite/build-envs.ts';
 import { stepLinkStore } from './sqlite/step-links.ts';
 import { testResultStore } from './sqlite/test-results.ts';
 import { troubleStore } from './sqlite/troubles.ts';
@@ -129,6 +130,7 @@ function assemble(
     hostKeys: hostKeyStore(context),
     troubles: troubleStore(context),
     sources: sourceStore(context),
+    buildEnvs: buildEnvStore(context),
     stepLinks: stepLinkStore(context),
     outbox: outboxStore(context),
     retention: retentionStore(context, archive, sealer),

@@ -18,6 +18,7 @@ import type { PendingChanges, SchedulerName, SchedulerRecord, SwitchedOff } from
 import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Trouble } from '../model/trouble.ts';
 import type { RetentionStore } from './retention-store.ts';
+import type { BuildEnvStore } from './build-env-store.ts';
 import type { StepLinkStore } from './step-links-store.ts';
 import type { TestResultStore } from './test-result-store.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
@@ -48,6 +49,7 @@ export interface Store {
   readonly hostKeys: HostKeyStore;
   readonly troubles: TroubleStore;
   readonly sources: SourceStore;
+  readonly buildEnvs: BuildEnvStore;
   readonly stepLinks: StepLinkStore;
   readonly outbox: OutboxStore;
   readonly retention: RetentionStore;

@@ -14,7 +14,7 @@ const PROJECTS_RULE = "say whose builds may be given it: projects: ['kate'], or 
 const ARGV_RULE = "give a program and its arguments: secretCommand(['pass', 'show', 'ci/key'], …)";
 const VARIABLE_RULE = 'no name of an environment variable';
 
-export const variableSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: VARIABLE_RULE });
+const variableSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: VARIABLE_RULE });
 
 const use = {
   projects: z.union([z.literal('all'), z.array(nameSchema).min(1).max(MOST_PROJECTS)], { error: PROJECTS_RULE }),
@@ -53,6 +53,8 @@ export const secretsSchema = z
 export type CheckedSecrets = z.infer<typeof secretsSchema>;
 
 /** The value of an environment variable, as the configuration has it. */
-export const envValueSchema = z.union([z.string(), z.custom<SecretRef>(isSecretRef)], {
+const envValueSchema = z.union([z.string(), z.custom<SecretRef>(isSecretRef)], {
   error: "give a text, or secret('key')",
 });
+
+export const envSchema = z.record(variableSchema, envValueSchema);

@@ -34,7 +34,13 @@ function originOf(given: Given): SecretShape['from'] {
 
 /** Those that are seen in what a builder and its steps are made of, and those that it says its code asks for. */
 export function secretsOfBuilder({ env, secrets = [], steps }: CheckedBuilder): readonly string[] {
-  return [...new Set([...secrets, ...secretsIn(env), ...steps.flatMap(({ made }) => secretsIn(made))])].sort();
+  return [
+    ...new Set([
+      ...secrets,
+      ...secretsIn(typeof env === 'function' ? undefined : env),
+      ...steps.flatMap(({ made }) => secretsIn(made)),
+    ]),
+  ].sort();
 }
 
 /** What is wrong with the names of secrets, and of the projects that may have them. */

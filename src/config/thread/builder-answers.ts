@@ -1,9 +1,10 @@
 import type { z } from 'zod';
-import type { Json } from '../../model/json.ts';
+import type { Json, JsonObject } from '../../model/json.ts';
 import type { CheckedBuilder, CheckedConfig } from '../config-schema.ts';
 import { issueText } from '../issue-text.ts';
 import { ownLockMistakes } from '../lock-mistakes.ts';
 import { accessShapes } from '../lock-shapes.ts';
+import { envSchema } from '../secrets/schema.ts';
 import { locksSchema } from '../lock-schema.ts';
 
 type Read = (builder: CheckedBuilder, config: CheckedConfig, answer: unknown) => Json;
@@ -16,6 +17,7 @@ const READ: Readonly<Record<string, Read>> = {
     if (mistakes.length > 0) throw new TypeError(mistakes.join('; '));
     return accessShapes(locks).map((access) => ({ ...access }));
   },
+  env: (_builder, _config, answer) => parsed(envSchema, answer) as JsonObject,
 };
 
 /** The function at `project P/builder B/KEY` with its answer checked, and as the master knows such a part; any other as it is. */

@@ -1,8 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { CheckedBuilder } from '../config-schema.ts';
 import type { StepRun } from '../code-host.ts';
 import { answerQuestion, errorAnswer } from './answer-question.ts';
 import { CodeMarks } from './code-marks.ts';
 import { LoadedConfigs } from './loaded-configs.ts';
+import type { BuilderDefaults } from './run-args.ts';
 import { OpenRun } from './open-run.ts';
 import { runFunction } from './run-function.ts';
 import { detailOf, reportOf } from './step-error.ts';
@@ -59,7 +61,7 @@ async function start(id: number, { build, ...what }: StepRun): Promise<void> {
   const { project, builder, fn, asides } = found;
   const run = new OpenRun(
     { ...build, source: { ...sourceOf(project.source), ...build.source } },
-    { env: builder.env ?? {}, ...(builder.logLimit !== undefined && { logLimit: builder.logLimit }) },
+    { env: what.env ?? literalEnv(builder), ...(builder.logLimit !== undefined && { logLimit: builder.logLimit }) },
     (call) => send({ type: 'call', id, call }),
   );
   runs.set(id, run);
@@ -106,6 +108,11 @@ async function answer({ id, configHash, place, args }: Extract<ToThread, { reado
   questions.add(id);
   const answered = await marks.enter(id, () => answerQuestion(fn, args));
   if (questions.delete(id)) send({ type: 'answered', id, answered });
+}
+
+/** None where a function says it of each build. */
+function literalEnv({ env = {} }: CheckedBuilder): BuilderDefaults['env'] {
+  return typeof env === 'function' ? {} : env;
 }
 
 /** Where a build's code is, unless its request said otherwise. */

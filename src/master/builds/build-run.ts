@@ -14,6 +14,8 @@ import type { Away } from './lost-watch.ts';
 import type { BuildSecrets } from '../secrets/build-secrets.ts';
 import { openBuildSecrets } from './open-build-secrets.ts';
 import type { BuildTools } from './build-tools.ts';
+import type { BuildEnv } from '../../store/build-env-store.ts';
+import type { OwnEnv } from './own-env.ts';
 import { StepRun } from './step-run.ts';
 import { WaitForLocks } from './wait-for-locks.ts';
 import { isUnfinishedOnWorker } from './worker-command.ts';
@@ -33,6 +35,8 @@ export interface BuildRunOptions {
   readonly config: ConfigShape | undefined;
   /** Of that configuration; undefined when it has none (then the build cannot go on). */
   readonly builder: BuilderShape | undefined;
+  /** What its builder's function says of its environment, or why it cannot go on; undefined: there is none. */
+  readonly env: OwnEnv | undefined;
   /** Something of it changed in the store. */
   readonly onProgress: () => void;
 }
@@ -195,8 +199,10 @@ export class BuildRun {
   }
 
   async #runSteps(): Promise<{ readonly result: Result; readonly summary: string | undefined }> {
-    const { tools, build, builder } = this.#options;
-    if (!builder) return await this.#giveUp();
+    const { tools, build, builder, env } = this.#options;
+    if (!builder)
+      return await this.#giveUp(`builder ${build.project}/${build.builder} is not in the configuration of this build`);
+    if (env && 'error' in env) return await this.#giveUp(env.error);
     const [seat, read] = await Promise.all([tools.store.workers.seat(build.session), this.#readContext()]);
     if (!seat) return failed(`the build has lost its seat on ${build.worker}`);
     const context = { ...read, seat };
@@ -237,11 +243,10 @@ export class BuildRun {
   }
 
   /** Nothing of it can be run any more. What it left on its worker ends there. */
-  async #giveUp(): Promise<{ readonly result: Result; readonly summary: string }> {
+  async #giveUp(why: string): Promise<{ readonly result: Result; readonly summary: string }> {
     const { tools, build } = this.#options;
-    const { id, project, builder } = build;
-    const { result, summary } =
-      this.#forced ?? failed(`builder ${project}/${builder} is not in the configuration of this build`);
+    const { id } = build;
+    const { result, summary } = this.#forced ?? failed(why);
     const { steps, records } = await this.#readContext();
     for (const record of records) if (record.state === 'started') tools.desk.forget(record.id);
     const { store, clock } = tools;
@@ -316,6 +321,7 @@ export class BuildRun {
       step: { index, name: shape.name },
       leaseMs: leaseOf(this.#options.builder?.whenWorkerLost ?? 'wait'),
       facts,
+      env: this.#env(),
       secrets: context.secrets,
       records: context.records.filter((record) => record.step === index),
       onProperty: (name, value) => context.written.set(name, value),
@@ -325,6 +331,11 @@ export class BuildRun {
     const report = await run.run().finally(cancelBegin);
     begin();
     return await this.#stepEnded(index, shape, report);
+  }
+
+  #env(): BuildEnv | undefined {
+    const { env } = this.#options;
+    return env && 'env' in env ? env.env : undefined;
   }
 
   #setCurrent(run: StepRun | WaitForLocks, rules: StepRules): void {

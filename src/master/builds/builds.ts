@@ -10,6 +10,7 @@ import { BuildRun } from './build-run.ts';
 import { workerRevoked } from './forced-end.ts';
 import type { Away } from './lost-watch.ts';
 import type { BuildTools } from './build-tools.ts';
+import { ownEnv } from './own-env.ts';
 import { StartCheck } from './start-check.ts';
 import type { StartCheckOptions } from './start-check.ts';
 
@@ -43,6 +44,8 @@ export class Builds {
   /** Builds that are tried again later. */
   readonly #retries = new Map<number, Cancel>();
   #retiring: ReadonlySet<string> = new Set();
+  /** Aborts what builds ask before they begin. */
+  readonly #closing = new AbortController();
   #isClosed = false;
 
   constructor(options: BuildsOptions) {
@@ -116,6 +119,7 @@ export class Builds {
   /** Lets go of all of them: they go on at their workers, and are adopted at the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#closing.abort();
     for (const cancel of this.#retries.values()) cancel();
     for (const { run } of this.#running.values()) run?.detach();
     await Promise.all(this.#underWay);
@@ -128,11 +132,17 @@ export class Builds {
       const config = await this.#configOf(build);
       const ready = isBeingChecked(build) ? await this.#check(build, config) : build;
       if (!ready) return;
+      const builder = config && findBuilder(config, build);
+      const { signal } = this.#closing;
+      const env = config && builder && (await ownEnv(this.#options, ready, config, builder, signal));
+      if (this.#isClosed) return;
+      if (env && 'error' in env) this.#options.complaints.tell(`env of ${build.project}/${build.builder}`, env.error);
       const run = new BuildRun({
         tools: this.#options,
         build: ready,
         config,
-        builder: config && findBuilder(config, build),
+        builder,
+        env,
         onProgress: publish,
       });
       this.#enter(build, run);

@@ -1,14 +1,13 @@
 import { CHECK_STEP } from '../../config/code-host.ts';
-import type { CheckFacts } from '../../config/function-facts.ts';
 import type { StepReport } from '../../config/code-host.ts';
 import { showDuration } from '../../config/duration.ts';
 import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
 import type { Build } from '../../model/build.ts';
 import { leaseOf } from '../../model/lost-worker.ts';
+import { checkFacts } from './check-facts.ts';
 import type { BuildTools } from './build-tools.ts';
 import { workerRetired } from './forced-end.ts';
 import type { ForcedEnd } from './forced-end.ts';
-import { requestFacts, workerFacts } from './function-facts.ts';
 import { openBuildSecrets } from './open-build-secrets.ts';
 import { StepRun } from './step-run.ts';
 import { faultForAll, faultIn } from './workers-fault.ts';
@@ -115,7 +114,7 @@ export class StartCheck {
     const [seat, records, check] = await Promise.all([
       store.workers.seat(build.session),
       store.commands.list(build.id),
-      this.#facts(),
+      checkFacts(store, build, config),
     ]);
     if (!seat) throw new Error(`the build has lost its seat on ${build.worker}`);
     desk.openSeat(seat);
@@ -141,19 +140,6 @@ export class StartCheck {
     const late = `it has not answered after ${showDuration(limitMs)}`;
     const cancelLimit = clock.after(limitMs, () => step.interrupt({ result: 'cancelled', summary: late }));
     return await step.run().finally(cancelLimit);
-  }
-
-  async #facts(): Promise<CheckFacts> {
-    const { tools, build, config } = this.#options;
-    const { store } = tools;
-    const [request, record, running] = await Promise.all([
-      store.requests.find(build.requestId),
-      store.workers.find(build.worker),
-      store.builds.running(),
-    ]);
-    if (!request) throw new Error(`build ${build.id} has lost its request`);
-    const others = running.filter(({ id, worker }) => worker === build.worker && id !== build.id).length;
-    return { request: requestFacts(request), worker: workerFacts(config, build.worker, record, others) };
   }
 }
 

@@ -3,6 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import type { LinkArgs } from '../../config/calls.ts';
 import type { CheckFacts } from '../../config/function-facts.ts';
 import type { BuildFacts, Feed, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
+import type { BuildEnv } from '../../store/build-env-store.ts';
 import type { Build } from '../../model/build.ts';
 import type { CommandRecord } from '../../model/command.ts';
 import { isSecretRef } from '../../model/secret.ts';
@@ -36,6 +37,8 @@ export interface StepRunOptions {
   /** So long the worker may hold a command out of sight; absent: for ever. */
   readonly leaseMs: number | undefined;
   readonly facts: BuildFacts;
+  /** Where the builder's is a function's. */
+  readonly env?: BuildEnv | undefined;
   readonly secrets: BuildSecrets;
   /** It is no step, but asks whether the build may start. */
   readonly check?: CheckFacts;
@@ -110,13 +113,21 @@ export class StepRun {
 
   /** Resolves with the step's end, or undefined when the master detached from it. Rejects when the store failed. */
   async run(): Promise<StepReport | undefined> {
-    const { tools, build, step, facts, check, secrets } = this.#options;
+    const { tools, build, step, facts, env, check, secrets } = this.#options;
     const { configHash, project, builder } = build;
     const { signal } = this.#function;
     const told: StepReport = signal.aborted
       ? { result: 'cancelled' }
       : await tools.codeHost.runStep(
-          { configHash, project, builder, step: step.index, build: facts, ...(check && { check }) },
+          {
+            configHash,
+            project,
+            builder,
+            step: step.index,
+            build: facts,
+            ...(env && { env }),
+            ...(check && { check }),
+          },
           (call, attempt, feed) => this.#answer(isOnWorker(call) ? call : secrets.value(call), attempt, feed),
           signal,
         );

@@ -17,6 +17,7 @@ import { schedulers } from './migrations/schedulers.ts';
 import { queueLookups } from './migrations/queue-lookups.ts';
 import { rebuilds } from './migrations/rebuilds.ts';
 import { requestLives } from './migrations/request-lives.ts';
+import { buildEnvs } from './migrations/build-envs.ts';
 import { stepLinks } from './migrations/step-links.ts';
 import { sources } from './migrations/sources.ts';
 import { stepWords } from './migrations/step-words.ts';
@@ -238,4 +239,5 @@ export const MIGRATIONS: readonly Migration[] = [
   testResults,
   stepWords,
   retention,
+  buildEnvs,
 ];

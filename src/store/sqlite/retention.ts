@@ -37,6 +37,7 @@ const FINISHED = `SELECT b.request_id AS requestId FROM builds b JOIN build_requ
     AND NOT EXISTS (SELECT 1 FROM builds p WHERE p.id = s.parent_build_id AND p.state <> 'finished')`;
 /** All that has a row for its build. */
 export const OF_BUILD: readonly string[] = [
+  'build_envs',
   'step_links',
   'test_results',
   'test_reports',

@@ -109,6 +109,7 @@ const TOLD: Readonly<Record<string, string>> = {
 /** The other columns of text hold the master's own words (states, kinds, ids, hashes), keys, and names that were checked. */
 const OURS = {
   approvals: ['project', 'revision'],
+  build_envs: ['env'],
   build_requests: ['cause', 'lane', 'result', 'state'],
   build_sets: ['approval', 'only_worker', 'origin', 'parent_key', 'project', 'scheduler'],
   builds: ['config_hash', 'result', 'retry_cause', 'session', 'state', 'uid'],
