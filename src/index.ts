@@ -42,6 +42,7 @@ export {
   upload,
   uploadFiles,
 } from './config/steps/transfers.ts';
+export { withSecretFiles } from './config/steps/with-secret-files.ts';
 export { trigger } from './config/steps/trigger.ts';
 export type { CheckoutOptions } from './config/steps/checkout-options.ts';
 export type { SecretConfig } from './config/secrets/define.ts';

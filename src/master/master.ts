@@ -243,6 +243,7 @@ async function openParts(
     clock,
     logger,
     connected: () => desk.connected(),
+    canMask: (worker) => desk.canMask(worker),
     config: () => configs.active,
     configOf: (hash) => configs.get(hash),
     holds: [approvalHolds, pausedRequests, requestsWithUpstreams(store, () => configs.active)],

@@ -13,6 +13,7 @@ import { until } from '../support/until.ts';
  *
  * - the repository: `README`, `hello.c` and a `Makefile` with the targets `all` and `check`, of which both succeed;
  * - on the master's disk, relative to its folder: `files/greeting.txt`, which says "good day";
+ * - the secret `docs`;
  * - the scheduler `docs`, to trigger a builder of that name.
  */
 const REPOSITORY = {
@@ -38,11 +39,13 @@ test('each snippet of the page of steps ends as the page says', async () => {
   const names = JSON.stringify(snippets.map(({ line }) => `line-${line}`));
   await mkdir(join(farm.masterDir, 'files'));
   await writeFile(join(farm.masterDir, 'files', 'greeting.txt'), 'good day\n');
+  await writeFile(join(farm.masterDir, 'files', 'secret'), 'correct horse battery staple\n', { mode: 0o600 });
   const repository = await farm.repository('steps', REPOSITORY);
   await farm.config(`
 import { ${Object.keys(api).join(', ')} } from 'trunkline';
 export default defineMaster({
   title: 'Steps',
+  secrets: { docs: secretFile('files/secret', { projects: ['p'] }) },
   workers: [worker('w', { maxBuilds: ${AT_A_TIME} })],
   projects: [project('p', {
     source: git(${JSON.stringify(repository)}),

@@ -32,6 +32,8 @@ export interface WorkerDesk {
   connected(): ReadonlySet<string>;
   /** The boot of the machine of a worker that is attached now. */
   bootId(worker: string): string | undefined;
+  /** A worker that is attached now masks secrets in what it sends. */
+  canMask(worker: string): boolean;
   /** When a byte of the worker came last, by the monotonic clock; when this master began, if none came since. */
   heardAtMs(worker: string): number;
   /** So long the worker may hold commands out of sight, beyond the leases of their builds. */

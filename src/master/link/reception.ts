@@ -17,6 +17,7 @@ import { Attachment, endText } from './attachment.ts';
 import type { CommandBoard } from './command-board.ts';
 import type { KeyRenewals } from './key-renewals.ts';
 import type { KeyRing } from './key-ring.ts';
+import { MASK } from './outcomes.ts';
 import { OneOwner } from './one-owner.ts';
 import type { Claimant } from './one-owner.ts';
 
@@ -120,6 +121,10 @@ export class Reception {
   /** Of a worker that is ready. */
   bootId(worker: string): string | undefined {
     return this.#ready.has(worker) ? this.#doors.get(worker)?.owner?.hello.bootId : undefined;
+  }
+
+  canMask(worker: string): boolean {
+    return this.#doors.get(worker)?.owner?.hello.capabilities.includes(MASK) === true;
   }
 
   /** When a byte of the worker came last, by the monotonic clock; undefined: not since this master began. */

@@ -119,6 +119,10 @@ class Desk implements OpenWorkerDesk {
     return this.#reception.ready();
   }
 
+  canMask(worker: string): boolean {
+    return this.#reception.canMask(worker);
+  }
+
   bootId(worker: string): string | undefined {
     return this.#reception.bootId(worker);
   }

@@ -9,6 +9,7 @@ import type { BuildIfs } from './build-ifs.ts';
 import type { NextBuilds } from './next-builds.ts';
 import type { OwnLocks } from './own-locks.ts';
 import { Spacing } from './spacing.ts';
+import { secretVetoes } from './secret-vetoes.ts';
 import type { Vetoes } from './vetoes.ts';
 import type { Hold, QueueBuild, QueueState, QueueWorker } from './queue-state.ts';
 
@@ -18,6 +19,8 @@ export type HoldSource = (requests: readonly BuildRequest[], nowMs: number) => P
 export interface QueueSources {
   readonly store: Store;
   readonly connected: () => ReadonlySet<string>;
+  /** Of a worker that is connected: it masks secrets in what it sends. */
+  readonly canMask: (worker: string) => boolean;
   readonly config: () => ConfigShape;
   /** The configuration that a running build keeps. */
   readonly configOf: (hash: string) => Promise<ConfigShape>;
@@ -78,7 +81,9 @@ export async function readQueue(sources: QueueSources): Promise<QueueState> {
     new Spacing(config, starts, nowMs).nextMs(),
   );
   const formerLocks = await readFormerLocks(sources.configOf, running, config, claims, waits);
-  const vetoes = sources.vetoes.current(nowMs, config.hash);
+  const current = sources.vetoes.current(nowMs, config.hash);
+  const unmasked = secretVetoes(config, connected, sources.canMask);
+  const vetoes = unmasked.size === 0 ? current : new Map([...current, ...unmasked]);
   const locks = { claims, waits, formerLocks };
   return { requests, workers, lastUsed, holds, ownLocks, vetoes, builds, ...locks, config, nowMs, wakeAtMs };
 }

@@ -109,7 +109,7 @@ export class SecretBook {
 /** Why this reader may not have it; undefined: it may. */
 function refusalOf({ name, projects, forks }: SecretShape, reader: SecretReader): string | undefined {
   if (projects !== 'all' && !projects.includes(reader.project)) {
-    return `secret "${name}" is not for project ${reader.project}; add it to the secret's projects`;
+    return `secret "${name}" is not for project ${reader.project}; add "${reader.project}" to the secret's projects`;
   }
   if (!reader.isUntrusted || forks === true) return undefined;
   return `secret "${name}" is not given to builds of what is untrusted, such as pull requests of forks; say forks: true to allow it`;

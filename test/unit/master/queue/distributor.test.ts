@@ -75,6 +75,7 @@ test('a circle that was never there in one moment ends nobody', async () => {
     clock: temp.clock,
     logger: silentLogger,
     connected: () => new Set(['w']),
+    canMask: () => true,
     config: () => CONFIG,
     configOf: () => Promise.resolve(CONFIG),
     holds: [],

@@ -127,7 +127,7 @@ test('only builds of its projects are given it, and of forks only if it says so'
   await writeFile(join(dir, 'key'), 'correct horse', { mode: 0o600 });
   const fork = { project: 'kate', isUntrusted: true };
   await expect(book.read([FILE], { project: 'okular', isUntrusted: false }, 'key')).rejects.toThrow(
-    'secret "key" is not for project okular; add it to the secret\'s projects',
+    'secret "key" is not for project okular; add "okular" to the secret\'s projects',
   );
   await expect(book.read([FILE], fork, 'key')).rejects.toThrow(
     'secret "key" is not given to builds of what is untrusted, such as pull requests of forks; say forks: true to allow it',

@@ -68,6 +68,7 @@ class StoredFarm {
     const state = await readQueue({
       store,
       connected: () => new Set(Object.keys(WORKERS)),
+      canMask: () => true,
       config: () => config,
       configOf: () => Promise.resolve(config),
       holds: [],
