@@ -131,6 +131,7 @@ export type TriggerArgs = {
   readonly gotRevision?: string;
   /** Instead of all that. */
   readonly source?: TriggerSource;
+  readonly externalId?: string;
   readonly properties: JsonObject;
 };
 

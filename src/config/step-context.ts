@@ -59,6 +59,8 @@ export interface TriggerOptions {
    * its branch that of the project's source. Not with `revision`.
    */
   readonly source?: TriggerSource;
+  /** What others call its build sets, up to 200 characters. */
+  readonly externalId?: string;
   /** Their builds begin with these. */
   readonly properties?: JsonObject;
   /** Those of the schedulers whose results do not count. */

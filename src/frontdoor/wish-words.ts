@@ -6,6 +6,7 @@ interface WishValues {
   readonly revision?: string | undefined;
   readonly property?: readonly string[] | undefined;
   readonly reason?: string | undefined;
+  readonly 'external-id'?: string | undefined;
 }
 
 interface BuilderName {
@@ -47,13 +48,21 @@ export const WISH_OPTIONS = {
   revision: { type: 'string' },
   property: { type: 'string', short: 'p', multiple: true },
   reason: { type: 'string' },
+  'external-id': { type: 'string' },
 } as const;
 
-export function readWish({ branch, revision, property = [], reason }: WishValues): Parameters<Operator['force']>[2] {
+export function readWish({
+  branch,
+  revision,
+  property = [],
+  reason,
+  'external-id': externalId,
+}: WishValues): Parameters<Operator['force']>[2] {
   return {
     properties: readProperties(property),
     ...(branch !== undefined && { branch }),
     ...(revision !== undefined && { revision }),
     ...(reason !== undefined && { reason }),
+    ...(externalId !== undefined && { externalId }),
   };
 }

@@ -52,7 +52,18 @@ export async function listChanges(store: Store, filter: ChangesWish): Promise<re
 }
 
 function changeView(told: Change): ChangeView {
-  const { author, committer, category, revlink, codebase, kind, target, isUntrusted = false, skipped } = told;
+  const {
+    author,
+    committer,
+    category,
+    revlink,
+    codebase,
+    externalId,
+    kind,
+    target,
+    isUntrusted = false,
+    skipped,
+  } = told;
   const { problems = [], ...change } = told;
   return {
     ...change,
@@ -61,6 +72,7 @@ function changeView(told: Change): ChangeView {
     category: category ?? null,
     revlink: revlink ?? null,
     codebase: codebase ?? null,
+    externalId: externalId ?? null,
     kind: kind ?? null,
     target: target ?? null,
     isUntrusted,

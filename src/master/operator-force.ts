@@ -56,6 +56,7 @@ export async function forceBuild(
       builders: [{ project: target.project, builder: target.builder }],
       atMs: clock.now(),
       ...(worker !== undefined && { worker }),
+      ...(wish.externalId !== undefined && { externalId: wish.externalId }),
     });
     if (!added) throw new OperatorError('unavailable', `the request for ${name} was not stored; try again`);
     return added;

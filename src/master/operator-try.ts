@@ -59,6 +59,7 @@ export async function tryPatch(
           priority: scheduler.priority,
           builders: targets,
           atMs: clock.now(),
+          ...(wish.externalId !== undefined && { externalId: wish.externalId }),
         });
       });
     },

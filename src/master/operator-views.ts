@@ -60,6 +60,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     reason: build.reason,
     owner: build.owner,
     scheduler: build.scheduler ?? null,
+    externalId: build.externalId ?? null,
     branch: build.source.branch ?? null,
     revision: build.source.revision ?? null,
     untrustedOf: build.source.untrustedOf ?? null,
@@ -115,8 +116,8 @@ export const BEING_STARTED = 'it is being started';
 export const BEING_GIVEN = 'is being given its locks';
 
 export function requestView(request: WaitingRequest, waitsFor: string): RequestView {
-  const { id, project, builder, owner, scheduler = null, submittedAtMs, buildId } = request;
-  return { id, project, builder, owner, scheduler, submittedAtMs, retryOf: buildId ?? null, waitsFor };
+  const { id, project, builder, owner, scheduler = null, externalId = null, submittedAtMs, buildId } = request;
+  return { id, project, builder, owner, scheduler, externalId, submittedAtMs, retryOf: buildId ?? null, waitsFor };
 }
 
 export function troubleView({ id, worker, kind, sinceMs, untilMs, text, endText }: Trouble): TroubleView {

@@ -56,6 +56,7 @@ async function ofRequest(sources: WhySources, request: KnownRequest): Promise<Wh
     build: null,
     project,
     builder,
+    externalId: request.externalId ?? null,
     state: 'ended',
     causes: [{ code: 'ended', text: endText(now ?? request) }],
   };
@@ -79,11 +80,12 @@ async function waitingViews(
   const queue = await queueViews(sources);
   return queue
     .filter(({ id }) => ids.has(id))
-    .map(({ id, project, builder, position, waitsFor, retryOf, collapsed, deadlineMs }) => ({
+    .map(({ id, project, builder, externalId, position, waitsFor, retryOf, collapsed, deadlineMs }) => ({
       request: id,
       build: null,
       project,
       builder,
+      externalId,
       state: 'waiting',
       causes: [
         { code: 'queue', text: waitsFor },
@@ -111,7 +113,7 @@ async function ofBuild(sources: WhySources, build: Build): Promise<WhyView> {
     if (view) return view;
   }
   const { id, requestId: request, project, builder, state } = build;
-  const head = { request, build: id, project, builder };
+  const head = { request, build: id, project, builder, externalId: build.externalId ?? null };
   if (state === 'finished') {
     const text = `it has ended: ${build.result ?? 'no result'}${build.summary === undefined ? '' : ` (${build.summary})`}`;
     return { ...head, state: 'ended', causes: [{ code: 'ended', text }] };

@@ -17,8 +17,11 @@ export interface BuildWish {
   readonly revision?: string;
   readonly properties: JsonObject;
   readonly reason?: string;
+  /** What the person calls the build set elsewhere. */
+  readonly externalId?: string;
 }
 
+const EXTERNAL_ID_MAX = 200;
 const REASON_MAX = 1_000;
 const REVISION = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 /** What git would find in the folder of an earlier build, whatever that was of. */
@@ -43,6 +46,7 @@ export function findBuilder(project: ProjectShape, name: string): BuilderShape {
 /** The source stamp that a wish means. Throws what is wrong with the wish, and what to do. */
 export function checkWish({ source, name }: ProjectShape, wish: BuildWish): SourceStamp {
   checkProperties(wish.properties);
+  checkExternalId(wish.externalId);
   if (wish.reason !== undefined && wish.reason.length > REASON_MAX) {
     throw new OperatorError('usage', `the reason is longer than ${REASON_MAX} characters`);
   }
@@ -62,10 +66,11 @@ export function checkWish({ source, name }: ProjectShape, wish: BuildWish): Sour
 }
 
 /** For the audit log. */
-export function wishDetail({ branch, revision, properties }: BuildWish): JsonObject {
+export function wishDetail({ branch, revision, properties, externalId }: BuildWish): JsonObject {
   return {
     ...(branch !== undefined && { branch }),
     ...(revision !== undefined && { revision }),
+    ...(externalId !== undefined && { externalId: externalId.slice(0, EXTERNAL_ID_MAX) }),
     properties: Object.keys(properties),
   };
 }
@@ -79,6 +84,16 @@ export function checkRevision(revision: string): void {
   const isOne = REVISION.test(revision) && !revision.includes('..') && !OF_A_FOLDER.test(revision);
   if (isOne && revision.length <= REF_MAX) return;
   throw new OperatorError('usage', `"${shown(revision)}" is no name of a revision: give a commit's hash or a tag`);
+}
+
+export function checkExternalId(id: string | undefined): void {
+  const mistake = externalIdMistake(id);
+  if (mistake !== undefined) throw new OperatorError('usage', mistake);
+}
+
+export function externalIdMistake(id: string | undefined): string | undefined {
+  if (id === undefined || (id !== '' && id.length <= EXTERNAL_ID_MAX)) return undefined;
+  return `the external id "${shown(id)}" has not 1 to ${EXTERNAL_ID_MAX} characters`;
 }
 
 export function checkProperties(properties: JsonObject): void {

@@ -20,6 +20,8 @@ export interface BuildRequest {
   readonly owner: string;
   /** The scheduler of the project that asked, by its name. */
   readonly scheduler?: string;
+  /** What whoever asked calls its build set elsewhere. */
+  readonly externalId?: string;
   readonly source: SourceStamp;
   readonly properties: JsonObject;
   /** Where a property came from, when that is not `request`. */

@@ -27,6 +27,8 @@ export interface Build {
   readonly reason: string;
   readonly owner: string;
   readonly scheduler?: string;
+  /** What whoever asked calls its build set elsewhere. */
+  readonly externalId?: string;
   readonly source: SourceStamp;
   readonly parent?: Parent;
   readonly startedAtMs: number;

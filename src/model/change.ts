@@ -28,6 +28,8 @@ export interface Change {
   readonly revlink?: string;
   /** Which part of the project's source it is of, if that was told: for filters. */
   readonly codebase?: string;
+  /** What whoever told of it calls the builds of it. */
+  readonly externalId?: string;
   /** Absent: nobody said. */
   readonly kind?: ChangeKind;
   /** Of a pull request: the branch that it is to go into. */

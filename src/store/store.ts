@@ -201,6 +201,8 @@ export interface NewBuildSet {
   readonly changesOf?: number;
   /** The build that somebody wanted again. */
   readonly rebuiltOf?: number;
+  /** What whoever asked calls it elsewhere. */
+  readonly externalId?: string;
 }
 
 export interface Claim {

@@ -11,7 +11,7 @@ const SCHEDULERS_MAX = 100;
 /** Checks what `ctx.trigger` was given. */
 export function triggerArgs(
   schedulers: string | readonly string[],
-  { wait = false, revision, source, properties = {}, unimportant = [] }: TriggerOptions,
+  { wait = false, revision, source, externalId, properties = {}, unimportant = [] }: TriggerOptions,
   gotRevision: Json | undefined,
 ): TriggerArgs {
   const names: readonly string[] = typeof schedulers === 'string' ? [schedulers] : [...schedulers];
@@ -39,8 +39,14 @@ export function triggerArgs(
     isPinned: revision !== 'latest',
     ...(typeof gotRevision === 'string' && gotRevision !== '' && { gotRevision }),
     ...(source !== undefined && { source: triggerSource(source) }),
+    ...(externalId !== undefined && { externalId: text(externalId, 'externalId') }),
     properties: copy as TriggerArgs['properties'],
   };
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value !== 'string') throw new TypeError(`${what} is no text`);
+  return value;
 }
 
 function triggerSource(source: TriggerSource): TriggerSource {
@@ -48,7 +54,7 @@ function triggerSource(source: TriggerSource): TriggerSource {
   const [stranger] = Object.keys(others);
   if (stranger !== undefined) throw new TypeError(`source has no ${stranger}: it has repository, branch, revision`);
   const given = Object.entries({ repository, branch, revision }).filter(([, value]) => value !== undefined);
-  for (const [name, value] of given) if (typeof value !== 'string') throw new TypeError(`source.${name} is no text`);
+  for (const [name, value] of given) text(value, `source.${name}`);
   return Object.fromEntries(given);
 }
 

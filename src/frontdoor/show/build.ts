@@ -100,6 +100,7 @@ export function buildPage(build: BuildView, nowMs: number, withHidden: boolean):
     ...(build.patch ? [`patch   ${build.patch.bytes} bytes, SHA-256 ${build.patch.sha256}`] : []),
     ...build.changes.flatMap(changeLines),
     `asked   by ${build.owner}${build.scheduler === null ? '' : `, scheduler ${build.scheduler}`}: ${build.reason}`,
+    ...(build.externalId === null ? [] : [`for     ${build.externalId}`]),
     `time    ${when(build.startedAtMs)} UTC, ${build.finishedAtMs === null ? 'runs for' : 'took'} ${howLong(end - build.startedAtMs)}`,
     ...(build.tests === null ? [] : [`tests   ${countsText(build.tests)}`]),
     ...(build.collapsed.length === 0

@@ -8,7 +8,7 @@ import { readTarget, readWish, WISH_OPTIONS } from '../wish-words.ts';
 export const force: Verb = {
   name: 'force',
   usage:
-    'force PROJECT/BUILDER [--branch B] [--revision R] [-p NAME=VALUE]… [--reason TEXT] [--worker NAME] [--priority N] [--scheduler NAME] [--wait] [--json]',
+    'force PROJECT/BUILDER [--branch B] [--revision R] [-p NAME=VALUE]… [--reason TEXT] [--external-id ID] [--worker NAME] [--priority N] [--scheduler NAME] [--wait] [--json]',
   summary: 'asks for a build; --wait stays until its end and exits by its result',
   role: 'developer',
   async run(context) {

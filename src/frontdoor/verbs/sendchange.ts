@@ -19,6 +19,7 @@ const OPTIONS = {
   category: { type: 'string' },
   revlink: { type: 'string' },
   codebase: { type: 'string' },
+  'external-id': { type: 'string' },
   property: { type: 'string', short: 'p', multiple: true },
   key: { type: 'string' },
   'comments-stdin': { type: 'boolean' },
@@ -30,7 +31,7 @@ type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
 export const sendchange: Verb = {
   name: 'sendchange',
   usage:
-    'sendchange PROJECT --branch B --revision R [--author A] [--committer C] [--file F]… [--category C] [--revlink URL] [--codebase C] [-p NAME=VALUE]… [--key K] [--comments-stdin] [--json] | sendchange PROJECT --json-stdin [--json]',
+    'sendchange PROJECT --branch B --revision R [--author A] [--committer C] [--file F]… [--category C] [--revlink URL] [--codebase C] [--external-id ID] [-p NAME=VALUE]… [--key K] [--comments-stdin] [--json] | sendchange PROJECT --json-stdin [--json]',
   summary:
     'tells of a change, which is built where the configuration says so; a change that is known already is left alone',
   role: 'developer',
@@ -54,7 +55,19 @@ async function jsonAlone({ readStdin }: VerbContext, values: Values): Promise<st
 }
 
 async function inWords({ readStdin }: VerbContext, values: Values): Promise<ChangeWish> {
-  const { branch, revision, author, committer, file, category, revlink, codebase, property, key } = values;
+  const {
+    branch,
+    revision,
+    author,
+    committer,
+    file,
+    category,
+    revlink,
+    codebase,
+    property,
+    key,
+    'external-id': externalId,
+  } = values;
   if (branch === undefined || revision === undefined) throw new UsageError('--branch and --revision are needed');
   const comments = values['comments-stdin'] ? await readStdin(COMMENTS_MAX_BYTES) : undefined;
   return {
@@ -67,6 +80,7 @@ async function inWords({ readStdin }: VerbContext, values: Values): Promise<Chan
     ...(category !== undefined && { category }),
     ...(revlink !== undefined && { revlink }),
     ...(codebase !== undefined && { codebase }),
+    ...(externalId !== undefined && { externalId }),
     ...(property && { properties: readProperties(property) }),
     ...(key !== undefined && { key }),
   };

@@ -8,7 +8,7 @@ import { readTargets, readWish, WISH_OPTIONS } from '../wish-words.ts';
 export const tryVerb: Verb = {
   name: 'try',
   usage:
-    'try PROJECT/BUILDER[,BUILDER]… --revision R [--branch B] [-p NAME=VALUE]… [--reason TEXT] [--wait] [--json] < PATCH',
+    'try PROJECT/BUILDER[,BUILDER]… --revision R [--branch B] [-p NAME=VALUE]… [--reason TEXT] [--external-id ID] [--wait] [--json] < PATCH',
   summary: 'asks for builds of a revision with a patch on top, which is read from standard input',
   role: 'developer',
   async run(context) {

@@ -16,9 +16,10 @@ export const why: Verb = {
       return 0;
     }
     if (list.length === 0) await write(`nothing of ${plain(name)} waits or runs\n`);
-    for (const { request, build, project, builder, state, causes } of list) {
+    for (const { request, build, project, builder, externalId, state, causes } of list) {
       const what = build === null ? `request ${request}` : `build ${build}`;
-      await write(plain(`${what} of ${project}/${builder}: ${state}`) + '\n');
+      const asked = externalId === null ? '' : ` (${externalId})`;
+      await write(plain(`${what} of ${project}/${builder}${asked}: ${state}`) + '\n');
       for (const { text } of causes) await write(`  ${plain(text)}\n`);
     }
     return 0;

@@ -6,6 +6,7 @@ import type { Build } from '../../model/build.ts';
 import type { SourceStamp } from '../../model/source-stamp.ts';
 import type { NewBuildSet, Store } from '../../store/store.ts';
 import { wantedSource } from './wanted-source.ts';
+import { externalIdMistake } from '../operator-wish.ts';
 import { joinedProperties } from '../schedulers/joined-properties.ts';
 import { offText } from '../schedulers/waits-for.ts';
 
@@ -27,6 +28,8 @@ export async function triggeredSets(
   keys: readonly string[],
   args: TriggerArgs,
 ): Promise<{ readonly sets: readonly TriggeredSet[] } | { readonly mistake: string }> {
+  const wrong = externalIdMistake(args.externalId);
+  if (wrong !== undefined) return { mistake: `nothing is triggered: ${wrong}` };
   const line = await store.builds.lineage(build.id, LONGEST_LINE);
   const records = await store.schedulers.list();
   const sets: TriggeredSet[] = [];
@@ -58,6 +61,7 @@ export async function triggeredSets(
       atMs: clock.now(),
       parent: { buildId: build.id, key: keys[index] ?? '', waits: args.waits },
       ...(isOfItsChanges && { changesOf: build.id }),
+      ...(args.externalId !== undefined && { externalId: args.externalId }),
     });
   }
   return { sets };

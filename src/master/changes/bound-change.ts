@@ -4,7 +4,7 @@ import { isWebLink, WEB_LINK_RULE } from '../../model/web-link.ts';
 import { OperatorError } from '../operator.ts';
 import type { ToldChange } from '../views/change.ts';
 import { shown } from '../operator-names.ts';
-import { checkBranch, checkProperties, checkRevision } from '../operator-wish.ts';
+import { checkBranch, checkExternalId, checkProperties, checkRevision } from '../operator-wish.ts';
 
 const SIGNATURE_MAX = 300;
 const COMMENTS_MAX = 16_384;
@@ -28,6 +28,7 @@ export interface BoundChange extends Pick<
   | 'category'
   | 'revlink'
   | 'codebase'
+  | 'externalId'
   | 'properties'
   | 'kind'
   | 'target'
@@ -43,7 +44,19 @@ export interface BoundChange extends Pick<
  * decides what is built is refused when it is none, with an `OperatorError`.
  */
 export function boundChange(wish: ToldChange): BoundChange {
-  const { revision, comments = '', category, revlink, codebase, properties = {}, key, kind, target, skipped } = wish;
+  const {
+    revision,
+    comments = '',
+    category,
+    revlink,
+    codebase,
+    externalId,
+    properties = {},
+    key,
+    kind,
+    target,
+    skipped,
+  } = wish;
   const branch = wish.branch.startsWith(BRANCHES) ? wish.branch.slice(BRANCHES.length) : wish.branch;
   checkBranch(branch);
   // Whoever says of what kind it is knows whose it is, too.
@@ -54,6 +67,7 @@ export function boundChange(wish: ToldChange): BoundChange {
   checkLength('category', category, CATEGORY_MAX);
   checkLength('codebase', codebase, CODEBASE_MAX);
   checkLength('key', key, KEY_MAX);
+  checkExternalId(externalId);
   if (revlink !== undefined && !isWebLink(revlink)) {
     throw new OperatorError('usage', `the revlink "${shown(revlink)}" is not ${WEB_LINK_RULE}`);
   }
@@ -69,6 +83,7 @@ export function boundChange(wish: ToldChange): BoundChange {
     ...(category !== undefined && { category }),
     ...(revlink !== undefined && { revlink }),
     ...(codebase !== undefined && { codebase }),
+    ...(externalId !== undefined && { externalId }),
     properties,
     ...(kind !== undefined && { kind }),
     ...(target !== undefined && { target }),

@@ -20,6 +20,7 @@ const change = z.strictObject({
   category: text.optional(),
   revlink: text.optional(),
   codebase: text.optional(),
+  externalId: text.optional(),
   properties: z.record(text, jsonSchema).optional(),
   key: text.optional(),
 });

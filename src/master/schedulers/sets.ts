@@ -20,6 +20,7 @@ export function setOfChanges(
   const { project, branch, sentBy } = newest;
   return {
     ...common(project, scheduler, newest.properties, atMs),
+    ...(newest.externalId !== undefined && { externalId: newest.externalId }),
     reason: scheduler.reason ?? (count === 1 ? `a change of ${branch}` : `${count} changes of ${branch}`),
     owner: sentBy,
     source: sourceOf(newest),

@@ -31,6 +31,8 @@ export interface BuildView {
   readonly owner: string;
   /** By whose word it was made; null: none of the project's schedulers. */
   readonly scheduler: string | null;
+  /** What whoever asked calls its build set elsewhere. */
+  readonly externalId: string | null;
   readonly branch: string | null;
   readonly revision: string | null;
   /** A try build: the patch on top of the revision. */

@@ -12,6 +12,8 @@ export interface ChangeWish {
   readonly category?: string;
   readonly revlink?: string;
   readonly codebase?: string;
+  /** What whoever tells of it calls the builds of it. */
+  readonly externalId?: string;
   readonly properties?: JsonObject;
   readonly key?: string;
 }
@@ -60,6 +62,7 @@ export interface ChangeView {
   /** Where it can be looked at. */
   readonly revlink: string | null;
   readonly codebase: string | null;
+  readonly externalId: string | null;
   readonly kind: ChangeKind | null;
   /** Of a pull request: the branch that it is to go into. */
   readonly target: string | null;

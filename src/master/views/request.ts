@@ -10,6 +10,8 @@ export interface RequestView {
   readonly owner: string;
   /** By whose word it was made; null: none of the project's schedulers. */
   readonly scheduler: string | null;
+  /** What whoever asked calls its build set elsewhere. */
+  readonly externalId: string | null;
   readonly submittedAtMs: number;
   /** Its newest build, whose result was `retry`; null when it has had none. */
   readonly retryOf: number | null;
@@ -23,6 +25,7 @@ export interface ForceWish {
   readonly revision?: string;
   readonly properties: JsonObject;
   readonly reason?: string;
+  readonly externalId?: string;
   /** Of the force schedulers, where several have the builder. */
   readonly scheduler?: string;
   /** Of the builder's workers only this one. */
@@ -105,6 +108,8 @@ export interface WhyView {
   readonly build: number | null;
   readonly project: string;
   readonly builder: string;
+  /** What whoever asked calls its build set elsewhere. */
+  readonly externalId: string | null;
   readonly state: 'waiting' | 'running' | 'ended';
   readonly causes: readonly Cause[];
 }

@@ -31,6 +31,7 @@ const COLUMNS = [
   'project',
   'scheduler',
   'approval',
+  'external_id',
 ] as const;
 const ADD_SET = `INSERT INTO build_sets (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) RETURNING id`;
 /** With those of the requests that it was built in place of. */
@@ -83,6 +84,7 @@ export async function addBuildSet(
     project: orNull(set.builders[0]?.project),
     scheduler: orNull(scheduler),
     approval: orNull(approval),
+    external_id: orNull(set.externalId),
   };
   const id = await idOf(transaction, ADD_SET, ...COLUMNS.map((column) => values[column]));
   if (changes.length > 0) await transaction.run(LINK, id, JSON.stringify(changes));
@@ -108,6 +110,7 @@ export async function addBuildSet(
       reason,
       owner,
       ...(scheduler !== undefined && { scheduler }),
+      ...(set.externalId !== undefined && { externalId: set.externalId }),
       source,
       properties: set.properties,
       submittedAtMs: atMs,

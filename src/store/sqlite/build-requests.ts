@@ -16,6 +16,7 @@ import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT r.id, r.build_set_id AS buildSetId, r.project, r.builder, s.priority, s.reason, s.owner, s.scheduler,
+    s.external_id AS externalId,
     s.properties,
     s.property_sources AS propertySources,
     s.submitted_at_ms AS submittedAtMs,
@@ -58,6 +59,7 @@ interface Row extends SourceRow, ParentRow {
   readonly reason: string;
   readonly owner: string;
   readonly scheduler: string | null;
+  readonly externalId: string | null;
   readonly properties: string;
   readonly propertySources: string | null;
   readonly submittedAtMs: number;

@@ -21,7 +21,7 @@ import type { SourceRow } from './source-stamps.ts';
 const SELECT = `SELECT b.id, b.uid, b.number, b.request_id AS requestId, r.build_set_id AS buildSetId, b.project, b.builder, b.worker, b.session, b.fence,
     b.config_hash AS configHash, b.state, b.result, b.summary, b.stop_reason AS stopReason,
     b.retry_cause AS retryCause, s.reason, s.owner,
-    s.scheduler, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
+    s.scheduler, s.external_id AS externalId, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
   FROM builds b JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id`;
 const FIND = `${SELECT} WHERE b.id = ?`;

@@ -9,11 +9,11 @@ import type { Nullable } from './row.ts';
 import { isOff, takeChanges } from './schedulers.ts';
 
 const COLUMNS = `c.id, c.project, c.repository, c.branch, c.revision, c.author, c.committer, c.comments, c.files,
-    c.files_left_out AS filesLeftOut, c.category, c.revlink, c.codebase, c.properties, c.kind, c.target,
+    c.files_left_out AS filesLeftOut, c.category, c.revlink, c.codebase, c.external_id AS externalId, c.properties, c.kind, c.target,
     c.is_untrusted AS isUntrusted, c.skipped, c.problems, c.at_ms AS atMs, c.sent_by AS sentBy`;
 const ADD = `INSERT INTO changes (project, key, repository, branch, revision, author, committer, comments, files, files_left_out,
-    category, revlink, codebase, properties, kind, target, is_untrusted, skipped, problems, at_ms, sent_by)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
+    category, revlink, codebase, external_id, properties, kind, target, is_untrusted, skipped, problems, at_ms, sent_by)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, key) DO NOTHING RETURNING id`;
 const WAIT = `INSERT INTO scheduler_changes (project, scheduler, branch, change_id, is_important, at_ms) VALUES (?, ?, ?, ?, ?, ?)`;
 const WAITS_FOR = 'SELECT scheduler FROM scheduler_changes WHERE change_id = ? ORDER BY rowid';
 const FIND_BY_KEY = `SELECT ${COLUMNS} FROM changes c WHERE c.project = ? AND c.key = ?`;
@@ -59,6 +59,7 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
         category,
         revlink,
         codebase,
+        externalId,
         kind,
         target,
         skipped,
@@ -83,6 +84,7 @@ export function changeStore({ reader, writer }: Context): ChangeStore {
           orNull(category),
           orNull(revlink),
           orNull(codebase),
+          orNull(externalId),
           properties,
           orNull(kind),
           orNull(target),

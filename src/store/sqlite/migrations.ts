@@ -3,6 +3,7 @@ import { changeFields } from './migrations/change-fields.ts';
 import { changeRevisions } from './migrations/change-revisions.ts';
 import { changes } from './migrations/changes.ts';
 import { hooks } from './migrations/hooks.ts';
+import { externalIds } from './migrations/external-ids.ts';
 import { filterProblems } from './migrations/filter-problems.ts';
 import { hostKeys } from './migrations/host-keys.ts';
 import { invitations } from './migrations/invitations.ts';
@@ -240,4 +241,5 @@ export const MIGRATIONS: readonly Migration[] = [
   stepWords,
   retention,
   buildEnvs,
+  externalIds,
 ];

@@ -16,6 +16,7 @@ const OWN: Readonly<Record<Exclude<keyof WaitingRequest, 'source' | 'parent' | T
   reason: true,
   owner: true,
   scheduler: true,
+  externalId: true,
   submittedAtMs: true,
   rankAtMs: true,
   worker: true,
