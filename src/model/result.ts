@@ -28,24 +28,30 @@ export const STEP_RULES: StepRules = {
   alwaysRun: false,
 };
 
-/** What a step's result adds to the result of its build. */
-export function contribution(step: Result, rules: StepRules): Result {
+/** What a build has come to. */
+export interface Standing {
+  readonly result: Result;
+  /** No later step runs but those marked `alwaysRun`. */
+  readonly isHalted: boolean;
+}
+
+/** A build begins as success, so one whose steps were all skipped is a success. */
+export const BEGUN: Standing = { result: 'success', isHalted: false };
+
+/** What the build has come to with one more step. */
+export function withStep({ result, isHalted }: Standing, step: Result, rules: StepRules): Standing {
+  return { result: worse(result, contribution(step, rules)), isHalted: isHalted || halts(step, rules) };
+}
+
+function contribution(step: Result, rules: StepRules): Result {
   if (step === 'failure') return rules.flunkOnFailure ? 'failure' : rules.warnOnFailure ? 'warnings' : 'success';
   if (step === 'warnings') return rules.flunkOnWarnings ? 'failure' : rules.warnOnWarnings ? 'warnings' : 'success';
   return step;
 }
 
-/** True when no later step runs but those marked `alwaysRun`. */
-export function halts(step: Result, rules: StepRules): boolean {
+function halts(step: Result, rules: StepRules): boolean {
   if (step === 'failure') return rules.haltOnFailure;
   return step === 'exception' || step === 'retry' || step === 'cancelled';
-}
-
-/** A build begins as success, so one whose steps were all skipped is a success. */
-export function joinResults(steps: Iterable<{ readonly result: Result; readonly rules: StepRules }>): Result {
-  let joined: Result = 'success';
-  for (const { result, rules } of steps) joined = worse(joined, contribution(result, rules));
-  return joined;
 }
 
 /** Exit status of a verb that waits for a build. */

@@ -3,7 +3,7 @@ import type { BuildFacts, StepReport } from '../../config/code-host.ts';
 import type { BuilderShape, ConfigShape, StepShape } from '../../config/shape.ts';
 import type { Build, Step } from '../../model/build.ts';
 import { leaseOf } from '../../model/lost-worker.ts';
-import { halts, joinResults, worse } from '../../model/result.ts';
+import { BEGUN, withStep, worse } from '../../model/result.ts';
 import type { Result, StepRules } from '../../model/result.ts';
 import type { Seat } from '../../model/worker.ts';
 import { workerLost, workerRetired } from './forced-end.ts';
@@ -208,8 +208,7 @@ export class BuildRun {
     const context = { ...read, seat };
     tools.desk.openSeat(seat);
 
-    const ended: { readonly result: Result; readonly rules: StepRules }[] = [];
-    let isHalted = false;
+    let standing = BEGUN;
     let summary: string | undefined;
     for (const [index, shape] of builder.steps.entries()) {
       const { rules } = shape;
@@ -218,7 +217,7 @@ export class BuildRun {
       let result = stored?.result;
       let told = stored?.summary;
       if (stored?.state !== 'finished' || result === undefined) {
-        const mayRun = rules.alwaysRun ? !this.#isCutShort : !isHalted && !this.#forced;
+        const mayRun = rules.alwaysRun ? !this.#isCutShort : !standing.isHalted && !this.#forced;
         if (this.#isDetached) break;
         if (!mayRun && stored?.state !== 'running') continue;
         const report = await this.#runStep(index, shape, stored, context);
@@ -227,12 +226,11 @@ export class BuildRun {
         told = report.summary;
       } else this.#forgetLeft(index, context);
       if (isWorthTelling(result)) summary ??= `${shape.name}: ${told ?? result}`;
-      ended.push({ result, rules });
-      isHalted ||= halts(result, rules);
+      standing = withStep(standing, result, rules);
     }
-    const joined = joinResults(ended);
-    if (this.#forced) return { result: worse(joined, this.#forced.result), summary: this.#forced.summary };
-    return { result: joined, summary };
+    const { result } = standing;
+    if (this.#forced) return { result: worse(result, this.#forced.result), summary: this.#forced.summary };
+    return { result, summary };
   }
 
   /** A step may end without its commands, when the worker is away; a master that ended before it was back told it nothing. */
