@@ -29,6 +29,12 @@ export { copy, exists, mkdir, remove, rename } from './config/steps/files.ts';
 export { compile } from './config/steps/compile.ts';
 export { countLines, matchLines } from './config/steps/observe.ts';
 export { reboot } from './config/steps/reboot.ts';
+export {
+  setProperties,
+  setPropertiesFromEnv,
+  setProperty,
+  setPropertyFromCommand,
+} from './config/steps/set-property.ts';
 export { sh } from './config/steps/sh.ts';
 export { step } from './config/steps/step.ts';
 export { junit, tap } from './config/steps/tests.ts';

@@ -76,6 +76,8 @@ export type RunArgs = {
   readonly cwd?: string;
   /** Whole: the builder's and the call's. */
   readonly env: Readonly<Record<string, string | SecretRef>>;
+  /** Folders before those that the worker has in these variables. */
+  readonly prepend?: Readonly<Record<string, readonly string[]>>;
   readonly stdin?: string;
   /** End the command after so long without output; absent: never. */
   readonly silenceMs?: number;

@@ -128,20 +128,21 @@ function needsSource({ made }: CheckedBuilder['steps'][number]): boolean {
 }
 
 function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
-  const { title, reporters = [], hosts = [], secrets, workers, projects } = config;
+  const { title, properties, reporters = [], hosts = [], secrets, workers, projects } = config;
   return {
     hash,
     title,
     heartbeatMs: heartbeatOf(config),
     troubles: troubleRules(config),
     ...(config.keep && { keep: keepShape(config.keep) }),
+    ...(properties && { properties }),
     reporters: reporters.map(reporterShape),
     hosts: hosts.map(({ name, maxBuilds, startSpacing }) => ({
       name,
       ...(maxBuilds !== undefined && { maxBuilds }),
       ...(startSpacing !== undefined && { startSpacingMs: parseDuration(startSpacing) }),
     })),
-    workers: workers.map(({ name, maxBuilds = 1, labels, startSpacing, host, owner, missingAfter }) => ({
+    workers: workers.map(({ name, maxBuilds = 1, labels, startSpacing, host, owner, missingAfter, properties }) => ({
       name,
       maxBuilds,
       ...(labels !== undefined && { labels: labelsOf(labels) }),
@@ -149,6 +150,7 @@ function shapeOf(hash: string, config: CheckedConfig): ConfigShape {
       ...(host !== undefined && { host }),
       ...(owner !== undefined && { owner }),
       ...(missingAfter !== undefined && { missingAfterMs: parseDuration(missingAfter) }),
+      ...(properties && { properties }),
     })),
     locks: lockShapes(config),
     ...(secrets && { secrets: secretShapes(secrets) }),

@@ -121,6 +121,7 @@ export const configSchema = z.strictObject(
       .optional(),
     troubles: troubles.optional(),
     keep: keepSchema.optional(),
+    properties: propertiesSchema.optional(),
     reporters: list(reporterSchema, 'reporters').optional(),
     hosts: list(hostSchema, 'hosts').optional(),
     secrets: secretsSchema.optional(),

@@ -23,7 +23,7 @@ export function diffShapes(before: ConfigShape, after: ConfigShape): string[] {
     ...(before.heartbeatMs === after.heartbeatMs
       ? []
       : [`heartbeat changed from ${showDuration(before.heartbeatMs)} to ${showDuration(after.heartbeatMs)}`]),
-    ...changed(before, after, ['troubles', 'keep']),
+    ...changed(before, after, ['troubles', 'keep', 'properties']),
     ...diffLists(before.reporters, after.reporters, 'reporter', diffAll),
     ...diffLists(before.hosts, after.hosts, 'host', diffHosts),
     ...diffLists(before.workers, after.workers, 'worker', diffWorkers),
@@ -65,7 +65,15 @@ function diffAll<T extends ReporterShape | SchedulerShape | SecretShape>(before:
 }
 
 function diffWorkers(before: WorkerShape, after: WorkerShape): string[] {
-  return changed(before, after, ['maxBuilds', 'labels', 'startSpacingMs', 'host', 'owner', 'missingAfterMs']);
+  return changed(before, after, [
+    'maxBuilds',
+    'labels',
+    'startSpacingMs',
+    'host',
+    'owner',
+    'missingAfterMs',
+    'properties',
+  ]);
 }
 
 function diffHosts(before: HostShape, after: HostShape): string[] {

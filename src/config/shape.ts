@@ -19,6 +19,8 @@ export interface ConfigShape {
   readonly troubles: TroubleRules;
   /** What projects keep that do not say it themselves. */
   readonly keep?: KeepRules;
+  /** What all builds begin with; absent: nothing. */
+  readonly properties?: JsonObject;
   readonly reporters: readonly ReporterShape[];
   readonly hosts: readonly HostShape[];
   readonly workers: readonly WorkerShape[];
@@ -78,6 +80,8 @@ export interface WorkerShape {
   readonly owner?: string;
   /** Instead of the farm's. */
   readonly missingAfterMs?: number;
+  /** What builds there begin with; absent: nothing. */
+  readonly properties?: JsonObject;
 }
 
 /** Limits of all workers of a host together. */

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Added to the builder's. */
   readonly env?: Readonly<Record<string, string | SecretRef>>;
+  /** Folders that are put before those which the worker has in these variables: `{ PATH: ['/opt/gcc/bin'] }`. */
+  readonly prepend?: Readonly<Record<string, readonly string[]>>;
   /** At most 64 KiB. */
   readonly stdin?: string;
   /** Ends the command after so long without output; default `20m`, `null` = never. */

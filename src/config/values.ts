@@ -27,6 +27,8 @@ export interface MasterConfig {
   readonly title: string;
   /** Between two pings of master and worker; three of them without a byte, and the connection counts as dead. */
   readonly heartbeat?: Duration;
+  /** All builds begin with these, where nothing closer to them says otherwise. */
+  readonly properties?: JsonObject;
   /** When workers count as missing, flapping or full. */
   readonly troubles?: TroublesConfig;
   /** Who is told of them outside of the farm. */
@@ -89,6 +91,8 @@ export interface WorkerConfig {
   readonly owner?: string;
   /** Instead of the farm's. */
   readonly missingAfter?: Duration;
+  /** Builds there begin with these, where nobody who asks for them says otherwise. */
+  readonly properties?: JsonObject;
 }
 
 type Labels = readonly string[] | Readonly<Record<string, string>>;

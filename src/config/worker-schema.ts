@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { duration } from './duration-schema.ts';
 import { nameSchema as name } from './name-schema.ts';
+import { propertiesSchema } from './properties-schema.ts';
 
 const NO_WORKER = 'this is no worker: use worker()';
 const NO_HOST = 'this is no host: use host()';
@@ -36,6 +37,7 @@ export const workerSchema = z.strictObject(
     host: word.optional(),
     owner: word.optional(),
     missingAfter: duration.optional(),
+    properties: propertiesSchema.optional(),
   },
   { error: NO_WORKER },
 );

@@ -2,7 +2,7 @@ import type { RebootOptions } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
 import { splitOptions } from './step.ts';
 import type { StepOptions } from './step.ts';
-import { resolve, resolveEnv } from './wanted.ts';
+import { resolve, resolveOptions } from './wanted.ts';
 import type { CommandOptions, WantedCommand } from './wanted.ts';
 
 /** A service's user needs the right to it: a line for sudo, as docs/operating.md shows. */
@@ -19,15 +19,8 @@ export function reboot(name: string, command: WantedCommand = REBOOT, options: R
     ...common,
     made: { of: 'reboot', command, ...own },
     run: async (ctx) => {
-      const { cwd, env, ...rest } = own;
       const words = await resolve(ctx, command);
-      const folder = await resolve(ctx, cwd);
-      const variables = await resolveEnv(ctx, env);
-      await ctx.reboot(words, {
-        ...rest,
-        ...(folder !== undefined && { cwd: folder }),
-        ...(variables && { env: variables }),
-      });
+      await ctx.reboot(words, await resolveOptions(ctx, own));
     },
   };
 }

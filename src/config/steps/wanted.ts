@@ -27,20 +27,20 @@ export type CommandOptions = Omit<RunOptions, keyof WantedOptions> & WantedOptio
 export async function runWanted(
   ctx: StepContext,
   command: WantedCommand,
-  { cwd, env, ...options }: CommandOptions = {},
+  options: CommandOptions = {},
 ): Promise<RunResult> {
-  const words = await resolve(ctx, command);
+  return await ctx.run(await resolve(ctx, command), await resolveOptions(ctx, options));
+}
+
+/** What `ctx.run` takes, with all that functions make of it. */
+export async function resolveOptions(ctx: StepContext, { cwd, env, ...rest }: CommandOptions): Promise<RunOptions> {
   const folder = await resolve(ctx, cwd);
   const variables = await resolveEnv(ctx, env);
-  return await ctx.run(words, {
-    ...options,
-    ...(folder !== undefined && { cwd: folder }),
-    ...(variables && { env: variables }),
-  });
+  return { ...rest, ...(folder !== undefined && { cwd: folder }), ...(variables && { env: variables }) };
 }
 
 /** A variable whose function gives nothing is left as it was. */
-export async function resolveEnv(ctx: StepContext, env: CommandOptions['env']): Promise<Env | undefined> {
+async function resolveEnv(ctx: StepContext, env: CommandOptions['env']): Promise<Env | undefined> {
   const wanted = await resolve(ctx, env);
   if (!wanted) return undefined;
   const made: Record<string, Env[string]> = {};

@@ -5,6 +5,7 @@ import type { RebootArgs, RunAnswer, RunArgs } from '../calls.ts';
 import { parseDuration, showDuration } from '../duration.ts';
 import { parseLogLimit } from '../log-limit.ts';
 import type { RebootOptions, RunOptions, RunResult, Size } from '../step-context.ts';
+import { prependArg } from './prepend-arg.ts';
 
 const DEFAULT_SILENCE = '20m';
 const DEFAULT_REBOOT = '10m';
@@ -47,6 +48,7 @@ export function runArgs(
     env: joined,
     log,
     ...(cwd !== undefined && { cwd }),
+    ...(options.prepend !== undefined && { prepend: prependArg(options.prepend) }),
     ...(stdin !== undefined && { stdin }),
     ...(timeout !== null && { silenceMs: parseDuration(timeout) }),
     ...(maxTime !== undefined && { totalMs: parseDuration(maxTime) }),

@@ -276,7 +276,7 @@ export class BuildRun {
       store.commands.list(build.id),
       store.requests.find(build.requestId),
     ]);
-    const initial = request ? initialProperties(request, build.worker, builder?.properties) : [];
+    const initial = request && config && builder ? initialProperties(request, build.worker, config, builder) : [];
     const secrets = await openBuildSecrets(tools, build, config, records);
     return { steps, records, initial, written: new Map(), secrets };
   }

@@ -1,15 +1,19 @@
 import type { Property } from '../../model/build.ts';
-import type { BuilderShape } from '../../config/shape.ts';
+import type { BuilderShape, ConfigShape } from '../../config/shape.ts';
 import type { BuildRequest } from '../../model/build-request.ts';
 import type { Json, JsonObject } from '../../model/json.ts';
 import type { CommandRecord } from '../../model/command.ts';
 import type { StepAnswer } from '../../config/code-host.ts';
 
-/** The properties that a build begins with, and where each came from. */
+/**
+ * The properties that a build begins with, and where each came from. What is closer to it wins: the configuration's, the builder's,
+ * the worker's, then what whoever asked for it says (which has the change's and the scheduler's in it).
+ */
 export function initialProperties(
   request: BuildRequest,
   worker: string,
-  builderProperties: BuilderShape['properties'] = {},
+  config: Pick<ConfigShape, 'properties' | 'workers'>,
+  ofBuilder: Pick<BuilderShape, 'properties'>,
 ): readonly Property[] {
   const { project, builder, source, owner, scheduler, properties, propertySources = {} } = request;
   const known: Record<string, Json | undefined> = {
@@ -26,7 +30,14 @@ export function initialProperties(
   for (const [name, value] of Object.entries(known)) {
     if (value !== undefined) joined.set(name, { name, value, source: 'build' });
   }
-  for (const [name, value] of Object.entries(builderProperties)) joined.set(name, { name, value, source: 'builder' });
+  const levels = {
+    master: config.properties,
+    builder: ofBuilder.properties,
+    worker: config.workers.find(({ name }) => name === worker)?.properties,
+  };
+  for (const [level, given = {}] of Object.entries(levels)) {
+    for (const [name, value] of Object.entries(given)) joined.set(name, { name, value, source: level });
+  }
   for (const [name, value] of Object.entries(properties)) {
     joined.set(name, { name, value, source: propertySources[name] ?? 'request' });
   }

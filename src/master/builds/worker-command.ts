@@ -10,6 +10,7 @@ import { isSecretRef, secretsIn } from '../../model/secret.ts';
 import type { BuildSecrets } from '../secrets/build-secrets.ts';
 import { commandSpec } from '../../protocol/messages.ts';
 import type { CommandSpec } from '../../protocol/messages.ts';
+import { withPrepended } from './prepend.ts';
 
 const SECRET_MODE = 0o600;
 const OTHERS = 0o077;
@@ -86,7 +87,8 @@ function getCommand(
 }
 
 function runSpec(args: RunArgs, values: ReadonlyMap<string, string>): unknown {
-  const { command, cwd, stdin, silenceMs, totalMs, killAfterMs } = args;
+  const { cwd, stdin, silenceMs, totalMs, killAfterMs } = args;
+  const command = args.prepend ? withPrepended(args.command, args.prepend) : args.command;
   const what = typeof command === 'string' ? { shell: command } : { argv: command };
   const input = stdin === undefined ? undefined : Buffer.from(stdin, 'utf8');
   const env = Object.fromEntries(

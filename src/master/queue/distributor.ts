@@ -3,6 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import { Latest } from '../../base/latest.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Bus } from '../../bus/bus.ts';
+import type { ConfigShape } from '../../config/shape.ts';
 import type { Build } from '../../model/build.ts';
 import { StoreError } from '../../store/store.ts';
 import { Rounds } from '../rounds.ts';
@@ -89,7 +90,7 @@ export class Distributor {
       ...grants.map((grant) => this.#grant(grant)),
       ...pairs
         .filter((pair) => this.#options.nextWorkers.allows(pair, state))
-        .map((pair) => this.#claim(pair, state.config.hash)),
+        .map((pair) => this.#claim(pair, state.config)),
     ]);
   }
 
@@ -130,16 +131,16 @@ export class Distributor {
     });
   }
 
-  async #claim({ request, worker, builder, locks }: Pair, configHash: string): Promise<void> {
+  async #claim({ request, worker, builder, locks }: Pair, config: ConfigShape): Promise<void> {
     const { store, clock, bus, nextWorkers, start } = this.#options;
     await this.#unlessLost('a request could not be claimed; it is tried again', { request: request.id }, async () => {
       const build = await store.requests.claim({
         requestId: request.id,
         worker,
-        configHash,
+        configHash: config.hash,
         stepNames: builder.steps.map((step) => step.name),
         isCheck: builder.functions?.canStartBuild !== undefined,
-        properties: initialProperties(request, worker, builder.properties),
+        properties: initialProperties(request, worker, config, builder),
         locks,
         atMs: clock.now(),
       });

@@ -85,6 +85,37 @@ test('a step that is hidden in some ends is asked about the one it had, also whe
   expect(await step(1)).toEqual({ result: 'failure' });
 });
 
+test.each([
+  [0, 'retry', undefined],
+  [1, 'warnings', 'exit 1'],
+  [2, 'failure', 'exit 2'],
+  [77, 'skipped', 'exit 77'],
+])('an exit status of %i means %s where the step says so', async (exitCode, result, summary) => {
+  const { step } = await tryConfig(
+    configOf("sh('make', 'make', { exitCodes: { 0: 'retry', 1: 'warnings', 77: 'skipped' } })"),
+  );
+  const answer: AnswerCall = () => Promise.resolve({ ok: exited(exitCode) });
+  expect(await step(0, answer)).toEqual({ result, ...(summary !== undefined && { summary }) });
+  // What we ended had no say in it.
+  const ended: AnswerCall = () => Promise.resolve({ ok: { ...exited(exitCode), ended: 'total' } });
+  expect(await step(0, ended)).toMatchObject({ result: 'failure', summary: expect.stringContaining('timed out') });
+});
+
+test('an environment is printed by a command of its own, with the same variables', async () => {
+  const { step } = await tryConfig(
+    configOf(
+      "sh('make', 'make', { logEnvironment: true, cwd: 'sub', env: { A: 'b' }, prepend: { PATH: ['x'] }, stdin: 's' })",
+    ),
+  );
+  const calls: StepCall[] = [];
+  expect(await step(0, noting(calls))).toEqual({ result: 'success' });
+  const same = { cwd: 'sub', env: { FROM: 'builder', A: 'b' }, prepend: { PATH: ['x'] } };
+  expect(calls.map(({ args }) => args)).toMatchObject([
+    { command: ['env'], log: 'environment', ...same },
+    { command: 'make', log: 'stdio', stdin: 's', ...same },
+  ]);
+});
+
 test('what a function throws is told as an error of the step', async () => {
   const { step } = await tryConfig(configOf("sh('make', () => { throw new Error('no command'); })"));
   expect(await step(0)).toMatchObject({ result: 'exception', summary: 'Error: no command' });
@@ -150,6 +181,12 @@ test.each([
   ['a result that is none', 'return "good";', 'returned "good"; return nothing, or one of'],
   ['a value that is not JSON', 'await ctx.setProperty("x", () => 1);', 'JSON'],
   ['an empty command', 'await ctx.run([]);', 'empty command'],
+  [
+    'a variable that is none',
+    "await ctx.run('a', { prepend: { 'A;B': ['x'] } });",
+    'no name of an environment variable',
+  ],
+  ['an empty folder', "await ctx.run('a', { prepend: { PATH: [''] } });", 'prepend PATH: give a list of folders'],
 ])('%s ends the step as an exception that says what to do', async (_what, code, told) => {
   const { step } = await tryConfig(configOf(`step('odd', async (ctx) => { ${code} })`));
   const report = await step(0);

@@ -24,7 +24,7 @@ test('who asks wins over the change, the change over the builder, and that over 
     ['scheduler', { scheduler: 'scheduler', request: 'scheduler' }],
     ['request', { request: 'request' }],
   );
-  const properties = initialProperties({ ...REQUEST, ...joined }, 'w', ofBuilder);
+  const properties = initialProperties({ ...REQUEST, ...joined }, 'w', { workers: [] }, { properties: ofBuilder });
   const facts = Object.fromEntries(properties.map(({ name, value, source }) => [name, [value, source]]));
   expect(facts).toEqual({
     project: ['p', 'build'],
@@ -37,4 +37,19 @@ test('who asks wins over the change, the change over the builder, and that over 
     scheduler: ['scheduler', 'scheduler'],
     request: ['request', 'request'],
   });
+});
+
+test('the worker wins over the builder, that over the farm, and none of them over who asks', () => {
+  const config = {
+    properties: { farm: 1, builder: 1, worker: 1, request: 1 },
+    workers: [
+      { name: 'x', maxBuilds: 1, properties: { other: 1 } },
+      { name: 'w', maxBuilds: 1, properties: { worker: 2, request: 2 } },
+    ],
+  };
+  const ofBuilder = { properties: { builder: 2, worker: 2, request: 2 } };
+  const found = initialProperties({ ...REQUEST, properties: { request: 3 } }, 'w', config, ofBuilder);
+  const sources = Object.fromEntries(found.map(({ name, source }) => [name, source]));
+  expect(sources).toMatchObject({ farm: 'master', builder: 'builder', worker: 'worker', request: 'request' });
+  expect(sources).not.toHaveProperty('other');
 });
