@@ -339,8 +339,9 @@ export class StepRun {
   }
 
   async #testResults({ args }: Extract<StepCall, { readonly kind: 'testResults' }>, id: string): Promise<Performed> {
-    const { tools, build, step, facts } = this.#options;
-    const caller = { build, step, command: id, revision: builtRevision(build, facts) };
+    const { tools, build, step, facts, secrets } = this.#options;
+    const redact = <T>(value: T): T => secrets.value(value);
+    const caller = { build, step, command: id, revision: builtRevision(build, facts), redact };
     let done: Performed | undefined;
     const answer = await this.#unlessEnded(async (signal) => {
       done = await takeTestResults(tools, caller, args, signal);

@@ -30,6 +30,8 @@ export interface TestCaller {
   readonly command: string;
   /** What the build built, as far as it is known. */
   readonly revision: string | undefined;
+  /** What is kept goes through it. */
+  readonly redact: <T>(value: T) => T;
 }
 
 /** Of one build. Those beyond are counted alone, but for failing ones. */
@@ -57,13 +59,13 @@ export async function takeTestResults(
   signal: AbortSignal,
 ): Promise<Performed> {
   const { store, clock, folders } = tools;
-  const { build, step, command, revision } = caller;
+  const { build, step, command, revision, redact } = caller;
   const call: TestCall = { command, buildId: build.id, step: step.index };
   const keeping = await Keeping.open(store, call, laneOf(build));
   const problems: string[] = [];
   const read = async ({ name, file }: Source): Promise<void> => {
     const data = { file, format: args.format };
-    const problem = await readTestFile(clock, data, (results) => keeping.take(results), signal);
+    const problem = await readTestFile(clock, data, (results) => keeping.take(redact(results)), signal);
     if (problem !== undefined && problems.length < PROBLEMS) problems.push(`${name}: ${problem}`);
   };
   if ('files' in args.from) {

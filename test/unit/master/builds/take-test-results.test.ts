@@ -8,7 +8,7 @@ import type { Store } from '../../../../src/store/store.ts';
 import { TempStore, claimedBuild } from '../../../support/temp-store.ts';
 
 /** One call over a file of so many cases, every third of which fails. */
-async function tryCall(cases: number) {
+async function tryCall(cases: number, redact = <T>(value: T): T => value) {
   const temp = await TempStore.make();
   onTestFinished(() => temp.remove());
   const store = await temp.open();
@@ -20,7 +20,7 @@ async function tryCall(cases: number) {
     (_, n) => `<testcase name="t${n}">${n % 3 ? '' : '<failure/>'}</testcase>`,
   );
   await writeFile(fetchedPath(filesDir, `${build.uid}.0.1.1`), `<testsuite>${text.join('')}</testsuite>`);
-  const caller = { build, step: { index: 0, name: 'make' }, command: `${build.uid}.0.1`, revision: 'r' };
+  const caller = { build, step: { index: 0, name: 'make' }, command: `${build.uid}.0.1`, revision: 'r', redact };
   const args = { format: 'junit', from: { files: [{ path: 'a.xml', call: '1.1' }] } } as const;
   const signal = new AbortController().signal;
   const take = (on: Store) =>
@@ -56,6 +56,16 @@ test('a call that was cut off in the middle and is made again keeps each result 
   }
   expect(await store.tests.count(build.id, 'all', 0)).toBe(9_000);
   expect(await store.tests.reports(build.id)).toMatchObject([{ counts, leftOut: 0, revision: 'r' }]);
+});
+
+test('a secret that a file of tests names is kept nowhere', async () => {
+  const { store, build, take } = await tryCall(3, (value) => {
+    const text = JSON.stringify(value).replaceAll('"t1"', '"**"');
+    return JSON.parse(text) as typeof value;
+  });
+  await (await take(store)).also?.();
+  const names = (await store.tests.list(build.id, { which: 'all', after: 0, limit: 10 })).map(({ name }) => name);
+  expect(names.toSorted()).toEqual(['**', 't0', 't2']);
 });
 
 test('a file that a killed master has left is removed when its build is over, not before', async () => {
