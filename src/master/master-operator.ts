@@ -48,7 +48,7 @@ import type {
   WorkerView,
 } from './views/worker.ts';
 import { approveBuild } from './operator-approve.ts';
-import { listBuilders } from './operator-builders.ts';
+import { listBuilders, withVirtual } from './operator-builders.ts';
 import { listChanges, sendChanges } from './operator-changes.ts';
 import { forceBuild, forceForms } from './operator-force.ts';
 import { hostKeyStatus, useHostKey } from './operator-host-key.ts';
@@ -153,7 +153,7 @@ export class MasterOperator implements Operator {
     demand(asker, 'reader', 'list builds');
     const { store } = this.#parts;
     const limit = Math.max(1, Math.min(LIST_MAX, Math.floor(filter.limit)));
-    const builds = await store.builds.list({ ...filter, limit });
+    const builds = await store.builds.list({ ...(await withVirtual(this.#parts, filter)), limit });
     return await Promise.all(builds.map((build) => buildView(this.#parts, build)));
   }
 

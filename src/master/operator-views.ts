@@ -44,6 +44,7 @@ export async function buildView(sources: ViewSources, build: Build): Promise<Bui
     id: build.id,
     project: build.project,
     builder: build.builder,
+    virtualBuilder: build.virtualBuilder ?? null,
     number: build.number,
     request: build.requestId,
     buildSet: build.buildSetId,

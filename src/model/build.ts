@@ -12,6 +12,8 @@ export interface Build {
   readonly buildSetId: number;
   readonly project: string;
   readonly builder: string;
+  /** What it is shown as besides. */
+  readonly virtualBuilder?: string;
   readonly worker: string;
   /** The seat it has on its worker. */
   readonly session: string;

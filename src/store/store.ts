@@ -417,6 +417,7 @@ export interface SchedulerStore {
 export interface BuildFilter {
   readonly project?: string;
   readonly builder?: string;
+  readonly virtualBuilder?: string;
   readonly worker?: string;
   readonly state?: 'running' | 'finished';
   /** Builds of these projects are left out. */

@@ -8,6 +8,11 @@ export function buildName(build: BuildView): string {
   return `${build.project}/${build.builder}#${build.number}`;
 }
 
+/** With what it is shown as besides. */
+function shownName(build: BuildView): string {
+  return build.virtualBuilder === null ? buildName(build) : `${buildName(build)} (${build.virtualBuilder})`;
+}
+
 /** `success`, or what it does now. */
 export function outcomeOf(view: { readonly state: string; readonly result: string | null }): string {
   return view.result ?? view.state;
@@ -23,7 +28,7 @@ export function buildTable(builds: readonly BuildView[], nowMs: number): string 
     ['ID', 'BUILD', 'RESULT', 'TOOK', 'WORKER', 'SOURCE', 'STARTED'],
     builds.map((build) => [
       String(build.id),
-      buildName(build),
+      shownName(build),
       outcomeOf(build),
       howLong((build.finishedAtMs ?? nowMs) - build.startedAtMs),
       build.worker,

@@ -8,6 +8,8 @@ export interface BuildView {
   readonly id: number;
   readonly project: string;
   readonly builder: string;
+  /** What its properties have it shown as besides; null: nothing. */
+  readonly virtualBuilder: string | null;
   readonly number: number;
   /** The request it was made for, the build set of that, and the older requests that were collapsed into it. */
   readonly request: number;

@@ -4,6 +4,8 @@ import type { Result } from '../../model/result.ts';
 export interface BuilderView {
   readonly project: string;
   readonly name: string;
+  /** Of a virtual one, the builder of its newest build; null: it is in the configuration. */
+  readonly virtualOf: string | null;
   /** In markdown, as the configuration has it; null: it has none. */
   readonly description: string | null;
   readonly projectDescription: string | null;

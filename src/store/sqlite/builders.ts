@@ -1,5 +1,6 @@
 import type { BuilderStore } from '../builder-store.ts';
 import type { Context } from './context.ts';
+import { LAST_VIRTUAL_ENDS, listVirtualBuilders } from './virtual-builders.ts';
 
 export const LAST_ENDS = `SELECT last.project, last.builder, last.id, last.number, last.result, last.finished_at_ms AS finishedAtMs
   FROM json_each(?) t JOIN builds last ON last.id = (
@@ -11,6 +12,10 @@ export function builderStore({ reader }: Context): BuilderStore {
   return {
     async lastEnds(builders) {
       return await reader.all(LAST_ENDS, JSON.stringify(builders));
+    },
+    virtual: () => listVirtualBuilders(reader),
+    async lastVirtualEnds(builders) {
+      return await reader.all(LAST_VIRTUAL_ENDS, JSON.stringify(builders));
     },
   };
 }

@@ -20,7 +20,8 @@ import type { SourceRow } from './source-stamps.ts';
 
 const SELECT = `SELECT b.id, b.uid, b.number, b.request_id AS requestId, r.build_set_id AS buildSetId, b.project, b.builder, b.worker, b.session, b.fence,
     b.config_hash AS configHash, b.state, b.result, b.summary, b.stop_reason AS stopReason,
-    b.retry_cause AS retryCause, s.reason, s.owner,
+    b.retry_cause AS retryCause,
+    (SELECT v.name FROM virtual_builds v WHERE v.build_id = b.id) AS virtualBuilder, s.reason, s.owner,
     s.scheduler, s.external_id AS externalId, ${PARENT_COLUMNS}, ${SOURCE_COLUMNS}, b.started_at_ms AS startedAtMs, b.finished_at_ms AS finishedAtMs
   FROM builds b JOIN build_requests r ON r.id = b.request_id JOIN build_sets s ON s.id = r.build_set_id
     JOIN source_stamps p ON p.id = s.source_stamp_id`;
@@ -173,10 +174,11 @@ async function mustExist(transaction: Transaction, id: number): Promise<void> {
 }
 
 /** One text for each set of filters in use, so that it stays prepared. */
-export function listQuery({ project, builder, worker, state, without, before, limit }: BuildFilter) {
+export function listQuery({ project, builder, virtualBuilder, worker, state, without, before, limit }: BuildFilter) {
   const wanted: readonly (readonly [string, SqlValue | undefined])[] = [
     ['b.project = ?', project],
     ['b.builder = ?', builder],
+    ['b.id IN (SELECT v.build_id FROM virtual_builds v WHERE v.project = b.project AND v.name = ?)', virtualBuilder],
     ['b.worker = ?', worker],
     ['b.state = ?', state],
     [

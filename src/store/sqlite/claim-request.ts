@@ -12,6 +12,7 @@ import { sit, takeSeat } from './seats.ts';
 import { nextNumber, numberOfCheck } from './start-checks.ts';
 import { SOURCE_COLUMNS, splitSource } from './source-stamps.ts';
 import type { SourceRow } from './source-stamps.ts';
+import { noteVirtualBuilder } from './virtual-builders.ts';
 
 const TAKE = `UPDATE build_requests SET state = 'claimed' WHERE id = ? AND state = 'pending'
   RETURNING build_set_id AS buildSetId, project, builder`;
@@ -85,6 +86,7 @@ export async function claimRequest(transaction: Transaction, claim: Claim): Prom
   await addClaims(transaction, { buildId: id }, locks, atMs);
   await transaction.run(ADD_STEPS, id, JSON.stringify(claim.stepNames));
   await transaction.run(ADD_PROPERTIES, id, JSON.stringify(joined(set, claim.properties)));
+  if (!claim.isCheck) await noteVirtualBuilder(transaction, id);
   const [source, { reason, owner, ...row }] = splitSource(set);
   return {
     id,

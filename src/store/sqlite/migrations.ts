@@ -26,6 +26,7 @@ import { retention } from './migrations/retention.ts';
 import { schedulerStates } from './migrations/scheduler-states.ts';
 import { testResults } from './migrations/test-results.ts';
 import { troubles } from './migrations/troubles.ts';
+import { virtualBuilders } from './migrations/virtual-builders.ts';
 import { workerStates } from './migrations/worker-states.ts';
 
 const first: Migration = (schema) =>
@@ -242,4 +243,5 @@ export const MIGRATIONS: readonly Migration[] = [
   retention,
   buildEnvs,
   externalIds,
+  virtualBuilders,
 ];

@@ -38,6 +38,7 @@ const FINISHED = `SELECT b.request_id AS requestId FROM builds b JOIN build_requ
 /** All that has a row for its build. */
 export const OF_BUILD: readonly string[] = [
   'build_envs',
+  'virtual_builds',
   'step_links',
   'test_results',
   'test_reports',

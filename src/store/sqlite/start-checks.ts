@@ -3,6 +3,7 @@ import type { Transaction } from './batch-writer.ts';
 import { endRequest } from './end-request.ts';
 import { freeLocks } from './lock-claims.ts';
 import { freeSeat } from './seats.ts';
+import { noteVirtualBuilder } from './virtual-builders.ts';
 
 const NUMBER = 'SELECT max(number) AS last FROM builds WHERE project = ? AND builder = ? AND number > 0';
 const CHECKED = `SELECT project, builder, worker, request_id AS requestId, stop_reason AS stopReason FROM builds
@@ -41,6 +42,7 @@ export async function passCheck(
   if (build.stopReason !== null) return undefined;
   const logs = await dropRecords(transaction, id);
   await transaction.run(PASS, await nextNumber(transaction, build.project, build.builder), atMs, id);
+  await noteVirtualBuilder(transaction, id);
   return logs;
 }
 

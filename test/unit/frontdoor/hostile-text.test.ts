@@ -99,6 +99,8 @@ const TOLD: Readonly<Record<string, string>> = {
   'troubles.end_text': EVIL,
   'troubles.owner': EVIL,
   'troubles.text': EVIL,
+  'virtual_builders.description': EVIL,
+  'virtual_builders.tags': JSON.stringify([EVIL]),
   'workers.aside_reason': EVIL,
   'workers.facts': EVIL_JSON,
   'workers.hold_by': EVIL,
@@ -142,6 +144,8 @@ const OURS = {
   test_reports: ['command', 'revision'],
   test_results: ['command', 'identity', 'state'],
   troubles: ['kind', 'worker'],
+  virtual_builders: ['builder', 'name', 'project'],
+  virtual_builds: ['name', 'project'],
   worker_connections: ['worker'],
   worker_host_keys: ['keys', 'worker'],
   workers: ['boot_id', 'hold', 'install_id', 'leaving_process', 'name', 'process_id', 'term'],
@@ -245,7 +249,7 @@ beforeAll(async () => {
   stand = await PeopleStand.open(
     `workers: [worker('w', { maxBuilds: 10, host: 'iron', owner: ${said} }), worker('held'), worker('nowhere')],
     projects: [project('p', { source: git('/nowhere', { poll: '1d' }), schedulers: [force(), force({ name: 'off' }), tryBuilds()], builders: [
-      builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), sh('run', 'echo 1..1; echo not ok'), tap('tap', { step: 'run' }, { haltOnFailure: false }), step('told', async (ctx) => { await ctx.link('a', 'https://example.org'); return { result: 'success', summary: ${said} }; })] }),
+      builder('short', { workers: ['w'], properties: { virtual_builder_name: 'shown' }, steps: [sh(${name}, ${print}), sh('run', 'echo 1..1; echo not ok'), tap('tap', { step: 'run' }, { haltOnFailure: false }), step('told', async (ctx) => { await ctx.link('a', 'https://example.org'); return { result: 'success', summary: ${said} }; })] }),
       builder('long', { workers: ['w'], locks: [hostLock('board')], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { tags: ['a'], description: ${said}, workers: ['nowhere'], steps: [checkout()] }),
     ] })]`,

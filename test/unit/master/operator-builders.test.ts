@@ -36,6 +36,7 @@ test('builders are found by their tags, with what runs, what waits and what ende
     {
       project: 'p',
       name: 'gcc',
+      virtualOf: null,
       description: '# Stable\n\nWith gcc',
       projectDescription: 'The **editor**',
       tags: ['nightly', 'gcc'],

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LAST_WORKERS, listQuery } from '../../../src/store/sqlite/builds.ts';
 import { LAST_ENDS } from '../../../src/store/sqlite/builders.ts';
+import { LAST_VIRTUAL_ENDS } from '../../../src/store/sqlite/virtual-builders.ts';
 import { Connection } from '../../../src/store/sqlite/connection.ts';
 import type { SqlValue } from '../../../src/store/sqlite/connection.ts';
 import { TRUST } from '../../../src/store/sqlite/changes.ts';
@@ -59,6 +60,20 @@ it.each([
     ),
   );
   expect(steps.filter((step) => /SCAN (last|b)|TEMP B-TREE/.test(step))).toEqual([]);
+});
+
+it('finds how virtual builders ended last without walking their builds', async () => {
+  const steps = await plan(LAST_VIRTUAL_ENDS, '[{"project":"p","builder":"b"}]');
+  expect(steps).toContainEqual(
+    expect.stringMatching(/^SEARCH v USING COVERING INDEX virtual_builds_project_name_build_id_index/),
+  );
+  expect(steps.filter((step) => /SCAN (last|b|v)|TEMP B-TREE/.test(step))).toEqual([]);
+});
+
+it('lists a virtual builder by its own builds', async () => {
+  const { sql, values } = listQuery({ project: 'p', virtualBuilder: 'v', limit: 10 });
+  const steps = await plan(sql, ...values);
+  expect(steps.filter((step) => step.startsWith('SCAN'))).toEqual([]);
 });
 
 it('finds what runs on a worker that comes anew among the running builds, not among all that it ever had', async () => {
