@@ -24,6 +24,7 @@ export {
 } from './config/define-schedulers.ts';
 export { bool, choice, fixed, int, text } from './config/parameters/values.ts';
 export { secret, secretCommand, secretEnv, secretFile } from './config/secrets/define.ts';
+export { artifact, fetchArtifact } from './config/steps/artifacts.ts';
 export { checkout } from './config/steps/checkout.ts';
 export { copy, exists, mkdir, remove, rename } from './config/steps/files.ts';
 export { compile } from './config/steps/compile.ts';
@@ -61,7 +62,16 @@ export type { WarningFunction } from './config/steps/warning-reader.ts';
 export type { TapSource, TestsOptions } from './config/steps/tests.ts';
 export type { ExistsOptions } from './config/steps/files.ts';
 export type { DownloadOptions, UploadFilesOptions } from './config/steps/transfers.ts';
-export type { FileStat, GlobOptions, UploadOptions } from './config/step-files.ts';
+export type { ArtifactOptions } from './config/steps/artifacts.ts';
+export type {
+  FetchedArtifact,
+  FetchOptions,
+  FileStat,
+  GlobOptions,
+  KeepOptions,
+  KeptArtifact,
+  UploadOptions,
+} from './config/step-files.ts';
 export type { TriggerStepOptions } from './config/steps/trigger.ts';
 export type { CommandOptions, Wanted, WantedCommand } from './config/steps/wanted.ts';
 export type { ParameterConfig } from './config/parameters/values.ts';

@@ -19,6 +19,8 @@ import type { TestCounts } from '../model/test-result.ts';
  * | `glob`        | worker      | list of texts | paths, sorted                                                             |
  * | `copy`        | worker      | `FileAnswer`  | what was at `to` is replaced                                              |
  * | `move`        | worker      | `FileAnswer`  | what was at `to` is replaced                                              |
+ * | `keep`        | worker      | `FileAnswer`  | the file is an artifact of the build                                      |
+ * | `artifact`    | master      | `FoundArtifact` | which one is meant: the same whenever the step is run again             |
  * | `setProperty` | master      | `null`        | source of the property: the step's name                                   |
  * | `log`         | master      | `null`        | writes a log; its record has the text's SHA-256 in its place              |
  * | `link`        | master      | `null`        | in the place of an earlier one of the step and name                       |
@@ -56,6 +58,8 @@ export type KnownCall =
   | { readonly kind: 'glob'; readonly args: GlobArgs }
   | { readonly kind: 'copy'; readonly args: TwoPathArgs }
   | { readonly kind: 'move'; readonly args: TwoPathArgs }
+  | { readonly kind: 'keep'; readonly args: KeepArgs }
+  | { readonly kind: 'artifact'; readonly args: FindArtifactArgs }
   | { readonly kind: 'setProperty'; readonly args: { readonly name: string; readonly value: Json } }
   | { readonly kind: 'log'; readonly args: LogArgs }
   | { readonly kind: 'link'; readonly args: LinkArgs }
@@ -158,7 +162,12 @@ type PathArgs = { readonly path: string };
 export type PutArgs = {
   readonly path: string;
   /** The text itself, or a file on the master: relative to the master's folder, or absolute; refused when it has another hash. */
-  readonly source: { readonly text: string } | SecretRef | { readonly file: string; readonly sha256?: string };
+  readonly source:
+    | { readonly text: string }
+    | SecretRef
+    | { readonly file: string; readonly sha256?: string }
+    /** By its hash. */
+    | { readonly artifact: string; readonly size: number };
   readonly mode?: number;
 };
 
@@ -178,6 +187,25 @@ export type GetArgs = {
 export type GlobArgs = { readonly path: string; readonly limit?: number };
 
 export type TwoPathArgs = { readonly path: string; readonly to: string };
+
+export type KeepArgs = { readonly path: string; readonly name: string; readonly maxBytes?: number };
+
+export type FindArtifactArgs = {
+  readonly name: string;
+  /** `PROJECT` or `PROJECT/BUILDER`; absent: the projects that the build's own depends on. */
+  readonly from?: string;
+  /** Its number; absent: the last good one. */
+  readonly build?: number;
+};
+
+export type FoundArtifact = {
+  readonly build: number;
+  readonly project: string;
+  readonly builder: string;
+  readonly number: number;
+  readonly sha256: string;
+  readonly size: number;
+};
 
 export type StatAnswer = {
   readonly type: 'file' | 'folder' | 'link' | 'other' | 'none';

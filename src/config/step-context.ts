@@ -3,7 +3,15 @@ import type { SecretRef } from '../model/secret.ts';
 import type { Result } from '../model/result.ts';
 import type { TriggeredRequest, TriggerSource } from './calls.ts';
 import type { BuildFacts } from './code-host.ts';
-import type { FileStat, GlobOptions, UploadOptions } from './step-files.ts';
+import type {
+  FetchedArtifact,
+  FetchOptions,
+  FileStat,
+  GlobOptions,
+  KeepOptions,
+  KeptArtifact,
+  UploadOptions,
+} from './step-files.ts';
 
 /** A time as text: `500ms`, `30s`, `20m`, `1h30m`. */
 export type Duration = string;
@@ -153,6 +161,10 @@ export interface StepContext {
   copy(from: string, to: string): Promise<void>;
   /** Renames a file or a tree on the worker, in the place of what was there; parents are made. */
   move(from: string, to: string): Promise<void>;
+  /** Keeps a file of the worker as an artifact of the build, for people and for later builds. */
+  keep(path: string, options?: KeepOptions): Promise<KeptArtifact>;
+  /** Copies an artifact of another build to the worker, the same one also when the step is run again after a restart. */
+  fetch(name: string, path: string, options?: FetchOptions): Promise<FetchedArtifact>;
   /** Copies a file of the worker to the master (Buildbot's FileUpload). `to` is relative to the master's folder. */
   upload(
     path: string,

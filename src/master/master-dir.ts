@@ -30,6 +30,7 @@ export function masterPaths(dir: string) {
     stateDir: join(dir, 'state'),
     database: join(dir, 'state', 'trunkline.sqlite'),
     logsDir: join(dir, 'state', 'logs'),
+    artifactsDir: join(dir, 'artifacts'),
     filesDir: join(dir, 'state', 'files'),
     mirrorsDir: join(dir, 'state', 'mirrors'),
     patchesDir: join(dir, PATCHES_FOLDER),

@@ -35,6 +35,8 @@ import type {
   WhyView,
 } from './views/request.ts';
 import type { PolledView, SourceView } from './views/source.ts';
+import type { ArtifactFolder } from './artifacts/artifact-folder.ts';
+import type { ArtifactView } from './views/artifact.ts';
 import type { TestsOfBuildWish, TestsView } from './views/tests.ts';
 import type { SchedulerView, SwitchWish } from './views/scheduler.ts';
 import type {
@@ -55,6 +57,7 @@ import { hostKeyStatus, useHostKey } from './operator-host-key.ts';
 import { rotateKeys } from './operator-keys.ts';
 import { inviteWorker, listInvitations, uninviteWorker } from './operator-invitations.ts';
 import { approveWorker, listKnocks } from './operator-knocks.ts';
+import { artifactsOfBuild, readArtifact } from './operator-artifacts.ts';
 import { readLog } from './operator-log.ts';
 import { findBuild, shown } from './operator-names.ts';
 import { addToken, listTokens, logIn, revokeToken } from './operator-passes.ts';
@@ -89,6 +92,7 @@ import type { WebSettings } from './web-door.ts';
 
 export interface MasterOperatorOptions {
   readonly store: Store;
+  readonly artifacts: ArtifactFolder;
   readonly bus: Bus;
   readonly clock: Clock;
   readonly intake: ChangeIntake;
@@ -205,6 +209,16 @@ export class MasterOperator implements Operator {
 
   dropMessage(asker: Asker, id: number): Promise<void> {
     return dropMessage(this.#parts, asker, id);
+  }
+
+  artifacts(asker: Asker, build: string): Promise<readonly ArtifactView[]> {
+    demand(asker, 'reader', 'see the artifacts of a build');
+    return artifactsOfBuild(this.#parts, build);
+  }
+
+  async *artifact(asker: Asker, build: string, name: string): AsyncGenerator<Uint8Array> {
+    demand(asker, 'reader', 'read an artifact');
+    yield* readArtifact(this.#parts, build, name);
   }
 
   async *log(

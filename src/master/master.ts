@@ -23,6 +23,7 @@ import { Builds, findBuilder } from './builds/builds.ts';
 import type { ChangeIntake } from './changes/take-change.ts';
 import { Configs } from './configs.ts';
 import { Farewell } from './farewell.ts';
+import { ArtifactFolder } from './artifacts/artifact-folder.ts';
 import { sweepTexts } from './files/sent-text.ts';
 import { SecretBook } from './secrets/secret-book.ts';
 import { openWorkerDesk } from './link/worker-desk.ts';
@@ -189,6 +190,7 @@ async function openParts(
   const knocks = new Knocks({ clock, isExpected });
 
   const { filesDir } = paths;
+  const artifacts = await ArtifactFolder.open(paths.artifactsDir, store.artifacts);
   const desk = openWorkerDesk({
     store,
     bus,
@@ -217,7 +219,7 @@ async function openParts(
     desk,
     codeHost,
     config: () => configs.active,
-    folders: { dir: options.dir, filesDir },
+    folders: { dir: options.dir, filesDir, artifacts },
     secretBook: new SecretBook({ dir: options.dir, clock }),
     configOf: (hash) => configs.get(hash),
     isAdmitted: (worker) => people.isAdmitted(worker),
@@ -289,6 +291,7 @@ async function openParts(
   const masterOperator = withinScope(
     new MasterOperator({
       store,
+      artifacts,
       bus,
       clock,
       intake,

@@ -72,6 +72,19 @@ const ROWS: Rows = {
       lastBuilds: lastBuilds.filter(({ id }) => !hidden.has(id)),
     };
   },
+  artifacts: (inner, seenBy) => async (asker, build) => {
+    await seenBy(asker).readBuild(build);
+    return await inner.artifacts(asker, build);
+  },
+  artifact: (inner, seenBy) =>
+    async function* (asker, build, name) {
+      const project = await seenBy(asker).readBuild(build);
+      for await (const piece of inner.artifact(asker, build, name)) {
+        // A reload may have taken the right away meanwhile.
+        seenBy(asker).mustReadBuild(project, build);
+        yield piece;
+      }
+    },
   log: (inner, seenBy) =>
     async function* (asker, build, step, options) {
       const project = await seenBy(asker).readBuild(build);

@@ -19,6 +19,7 @@ import type {
   WhyView,
 } from './views/request.ts';
 import type { PolledView, SourceView } from './views/source.ts';
+import type { ArtifactView } from './views/artifact.ts';
 import type { TestsOfBuildWish, TestsView } from './views/tests.ts';
 import type { SchedulerView, SwitchWish } from './views/scheduler.ts';
 import type {
@@ -82,6 +83,10 @@ export interface Operator {
   locks(asker: Asker, name?: string): Promise<readonly LockView[]>;
   workers(asker: Asker): Promise<readonly WorkerView[]>;
   worker(asker: Asker, name: string): Promise<WorkerPage>;
+  /** What a build has kept, by name. */
+  artifacts(asker: Asker, build: string): Promise<readonly ArtifactView[]>;
+  /** The bytes of an artifact. */
+  artifact(asker: Asker, build: string, name: string): AsyncIterable<Uint8Array>;
   /** The bytes of a step's log from an offset; with `follow` goes on until the log is complete or `signal` is aborted. */
   log(
     asker: Asker,

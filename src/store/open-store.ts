@@ -6,6 +6,7 @@ import type { Logger } from '../base/logger.ts';
 import { ArchiveFolder } from './archive/archive-folder.ts';
 import { Sealer } from './archive/sealer.ts';
 import { approvalStore } from './sqlite/approvals.ts';
+import { artifactStore } from './sqlite/artifacts.ts';
 import { auditStore } from './sqlite/audit-log.ts';
 import { BatchWriter } from './sqlite/batch-writer.ts';
 import type { CommitPoint } from './sqlite/batch-writer.ts';
@@ -121,6 +122,7 @@ function assemble(
     hookDeliveries: hookDeliveryStore(context),
     schedulers: schedulerStore(context),
     builders: builderStore(context),
+    artifacts: artifactStore(context),
     builds: buildStore(context, sealer),
     commands: commandStore(context),
     locks: lockStore(context),

@@ -19,6 +19,7 @@ import type { SourceStamp } from '../model/source-stamp.ts';
 import type { Trouble } from '../model/trouble.ts';
 import type { RetentionStore } from './retention-store.ts';
 import type { BuildEnvStore } from './build-env-store.ts';
+import type { ArtifactStore } from './artifact-store.ts';
 import type { StepLinkStore } from './step-links-store.ts';
 import type { TestResultStore } from './test-result-store.ts';
 import type { HoldKind, Seat, WorkerHold, WorkerRecord } from '../model/worker.ts';
@@ -51,6 +52,7 @@ export interface Store {
   readonly sources: SourceStore;
   readonly buildEnvs: BuildEnvStore;
   readonly stepLinks: StepLinkStore;
+  readonly artifacts: ArtifactStore;
   readonly outbox: OutboxStore;
   readonly retention: RetentionStore;
   /** A name made once for this database: the master's id in `welcome`. */

@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
  * - the repository: `README`, `hello.c` and a `Makefile` with the targets `all` and `check`, of which both succeed;
  * - on the master's disk, relative to its folder: `files/greeting.txt`, which says "good day";
  * - the secret `docs`;
- * - the scheduler `docs`, to trigger a builder of that name.
+ * - the scheduler `docs`, to trigger a builder of that name, which keeps the artifact `manual.txt`.
  */
 const REPOSITORY = {
   README: 'A repository\n',
@@ -50,7 +50,7 @@ export default defineMaster({
   projects: [project('p', {
     source: git(${JSON.stringify(repository)}),
     builders: [
-      builder('docs', { workers: ['w'], steps: [sh('make', 'true')] }),
+      builder('docs', { workers: ['w'], steps: [sh('make', 'echo manual > manual.txt'), artifact('keep', 'manual.txt')] }),
       ${builders.join(',\n')}
     ],
     schedulers: [

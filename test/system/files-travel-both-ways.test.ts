@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ArtifactView } from '../../src/master/views/artifact.ts';
 import { Farm } from '../support/farm.ts';
 
 let farm: Farm;
@@ -12,7 +13,7 @@ beforeAll(async () => {
   await writeFile(join(farm.dir, 'in.bin'), body);
   await farm.config(`
 import {
-  builder, copy, defineMaster, download, downloadJson, downloadProperties, downloadText, exists, force, mkdir, project, remove, rename, sh,
+  artifact, builder, copy, defineMaster, download, downloadJson, downloadProperties, downloadText, exists, fetchArtifact, force, mkdir, project, remove, rename, sh,
   step, upload, uploadFiles, worker,
 } from 'trunkline';
 const one = (name: string, fn: Parameters<typeof step>[1]) => builder(name, { workers: ['w'], steps: [step('go', fn), sh('look', 'ls -R', { alwaysRun: true })] });
@@ -47,6 +48,21 @@ export default defineMaster({
         uploadFiles('several', '**/*.json', '${farm.dir}/out/several/', { from: 'tree' }),
         uploadFiles('nothing', '*.none', '${farm.dir}/out/none', { mustMatch: false }),
         exists('gone', 'copied/below', { type: 'folder' }),
+      ] }),
+      builder('keeps', { workers: ['w'], steps: [
+        sh('make', 'mkdir out && printf "%s" "$WHAT" > out/a && cp out/a out/b && : > out/empty', { env: { WHAT: (ctx) => String(ctx.property('what')) } }),
+        artifact('one', 'out/a', { as: 'one/ü' }),
+        artifact('all', 'out/*'),
+        sh('bad', (ctx) => ctx.property('what') === 'bad' ? 'exit 1' : 'true'),
+      ] }),
+      builder('takes', { workers: ['w'], steps: [
+        fetchArtifact('last', 'out/a', 'got/a', { from: 'p/keeps', mode: 0o600 }),
+        step('first', (ctx) => ctx.fetch('one/ü', 'got/first', { from: 'p/keeps', build: 1 })),
+        sh('look', 'cat got/a; echo; cat got/first; echo'),
+        step('again', async (ctx) => { await ctx.keep('got/a', { name: 'x' }); await ctx.keep('got/first', { name: 'x' }); }, { haltOnFailure: false }),
+        step('up', (ctx) => ctx.keep('got/a', { name: '../x' }), { haltOnFailure: false }),
+        step('big', (ctx) => ctx.keep('got/a', { name: 'big', maxBytes: 1 }), { haltOnFailure: false }),
+        step('none', (ctx) => ctx.keep('nothing', { name: 'none' }), { haltOnFailure: false }),
       ] }),
     ],
     schedulers: [force()],
@@ -85,6 +101,39 @@ test('the steps for files do what they say, and what they make comes to the mast
   expect(properties).toMatchObject({ noted: 'yes' });
   expect(await readdir(join(farm.masterDir, 'state/files'))).toEqual([]);
 });
+
+test('an artifact is kept once, read by people, and fetched by the next build', async () => {
+  const first = await farm.build('p/keeps', '-p', 'what=1');
+  const second = await farm.build('p/keeps', '-p', 'what=2');
+  expect([first.result, second.result], JSON.stringify(first)).toEqual(['success', 'success']);
+  expect((await farm.build('p/keeps', '-p', 'what=bad')).result).toBe('failure');
+  const listed = JSON.parse((await farm.ssh(['artifacts', String(second.id), '--json'])).text);
+  expect(listed.map(({ name, size, step }: ArtifactView) => `${name} ${size} ${step}`)).toEqual([
+    'one/ü 1 one',
+    'out/a 1 all',
+    'out/b 1 all',
+    'out/empty 0 all',
+  ]);
+  // Of 1, 2, b… and nothing: each once.
+  expect(await blobs()).toHaveLength(4);
+  expect((await farm.ssh(['artifact', 'get', String(second.id), 'one/ü'])).text).toBe('2');
+  const missing = await farm.ssh(['artifact', 'get', String(second.id), '../x']);
+  expect([missing.status, missing.stderr]).toEqual([66, expect.stringContaining('has no artifact')]);
+
+  const takes = await farm.build('p/takes');
+  expect((await farm.log(takes.id, 'look')).toString(), JSON.stringify(takes)).toBe('2\n1\n');
+  expect(takes.steps[0]?.summary).toBe('out/a of p/keeps#2');
+  const told = Object.fromEntries(takes.steps.map(({ name, result, summary }) => [name, `${result}: ${summary}`]));
+  expect(told['again']).toMatch(/^failure: .*has one of that name already/);
+  expect(told['up']).toMatch(/is no name for an artifact/);
+  expect(told['big']).toMatch(/^failure: .*at most 1/);
+  expect(told['none']).toMatch(/^failure: .*no such file/);
+});
+
+async function blobs(): Promise<readonly string[]> {
+  const names = await readdir(join(farm.masterDir, 'artifacts'), { recursive: true });
+  return names.filter((name) => /^..\/.{62}$/.test(name));
+}
 
 test('a path that leaves the folder and a file that is not there fail with their names', async () => {
   const escapes = await farm.build('p/escapes');

@@ -1,5 +1,14 @@
 import type { Json, JsonObject } from '../../model/json.ts';
-import type { FileAnswer, KnownCall, OnceAnswer, RunAnswer, StatAnswer, TestsAnswer, TriggerAnswer } from '../calls.ts';
+import type {
+  FileAnswer,
+  FoundArtifact,
+  KnownCall,
+  OnceAnswer,
+  RunAnswer,
+  StatAnswer,
+  TestsAnswer,
+  TriggerAnswer,
+} from '../calls.ts';
 import type {
   DownloadSource,
   RebootOptions,
@@ -12,8 +21,16 @@ import type {
   TriggerResult,
 } from '../step-context.ts';
 import type { BuildFacts } from '../code-host.ts';
-import type { FileStat, GlobOptions, UploadOptions } from '../step-files.ts';
-import { fileStat, getArgs, globArgs, text, twoPaths } from './file-args.ts';
+import type {
+  FetchedArtifact,
+  FetchOptions,
+  FileStat,
+  GlobOptions,
+  KeepOptions,
+  KeptArtifact,
+  UploadOptions,
+} from '../step-files.ts';
+import { fetchArgs, fileStat, findArtifactArgs, getArgs, keepArgs, globArgs, text, twoPaths } from './file-args.ts';
 import { descriptionOf } from './ask-aside.ts';
 import { toJson } from './open-run.ts';
 import type { OpenRun } from './open-run.ts';
@@ -106,6 +123,24 @@ export class StepScope implements StepContext {
 
   async move(from: string, to: string): Promise<void> {
     await this.#call('move', () => ({ kind: 'move', args: twoPaths(from, to) }));
+  }
+
+  async keep(path: string, options: KeepOptions = {}): Promise<KeptArtifact> {
+    const args = keepArgs(path, options);
+    const { size = 0, sha256 = '' } = (await this.#call('keep', () => ({ kind: 'keep', args }))) as FileAnswer;
+    return { name: args.name, size, sha256 };
+  }
+
+  async fetch(name: string, path: string, options: FetchOptions = {}): Promise<FetchedArtifact> {
+    const args = findArtifactArgs(name, options);
+    const target = text(path, 'path');
+    return await this.#exclusively('fetch', async (key) => {
+      // In a record of its own: another build may be the last good one when the step is run again.
+      const found = (await this.#run.call(`${key}.which`, { kind: 'artifact', args })) as FoundArtifact;
+      await this.#run.call(key, { kind: 'put', args: fetchArgs(found, target, options) });
+      const { project, builder, number, size, sha256 } = found;
+      return { name: args.name, project, builder, number, size, sha256 };
+    });
   }
 
   async upload(

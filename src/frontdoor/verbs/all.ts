@@ -1,5 +1,6 @@
 import type { Verb } from '../verb.ts';
 import { approveBuild } from './approve-build.ts';
+import { artifactGet, artifacts } from './artifacts.ts';
 import { audit } from './audit.ts';
 import { build } from './build.ts';
 import { builders } from './builders.ts';
@@ -41,6 +42,8 @@ export const VERBS: readonly Verb[] = [
   build,
   tests,
   changes,
+  artifacts,
+  artifactGet,
   log,
   force,
   parameters,

@@ -15,6 +15,7 @@ import { captureLost, runAnswer, workersFault } from './answer-of.ts';
 import type { BuildSecrets } from '../secrets/build-secrets.ts';
 import { SecretError } from '../secrets/secret-error.ts';
 import type { BuildTools } from './build-tools.ts';
+import { findArtifact } from './calls/artifacts.ts';
 import { endOfFileCall, isFetched } from './calls/files.ts';
 import type { ForcedEnd } from './forced-end.ts';
 import { feedLog } from './calls/feed-log.ts';
@@ -253,6 +254,11 @@ export class StepRun {
           call.key,
           this.#journal.answer(call, attempt, (id, fresh) => this.#reboot(call, id, fresh), call.args.log),
         );
+      case 'artifact':
+        return await this.#journal.answer(call, attempt, async () => {
+          const { tools, build } = this.#options;
+          return { answer: await findArtifact(tools, build, call.args) };
+        });
       case 'testResults':
         return await this.#journal.answer(call, attempt, (id) => this.#testResults(call, id));
       case 'trigger':

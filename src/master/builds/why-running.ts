@@ -71,6 +71,7 @@ function callInWords(record: CommandRecord): string {
     case 'put':
       return `a file is on its way to the worker: ${call.args.path}`;
     case 'get':
+    case 'keep':
       return `a file is on its way from the worker: ${call.args.path}`;
     case 'mkdir':
     case 'remove':

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import type { KnownCall, PutArgs, RunArgs } from '../../config/calls.ts';
+import { ARTIFACT_BYTES } from '../artifacts/artifact-limits.ts';
+import type { ArtifactFolder } from '../artifacts/artifact-folder.ts';
 import { fetchedPath } from '../files/fetched-file.ts';
 import { writeFileAtomic } from '../../base/atomic-file.ts';
 import { textPath } from '../files/sent-text.ts';
@@ -21,11 +23,12 @@ export interface MasterFolders {
   readonly dir: string;
   /** Texts that are sent as files wait here. */
   readonly filesDir: string;
+  readonly artifacts: ArtifactFolder;
 }
 
 export type WorkerCall = Extract<
   KnownCall,
-  { readonly kind: 'run' | 'mkdir' | 'remove' | 'put' | 'get' | 'stat' | 'glob' | 'copy' | 'move' }
+  { readonly kind: 'run' | 'mkdir' | 'remove' | 'put' | 'get' | 'stat' | 'glob' | 'copy' | 'move' | 'keep' }
 >;
 
 /** What a call asks of the worker. */
@@ -69,6 +72,10 @@ export async function workerCommand(
       return { spec: check({ kind: call.kind, ...call.args }) };
     case 'glob':
       return { spec: check({ kind: 'glob', ...call.args }), file: fetchedPath(folders.filesDir, command) };
+    case 'keep': {
+      const { path, maxBytes = ARTIFACT_BYTES } = call.args;
+      return { spec: check({ kind: 'get', path, maxBytes }), file: fetchedPath(folders.filesDir, command) };
+    }
     case 'put':
       return await putCommand(call.args, command, folders, secrets);
     default:
@@ -112,6 +119,10 @@ async function putCommand(
     return { spec: check({ ...spec, secret: true }), file, isTemporary: true };
   }
   if ('text' in source) return { ...(await putText(source.text, path, mode, command, folders)), isTemporary: true };
+  if ('artifact' in source) {
+    const { artifact: sha256, size } = source;
+    return { spec: check({ kind: 'put', path, size, sha256, mode }), file: await folders.artifacts.existing(sha256) };
+  }
   const file = onMaster(source.file, folders);
   const hash = createHash('sha256');
   let size = 0;
@@ -150,7 +161,19 @@ function check(spec: unknown): CommandSpec {
   return commandSpec(spec, 'command');
 }
 
-const ON_WORKER: readonly string[] = ['run', 'reboot', 'mkdir', 'remove', 'put', 'get', 'stat', 'glob', 'copy', 'move'];
+const ON_WORKER: readonly string[] = [
+  'run',
+  'reboot',
+  'mkdir',
+  'remove',
+  'put',
+  'get',
+  'stat',
+  'glob',
+  'copy',
+  'move',
+  'keep',
+];
 
 /** What it asks is done by the worker; its arguments are not for the master. */
 export function isOnWorker(call: { readonly kind: string }): boolean {

@@ -1,3 +1,4 @@
+import { artifacts } from './migrations/artifacts.ts';
 import { buildsByWorker } from './migrations/builds-by-worker.ts';
 import { changeFields } from './migrations/change-fields.ts';
 import { changeRevisions } from './migrations/change-revisions.ts';
@@ -244,4 +245,5 @@ export const MIGRATIONS: readonly Migration[] = [
   buildEnvs,
   externalIds,
   virtualBuilders,
+  artifacts,
 ];

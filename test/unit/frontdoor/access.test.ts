@@ -54,6 +54,14 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   builds: { words: () => 'builds -n 100 --json', tells: names },
   build: { words: (project) => `build ${over.get(project)} --json`, tells: names },
   tests: { words: (project) => `tests ${over.get(project)} --json`, tells: names },
+  artifacts: {
+    words: (project) => `artifacts ${over.get(project)} --json`,
+    tells: (output) => output.includes('a/kept'),
+  },
+  'artifact get': {
+    words: (project) => `artifact get ${over.get(project)} a/kept`,
+    tells: (output, project) => output === `in ${project}\n`,
+  },
   log: { words: (project) => `log ${project}/short#1 s`, tells: (output, project) => output === `in ${project}\n` },
   force: { words: (project) => `force ${project}/idle` },
   parameters: { words: (project) => `parameters ${project}/idle --json`, tells: names },
@@ -142,7 +150,7 @@ beforeAll(async () => {
       name,
       access,
     ]) => `project('${name}', { ${access} source: git('${repositoryDir}', { poll: '1d' }), schedulers: [force(), force({ name: 'off' }), tryBuilds()], builders: [
-      builder('short', { workers: ['w'], steps: [sh('s', 'echo in ${name}')] }),
+      builder('short', { workers: ['w'], steps: [sh('s', 'echo in ${name} | tee kept'), artifact('keep', 'kept', { as: 'a/kept' })] }),
       builder('long', { workers: ['w'], locks: [masterLock('board', { slots: 9 }).counting()], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { workers: ['nowhere'], steps: [checkout()] }),
     ] })`,

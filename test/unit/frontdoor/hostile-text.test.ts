@@ -34,6 +34,7 @@ const EVIL_JSON = JSON.stringify({ [EVIL]: EVIL, os: EVIL, arch: EVIL, cores: EV
 /** What is written over each column that may hold the words of others. */
 const TOLD: Readonly<Record<string, string>> = {
   'approvals.approved_by': EVIL,
+  'artifacts.name': EVIL,
   'audit_log.who': EVIL,
   'audit_log.action': EVIL,
   'audit_log.target': EVIL,
@@ -114,6 +115,7 @@ const TOLD: Readonly<Record<string, string>> = {
 const OURS = {
   approvals: ['project', 'revision'],
   build_envs: ['env'],
+  artifacts: ['builder', 'project', 'sha256'],
   build_requests: ['cause', 'lane', 'result', 'state'],
   build_sets: ['approval', 'only_worker', 'origin', 'parent_key', 'project', 'scheduler'],
   builds: ['config_hash', 'result', 'retry_cause', 'session', 'state', 'uid'],
@@ -172,6 +174,8 @@ const CALLS: Readonly<Record<string, () => readonly string[] | Promise<readonly 
   tests: () => [`tests ${ended} --all --details`, `tests ${ended} ${SAID}`, `tests ${SAID}`],
   build: () => [`build ${ended}`, `build ${running}`],
   changes: () => ['changes', `changes ${SAID}`],
+  artifacts: () => [`artifacts ${ended}`, `artifacts ${SAID}`],
+  'artifact get': () => [`artifact get ${ended} ${SAID}`],
   log: () => [`log ${ended} 0`, `log -f ${ended} 0`, `log ${ended} ${SAID}`, `log --log ${SAID} ${ended} 0`],
   force: () => [`force p/idle --reason ${SAID} -p a=${SAID}`, 'force p/short --wait', `force p/${SAID}`],
   parameters: () => ['parameters p/idle', 'parameters p/formal', `parameters p/${SAID}`],
@@ -250,6 +254,7 @@ beforeAll(async () => {
     `workers: [worker('w', { maxBuilds: 10, host: 'iron', owner: ${said} }), worker('held'), worker('nowhere')],
     projects: [project('p', { source: git('/nowhere', { poll: '1d' }), schedulers: [force(), force({ name: 'off' }), tryBuilds()], builders: [
       builder('short', { workers: ['w'], properties: { virtual_builder_name: 'shown' }, steps: [sh(${name}, ${print}), sh('run', 'echo 1..1; echo not ok'), tap('tap', { step: 'run' }, { haltOnFailure: false }), step('told', async (ctx) => { await ctx.link('a', 'https://example.org'); return { result: 'success', summary: ${said} }; })] }),
+      builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), sh('run', 'echo x > f; echo 1..1; echo not ok'), artifact('keep', 'f'), tap('tap', { step: 'run' }, { haltOnFailure: false }), step('told', async (ctx) => { await ctx.link('a', 'https://example.org'); return { result: 'success', summary: ${said} }; })] }),
       builder('long', { workers: ['w'], locks: [hostLock('board')], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { tags: ['a'], description: ${said}, workers: ['nowhere'], steps: [checkout()] }),
     ] })]`,

@@ -6,21 +6,23 @@ import type { Build } from '../../../model/build.ts';
 import type { Outcome } from '../../../protocol/messages.ts';
 import { fetchedPath } from '../../files/fetched-file.ts';
 import { fileAnswer } from '../answer-of.ts';
+import { keepArtifact } from './artifacts.ts';
 import type { BuildTools } from '../build-tools.ts';
 import type { Performed } from '../journal.ts';
 import { onMaster } from '../worker-command.ts';
 import type { WorkerCall } from '../worker-command.ts';
 
 export interface FileCallContext {
-  readonly tools: Pick<BuildTools, 'folders'>;
+  readonly tools: Pick<BuildTools, 'folders' | 'store' | 'clock'>;
   readonly build: Build;
+  readonly step: { readonly index: number };
 }
 
 const TYPES: readonly StatAnswer['type'][] = ['file', 'folder', 'link', 'other', 'none'];
 
 /** Its file is kept until the step is over. */
 export function isFetched(call: StepCall): boolean {
-  return call.kind === 'glob' || (call.kind === 'get' && call.args.file === undefined);
+  return call.kind === 'glob' || call.kind === 'keep' || (call.kind === 'get' && call.args.file === undefined);
 }
 
 /** What the step is told when the worker has ended a call about files, and what the master still does for it. */
@@ -28,11 +30,15 @@ export async function endOfFileCall(
   call: Exclude<WorkerCall, { readonly kind: 'run' }>,
   command: string,
   outcome: Outcome,
-  { tools, build }: FileCallContext,
+  context: FileCallContext,
 ): Promise<Performed> {
+  const { tools, build } = context;
   const answer = fileAnswer(call.kind, call.args.path, outcome, build.worker);
   if (!('ok' in answer)) return { answer };
   try {
+    if (call.kind === 'keep') {
+      return await keepArtifact(tools, context, call.args, fetchedPath(tools.folders.filesDir, command));
+    }
     return { answer: (await furtherAnswer(call, command, outcome, tools)) ?? answer };
   } catch (error) {
     return { answer: { error: `${call.kind} ${call.args.path}: ${errorText(error)}` } };

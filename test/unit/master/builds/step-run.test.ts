@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { LocalBus } from '../../../../src/bus/local-bus.ts';
+import { ArtifactFolder } from '../../../../src/master/artifacts/artifact-folder.ts';
 import { StepRun } from '../../../../src/master/builds/step-run.ts';
 import type { BuildTools } from '../../../../src/master/builds/build-tools.ts';
 import { BuildSecrets } from '../../../../src/master/secrets/build-secrets.ts';
@@ -38,7 +40,11 @@ async function tryStep(onRecorded: () => void): Promise<{ readonly run: StepRun;
         throw new Error('nothing is triggered here');
       },
       logger: silentLogger,
-      folders: { dir: bench.dir, filesDir: bench.filesDir },
+      folders: {
+        dir: bench.dir,
+        filesDir: bench.filesDir,
+        artifacts: await ArtifactFolder.open(join(bench.dir, 'artifacts'), store.artifacts),
+      },
       secretBook,
     },
     build: { ...bench.build, ...names, configHash: hash },
