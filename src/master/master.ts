@@ -266,7 +266,7 @@ async function openParts(
   const config = (): ConfigShape => configs.active;
   const schedulers = new Schedulers({ store, bus, clock, logger, config });
   const sender = new OutboxSender({ store, clock, logger, dir: options.dir, config });
-  const janitor = new Janitor({ store, clock, logger, config });
+  const janitor = new Janitor({ store, artifacts, clock, logger, config });
   const troubles = new TroubleWatch({ store, bus, clock, logger, desk, config, onTold: () => sender.look() });
   const intake: ChangeIntake = {
     store,

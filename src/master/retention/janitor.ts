@@ -4,10 +4,12 @@ import type { Logger } from '../../base/logger.ts';
 import type { ConfigShape } from '../../config/shape.ts';
 import { Keeping } from '../../model/keep-rules.ts';
 import type { KeepRules, KeptBuild, Loss } from '../../model/keep-rules.ts';
+import type { ArtifactFolder } from '../artifacts/artifact-folder.ts';
 import type { Store } from '../../store/store.ts';
 
 export interface JanitorOptions {
-  readonly store: Pick<Store, 'retention'>;
+  readonly store: Pick<Store, 'retention' | 'artifacts'>;
+  readonly artifacts: Pick<ArtifactFolder, 'removeUnused'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: () => Pick<ConfigShape, 'keep' | 'projects'>;
@@ -101,9 +103,13 @@ export class Janitor {
   }
 
   async #lose(loss: Loss, build: number): Promise<void> {
-    const { store, clock } = this.#options;
-    if (loss === 'build') await store.retention.dropBuild(build, clock.now());
-    else if (loss === 'logs') await store.retention.dropLogs(build, clock.now());
+    const { store, artifacts, clock } = this.#options;
+    if (loss === 'logs') return await store.retention.dropLogs(build, clock.now());
+    if (loss === 'artifacts') return await artifacts.removeUnused(await store.artifacts.removeOf(build));
+    const kept = await store.artifacts.list(build);
+    await store.retention.dropBuild(build, clock.now());
+    // Of one that is still there, and of others with the same content, nothing is removed.
+    await artifacts.removeUnused([...new Set(kept.map(({ sha256 }) => sha256))]);
   }
 
   /** As often as there is some left. */

@@ -17,7 +17,8 @@ const PAGE = `SELECT id, builder, result, finished_at_ms AS finishedAtMs, logs_d
     CASE WHEN logs_deleted_at_ms IS NULL
       THEN (SELECT coalesce(sum(file_length + max(0, length - sealed_length)), 0) FROM logs WHERE build_id = builds.id)
       ELSE 0 END AS logBytes,
-    0 AS hasArtifacts, 0 AS artifactBytes
+    EXISTS (SELECT 1 FROM artifacts WHERE build_id = builds.id) AS hasArtifacts,
+    (SELECT coalesce(sum(size), 0) FROM artifacts WHERE build_id = builds.id) AS artifactBytes
   FROM builds WHERE project = ? AND id < ? AND state = 'finished' ORDER BY id DESC LIMIT ?`;
 
 const LOGS = 'SELECT id FROM logs WHERE build_id = ? AND deleted_at_ms IS NULL';
@@ -39,6 +40,7 @@ const FINISHED = `SELECT b.request_id AS requestId FROM builds b JOIN build_requ
 export const OF_BUILD: readonly string[] = [
   'build_envs',
   'virtual_builds',
+  'artifacts',
   'step_links',
   'test_results',
   'test_reports',

@@ -183,7 +183,7 @@ afterAll(async () => {
 });
 
 /** Its output is the log itself. */
-const WITHOUT_JSON = ['log'];
+const WITHOUT_JSON = ['artifact get', 'log'];
 const HEAD = ['verb', 'for', 'of a project that you may not read', 'of one that you may read, not control'];
 
 test('every verb has its row in docs/access.md, with its role, and its trial here', () => {

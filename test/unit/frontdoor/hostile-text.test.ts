@@ -253,8 +253,7 @@ beforeAll(async () => {
   stand = await PeopleStand.open(
     `workers: [worker('w', { maxBuilds: 10, host: 'iron', owner: ${said} }), worker('held'), worker('nowhere')],
     projects: [project('p', { source: git('/nowhere', { poll: '1d' }), schedulers: [force(), force({ name: 'off' }), tryBuilds()], builders: [
-      builder('short', { workers: ['w'], properties: { virtual_builder_name: 'shown' }, steps: [sh(${name}, ${print}), sh('run', 'echo 1..1; echo not ok'), tap('tap', { step: 'run' }, { haltOnFailure: false }), step('told', async (ctx) => { await ctx.link('a', 'https://example.org'); return { result: 'success', summary: ${said} }; })] }),
-      builder('short', { workers: ['w'], steps: [sh(${name}, ${print}), sh('run', 'echo x > f; echo 1..1; echo not ok'), artifact('keep', 'f'), tap('tap', { step: 'run' }, { haltOnFailure: false }), step('told', async (ctx) => { await ctx.link('a', 'https://example.org'); return { result: 'success', summary: ${said} }; })] }),
+      builder('short', { workers: ['w'], properties: { virtual_builder_name: 'shown' }, steps: [sh(${name}, ${print}), sh('run', 'echo x > f; echo 1..1; echo not ok'), artifact('keep', 'f'), tap('tap', { step: 'run' }, { haltOnFailure: false }), step('told', async (ctx) => { await ctx.link('a', 'https://example.org'); return { result: 'success', summary: ${said} }; })] }),
       builder('long', { workers: ['w'], locks: [hostLock('board')], steps: [sh('s', 'sleep 600')] }),
       builder('idle', { tags: ['a'], description: ${said}, workers: ['nowhere'], steps: [checkout()] }),
     ] })]`,

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { silentLogger } from '../../../../src/base/logger.ts';
+import { ArtifactFolder } from '../../../../src/master/artifacts/artifact-folder.ts';
 import { Janitor } from '../../../../src/master/retention/janitor.ts';
 import type { JanitorOptions } from '../../../../src/master/retention/janitor.ts';
 import { Connection } from '../../../../src/store/sqlite/connection.ts';
@@ -16,10 +18,12 @@ const DAY = 86_400_000;
 
 let temp: TempStore;
 let store: Store;
+let artifacts: ArtifactFolder;
 const open: Janitor[] = [];
 beforeEach(async () => {
   temp = await TempStore.make();
   store = await temp.open();
+  artifacts = await ArtifactFolder.open(join(temp.dir, 'artifacts'), store.artifacts);
 });
 afterEach(async () => {
   for (const janitor of open.splice(0)) await janitor.close();
@@ -46,7 +50,7 @@ async function builds(count: number): Promise<readonly { readonly id: number; re
 const fileOf = (log: number): string => join(temp.archiveDir, '0', `${log}.log.gz`);
 
 function janitor(config: ReturnType<JanitorOptions['config']>): void {
-  const one = new Janitor({ store, clock: temp.clock, logger: silentLogger, config: () => config });
+  const one = new Janitor({ store, artifacts, clock: temp.clock, logger: silentLogger, config: () => config });
   open.push(one);
   one.open();
 }
@@ -73,6 +77,30 @@ it('gives up logs and builds by what the project says, and of what it does not s
   expect(made.map(({ log }) => existsSync(fileOf(log)))).toEqual([false, false, false, true, true]);
 });
 
+it('gives up artifacts by their own rule and with their build, and a content with the last that has it', async () => {
+  const made = await builds(4);
+  const keep = async (nth: number, name: string, content: string): Promise<string> => {
+    const file = join(temp.dir, 'file');
+    await writeFile(file, content);
+    const { sha256, size, settled } = await artifacts.add(file);
+    const place = { buildId: made[nth]!.id, project: 'p', builder: 'b', step: 0 };
+    await store.artifacts.add({ ...place, name, sha256, size, keptAtMs: 1 });
+    settled();
+    return artifacts.path(sha256);
+  };
+  const withBuild = await keep(0, 'a', 'first');
+  const byRule = await keep(1, 'a', 'second');
+  const shared = await keep(1, 'shared', 'in all');
+  await keep(3, 'shared', 'in all');
+  const kept = await keep(3, 'a', 'last');
+  janitor({ keep: { artifacts: { last: 2 }, builds: { last: 3 } }, projects: [] });
+  await passes('what nobody has is gone', () => !existsSync(withBuild) && !existsSync(byRule));
+  expect(await store.builds.find(made[0]!.id)).toBeUndefined();
+  expect(await store.builds.find(made[1]!.id)).toBeDefined();
+  expect(await store.artifacts.list(made[1]!.id)).toEqual([]);
+  expect([existsSync(shared), existsSync(kept)]).toEqual([true, true]);
+});
+
 it('deletes nothing where nothing is said', async () => {
   const made = await builds(2);
   const rounds: string[] = [];
@@ -84,7 +112,8 @@ it('deletes nothing where nothing is said', async () => {
     },
   };
   const one = new Janitor({
-    store: { retention },
+    store: { retention, artifacts: store.artifacts },
+    artifacts,
     clock: temp.clock,
     logger: silentLogger,
     config: () => ({ projects: [] }),
