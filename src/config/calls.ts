@@ -21,6 +21,7 @@ import type { TestCounts } from '../model/test-result.ts';
  * | `move`        | worker      | `FileAnswer`  | what was at `to` is replaced                                              |
  * | `keep`        | worker      | `FileAnswer`  | the file is an artifact of the build                                      |
  * | `artifact`    | master      | `FoundArtifact` | which one is meant: the same whenever the step is run again             |
+ * | `follow`      | worker      | `null`        | a command that prints a file as it grows; however it ended                |
  * | `setProperty` | master      | `null`        | source of the property: the step's name                                   |
  * | `log`         | master      | `null`        | writes a log; its record has the text's SHA-256 in its place              |
  * | `link`        | master      | `null`        | in the place of an earlier one of the step and name                       |
@@ -60,6 +61,7 @@ export type KnownCall =
   | { readonly kind: 'move'; readonly args: TwoPathArgs }
   | { readonly kind: 'keep'; readonly args: KeepArgs }
   | { readonly kind: 'artifact'; readonly args: FindArtifactArgs }
+  | { readonly kind: 'follow'; readonly args: FollowArgs }
   | { readonly kind: 'setProperty'; readonly args: { readonly name: string; readonly value: Json } }
   | { readonly kind: 'log'; readonly args: LogArgs }
   | { readonly kind: 'link'; readonly args: LinkArgs }
@@ -115,6 +117,17 @@ export type RunAnswer = {
   readonly endedAtMs: number;
   /** With `capture`: the last bytes of the stored log, as UTF-8. */
   readonly captured?: string;
+};
+
+export type FollowArgs = Pick<RunArgs, 'cwd' | 'env' | 'log' | 'logMaxBytes'> & {
+  /** It and the mark are in the command's folder. */
+  readonly file: string;
+  /** Once it is there the file grows no more. */
+  readonly mark: string;
+  /** Where to begin. */
+  readonly at: number;
+  /** `SIZE SECONDS` before the command: a file that is still the same is not the command's. Empty: there was none. */
+  readonly old: string;
 };
 
 export type LogArgs = {

@@ -19,6 +19,15 @@ export type Duration = string;
 /** A number of bytes as text: `512KB`, `100MB`, `1GB`; `64MiB`. */
 export type Size = string;
 
+export interface LogFile {
+  /** Relative to the command's folder, and in it. */
+  readonly file: string;
+  /** True: what is in it before the command begins is left out; for files that only grow. */
+  readonly follow?: boolean;
+  /** As that of the command; default: the same. */
+  readonly logLimit?: Size;
+}
+
 export interface RunOptions {
   /** Folder on the worker, relative to the build's folder. */
   readonly cwd?: string;
@@ -46,6 +55,11 @@ export interface RunOptions {
    * observer holds up nothing but its step. It makes no calls of the context, and what it throws ends the step as an exception.
    */
   readonly onLine?: (line: string) => void;
+  /**
+   * Files that the command writes, by the names of the logs that they become while it runs; at most 10. Of a file that the command
+   * does not touch the log says so.
+   */
+  readonly logFiles?: Readonly<Record<string, string | LogFile>>;
 }
 
 /** A file of the master, relative to its folder or absolute; a text; or one of the configuration's secrets. */

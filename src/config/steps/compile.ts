@@ -11,7 +11,7 @@ import type { Wanted, WantedCommand } from './wanted.ts';
 import { WARNING, WarningReader } from './warning-reader.ts';
 import type { WarningFunction } from './warning-reader.ts';
 
-export interface CompileOptions extends ShOptions {
+export interface CompileOptions extends Omit<ShOptions, 'exitCodes' | 'logEnvironment'> {
   /** Which lines are warnings; default: those of the usual compilers. A pattern may have the groups `file`, `line` and `text`. */
   readonly warnings?: RegExp | WarningFunction;
   /** Those that are not counted: a list, or a file on the worker with lines of `FILE : TEXT : FROM-TO`. */

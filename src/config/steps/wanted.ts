@@ -18,6 +18,7 @@ export type WantedCommand = Wanted<string | readonly string[]>;
 interface WantedOptions {
   readonly cwd?: Wanted<string | undefined>;
   readonly env?: Wanted<Readonly<Record<string, Wanted<Env[string] | undefined>>>>;
+  readonly logFiles?: Wanted<RunOptions['logFiles']>;
 }
 
 /** What `ctx.run` takes, for a step that is written down before there is a context. */
@@ -33,10 +34,19 @@ export async function runWanted(
 }
 
 /** What `ctx.run` takes, with all that functions make of it. */
-export async function resolveOptions(ctx: StepContext, { cwd, env, ...rest }: CommandOptions): Promise<RunOptions> {
+export async function resolveOptions(
+  ctx: StepContext,
+  { cwd, env, logFiles, ...rest }: CommandOptions,
+): Promise<RunOptions> {
   const folder = await resolve(ctx, cwd);
   const variables = await resolveEnv(ctx, env);
-  return { ...rest, ...(folder !== undefined && { cwd: folder }), ...(variables && { env: variables }) };
+  const files = await resolve(ctx, logFiles);
+  return {
+    ...rest,
+    ...(folder !== undefined && { cwd: folder }),
+    ...(variables && { env: variables }),
+    ...(files && { logFiles: files }),
+  };
 }
 
 /** A variable whose function gives nothing is left as it was. */

@@ -61,6 +61,7 @@ async function start(id: number, { build, ...what }: StepRun): Promise<void> {
   const { project, builder, fn, asides } = found;
   const run = new OpenRun(
     { ...build, source: { ...sourceOf(project.source), ...build.source } },
+    what.step,
     { env: what.env ?? literalEnv(builder), ...(builder.logLimit !== undefined && { logLimit: builder.logLimit }) },
     (call) => send({ type: 'call', id, call }),
   );

@@ -14,6 +14,8 @@ const LINKS = 100;
 export class OpenRun {
   readonly build: BuildFacts;
   readonly given: BuilderDefaults;
+  /** Unlike that of any other step of any build. */
+  readonly place: string;
   readonly #send: (call: StepCall) => void;
   readonly #waiting = new Map<string, Deferred<Json>>();
   /** Who reads the output of calls that are under way. */
@@ -24,9 +26,10 @@ export class OpenRun {
   #calls = 0;
   #isOver = false;
 
-  constructor(build: BuildFacts, given: BuilderDefaults, send: (call: StepCall) => void) {
+  constructor(build: BuildFacts, step: number, given: BuilderDefaults, send: (call: StepCall) => void) {
     this.build = build;
     this.given = given;
+    this.place = `${build.uid}.${step}`;
     this.#send = send;
     this.#properties = new Map(Object.entries(build.properties));
   }

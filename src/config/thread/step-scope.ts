@@ -35,6 +35,7 @@ import { descriptionOf } from './ask-aside.ts';
 import { toJson } from './open-run.ts';
 import type { OpenRun } from './open-run.ts';
 import { linkArgs, logArgs } from './shown-args.ts';
+import { followedFiles, runFollowed } from './log-files.ts';
 import { rebootArgs, runArgs, runResult } from './run-args.ts';
 import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
@@ -81,10 +82,13 @@ export class StepScope implements StepContext {
   async run(command: string | readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const args = runArgs(command, options, this.#given());
     const { onLine } = options;
-    const answer = await this.#call('run', (key) => {
+    const files = followedFiles(options.logFiles);
+    const answer = await this.#exclusively('run', async (key) => {
       this.#takeLog(args.log);
+      for (const { log } of files) this.#run.takeLog(log);
       if (onLine) this.#run.observe(key, onLine);
-      return { kind: 'run', args };
+      if (files.length === 0) return await this.#run.call(key, { kind: 'run', args });
+      return await runFollowed((...call) => this.#run.call(...call), key, args, files, this.#run.place);
     });
     return runResult(args, answer as RunAnswer);
   }

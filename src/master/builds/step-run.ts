@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
-import type { LinkArgs } from '../../config/calls.ts';
+import type { FollowArgs, LinkArgs } from '../../config/calls.ts';
 import type { CheckFacts } from '../../config/function-facts.ts';
 import type { BuildFacts, Feed, StepAnswer, StepCall, StepReport } from '../../config/code-host.ts';
 import type { BuildEnv } from '../../store/build-env-store.ts';
@@ -18,6 +18,7 @@ import type { BuildTools } from './build-tools.ts';
 import { findArtifact } from './calls/artifacts.ts';
 import { endOfFileCall, isFetched } from './calls/files.ts';
 import type { ForcedEnd } from './forced-end.ts';
+import { followCommand } from './calls/follow.ts';
 import { feedLog } from './calls/feed-log.ts';
 import { recordOfLog, writeLog } from './calls/log.ts';
 import { Journal, commandId, exception } from './journal.ts';
@@ -247,6 +248,11 @@ export class StepRun {
             call.args.isObserved ? (command, done) => this.#observe(command, done, feed) : undefined,
           ),
         );
+      case 'follow':
+        return await this.#forgetting(
+          call.key,
+          this.#journal.answer(call, attempt, (id, fresh) => this.#follow(call.args, id, fresh), call.args.log),
+        );
       case 'boot':
         return await this.#journal.answer(call, attempt, () => this.#boot());
       case 'reboot':
@@ -321,6 +327,15 @@ export class StepRun {
       const captured = isWanted ? await readTail(tools.store.logs, log.id, capture, outcome.markBytes) : undefined;
       const lost = capture === undefined ? undefined : captureLost(outcome);
       return this.#cancelled(outcome) ?? lost ?? runAnswer(outcome, captured, build.worker);
+    });
+  }
+
+  async #follow(args: FollowArgs, id: string, fresh: Fresh): Promise<Performed> {
+    return await this.#logged(id, fresh, async (log) => {
+      const outcome = await this.#onWorker({ kind: 'run', args: followCommand(args) }, id, fresh, { logId: log?.id });
+      if (!('status' in outcome)) return outcome;
+      await this.#tellRefusal(outcome, log);
+      return this.#cancelled(outcome) ?? { ok: null };
     });
   }
 

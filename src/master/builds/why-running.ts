@@ -64,6 +64,8 @@ function callInWords(record: CommandRecord): string {
   switch (call.kind) {
     case 'run':
       return `its command has not ended: ${commandText(call.args.command)}`;
+    case 'follow':
+      return `${call.args.file} is being read into its log`;
     case 'reboot':
       return "it waits until the worker's machine is back on another boot";
     case 'boot':

@@ -163,6 +163,7 @@ function check(spec: unknown): CommandSpec {
 
 const ON_WORKER: readonly string[] = [
   'run',
+  'follow',
   'reboot',
   'mkdir',
   'remove',
