@@ -22,9 +22,11 @@ export {
   triggerable,
   tryBuilds,
 } from './config/define-schedulers.ts';
+export { matrix } from './config/matrix.ts';
 export { bool, choice, fixed, int, text } from './config/parameters/values.ts';
 export { secret, secretCommand, secretEnv, secretFile } from './config/secrets/define.ts';
 export { artifact, fetchArtifact } from './config/steps/artifacts.ts';
+export { assert } from './config/steps/assert.ts';
 export { checkout } from './config/steps/checkout.ts';
 export { copy, exists, mkdir, remove, rename } from './config/steps/files.ts';
 export { compile } from './config/steps/compile.ts';
@@ -37,6 +39,7 @@ export {
   setPropertyFromCommand,
 } from './config/steps/set-property.ts';
 export { sh } from './config/steps/sh.ts';
+export { show } from './config/steps/show.ts';
 export { step } from './config/steps/step.ts';
 export { junit, tap } from './config/steps/tests.ts';
 export { resolve } from './config/steps/wanted.ts';
@@ -53,6 +56,8 @@ export { withSecretFiles } from './config/steps/with-secret-files.ts';
 export { trigger } from './config/steps/trigger.ts';
 export type { CheckoutOptions } from './config/steps/checkout-options.ts';
 export type { SecretConfig } from './config/secrets/define.ts';
+export type { Assertion } from './config/steps/assert.ts';
+export type { MatrixOptions } from './config/matrix.ts';
 export type { StepOptions } from './config/steps/step.ts';
 export type { CompileOptions } from './config/steps/compile.ts';
 export type { CountOptions, Found, LineObserver } from './config/steps/observe.ts';
