@@ -31,6 +31,7 @@ export { checkout } from './config/steps/checkout.ts';
 export { copy, exists, mkdir, remove, rename } from './config/steps/files.ts';
 export { compile } from './config/steps/compile.ts';
 export { countLines, matchLines } from './config/steps/observe.ts';
+export { http } from './config/steps/http.ts';
 export { reboot } from './config/steps/reboot.ts';
 export {
   setProperties,
@@ -56,6 +57,7 @@ export { withSecretFiles } from './config/steps/with-secret-files.ts';
 export { trigger } from './config/steps/trigger.ts';
 export type { CheckoutOptions } from './config/steps/checkout-options.ts';
 export type { SecretConfig } from './config/secrets/define.ts';
+export type { HttpStepOptions } from './config/steps/http.ts';
 export type { Assertion } from './config/steps/assert.ts';
 export type { MatrixOptions } from './config/matrix.ts';
 export type { StepOptions } from './config/steps/step.ts';
@@ -92,6 +94,8 @@ export type { RequestFacts, WorkerFacts } from './config/function-facts.ts';
 export type { BuildFacts } from './config/code-host.ts';
 export type {
   Duration,
+  HttpOptions,
+  HttpResult,
   RebootOptions,
   RunOptions,
   RunResult,

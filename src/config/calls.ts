@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../model/json.ts';
 import type { SecretRef } from '../model/secret.ts';
+import type { HttpMethod } from '../model/http.ts';
 import type { Result } from '../model/result.ts';
 import type { TestCounts } from '../model/test-result.ts';
 
@@ -25,6 +26,7 @@ import type { TestCounts } from '../model/test-result.ts';
  * | `setProperty` | master      | `null`        | source of the property: the step's name                                   |
  * | `log`         | master      | `null`        | writes a log; its record has the text's SHA-256 in its place              |
  * | `link`        | master      | `null`        | in the place of an earlier one of the step and name                       |
+ * | `http`        | master      | `HttpAnswer`  | in flight at a crash: done again if `mayRepeat`, else `{ end: exception, outcome unknown }` |
  * | `testResults` | master      | `TestsAnswer` | of files that `get`s of this step brought, or a log; kept once, however often it is made |
  * | `describe`    | master      | `null`        | shown with the step                                                       |
  * | `trigger`     | master      | `TriggerAnswer` | adds its requests once, however often it is made; with `waits` once they have ended |
@@ -67,6 +69,7 @@ export type KnownCall =
   | { readonly kind: 'link'; readonly args: LinkArgs }
   | { readonly kind: 'describe'; readonly args: { readonly text: string } }
   | { readonly kind: 'trigger'; readonly args: TriggerArgs }
+  | { readonly kind: 'http'; readonly args: HttpArgs }
   | { readonly kind: 'testResults'; readonly args: TestsArgs }
   | { readonly kind: 'now'; readonly args: NoArgs }
   | { readonly kind: 'random'; readonly args: NoArgs }
@@ -228,6 +231,34 @@ export type StatAnswer = {
 };
 
 export type FileAnswer = { readonly size?: number; readonly sha256?: string };
+
+export type HttpArgs = {
+  readonly method: HttpMethod;
+  readonly url: string | SecretRef;
+  readonly headers: Readonly<Record<string, string | SecretRef>>;
+  readonly body?: string | SecretRef;
+  /** In the place of `body`; secrets stand wherever in it. */
+  readonly json?: Json;
+  readonly timeoutMs: number;
+  /** To do it twice is as good as once. */
+  readonly mayRepeat: boolean;
+  readonly hasSecrets: boolean;
+  readonly log: string;
+};
+
+export type HttpAnswer =
+  | {
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      /** The first 64 Ki characters. */
+      readonly body: string;
+      readonly isCut: boolean;
+      /** Where it leads, when that was not followed. */
+      readonly redirect?: string;
+      readonly durationMs: number;
+    }
+  /** There was no answer. */
+  | { readonly problem: string; readonly durationMs: number };
 
 export type TestsArgs = {
   readonly format: 'junit' | 'tap';

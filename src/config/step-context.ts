@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../model/json.ts';
 import type { SecretRef } from '../model/secret.ts';
+import type { HttpMethod } from '../model/http.ts';
 import type { Result } from '../model/result.ts';
 import type { TriggeredRequest, TriggerSource } from './calls.ts';
 import type { BuildFacts } from './code-host.ts';
@@ -118,6 +119,43 @@ export interface RunResult {
   readonly output: string;
 }
 
+export interface HttpOptions {
+  /** Of http or https, without a password in it. */
+  readonly url: string | SecretRef;
+  /** Default: `GET`, or `POST` with a body. */
+  readonly method?: HttpMethod;
+  readonly headers?: Readonly<Record<string, string | SecretRef>>;
+  /** At most 256 KiB, as is `json`. */
+  readonly body?: string | SecretRef;
+  /** Sent as JSON; secrets may stand wherever in it. */
+  readonly json?: unknown;
+  /** The status, or statuses, that are well; default 200 to 299. */
+  readonly expect?: number | readonly number[];
+  /** For all of it, redirects and the answer's body too; default `1m`, at most `1h`. */
+  readonly timeout?: Duration;
+  /** It may be done twice: so it is when the master was lost meanwhile. Default: all but `POST` and `PATCH`. */
+  readonly idempotent?: boolean;
+  /** Name of its log; default `http` for the first one of a step, `http-2`, … for the next. */
+  readonly log?: string;
+}
+
+/** What came of a request. What fails does not throw. */
+export interface HttpResult {
+  /** There was an answer, with an expected status. */
+  readonly ok: boolean;
+  /** null: there was no answer. */
+  readonly status: number | null;
+  /** By their names in small letters. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** As UTF-8, the first 64 Ki characters. */
+  readonly body: string;
+  /** There was more of it. */
+  readonly isCut: boolean;
+  /** For people: `POST: status 404`, `no answer within 1m`. */
+  readonly summary: string;
+  readonly durationMs: number;
+}
+
 /** Where results of tests are: files of the worker (paths or globs, in which `**` before the name stands for any folders), or the output of a command. */
 export type TestSource =
   | { readonly junit: string | readonly string[] }
@@ -210,6 +248,8 @@ export interface StepContext {
    * place of this build in the queue, and are cancelled when this build ends before them.
    */
   trigger(schedulers: string | readonly string[], options?: TriggerOptions): Promise<TriggerResult>;
+  /** Has the master send a request. Its log has what was said on both sides, without secrets. */
+  http(options: HttpOptions): Promise<HttpResult>;
   /**
    * Keeps what tests did, for people and for the builds to come. At most 1,000 files, 64 MiB each and 256 MiB in all; of a build the
    * first 200,000 results are kept, the rest is counted. A pattern that no file fits fails the step, unless `allowEmpty`.

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -14,6 +17,7 @@ import { until } from '../support/until.ts';
  * - the repository: `README`, `hello.c` and a `Makefile` with the targets `all` and `check`, of which both succeed;
  * - on the master's disk, relative to its folder: `files/greeting.txt`, which says "good day";
  * - the secret `docs`;
+ * - the property `server`: the URL of a web server that answers `/404` with 404, and all that is no number with 200 and what it was asked;
  * - the scheduler `docs`, to trigger a builder of that name, which keeps the artifact `manual.txt`.
  */
 const REPOSITORY = {
@@ -24,16 +28,24 @@ const REPOSITORY = {
 const AT_A_TIME = 6;
 
 let farm: Farm;
+const server = createServer(({ method, url = '' }, response) => {
+  response.writeHead(Number(url.slice(1)) || 200).end(`${method} ${url}\n`);
+});
 
 beforeAll(async () => {
   farm = await Farm.create();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
 });
-afterAll(() => farm.close());
+afterAll(async () => {
+  server.close().closeAllConnections();
+  await farm.close();
+});
 
 test('each snippet of the page of steps ends as the page says', async () => {
   const snippets = await stepSnippets();
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const builders = snippets.map(({ line, isBuilder, code }) => {
-    const options = isBuilder ? code : `steps: [\n${code}],\n`;
+    const options = isBuilder ? code : `properties: { server: '${url}' }, steps: [\n${code}],\n`;
     return `builder('line-${line}', { workers: ['w'], ${options} })`;
   });
   const names = JSON.stringify(snippets.map(({ line }) => `line-${line}`));

@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../../model/json.ts';
 import type {
   FileAnswer,
   FoundArtifact,
+  HttpAnswer,
   KnownCall,
   OnceAnswer,
   RunAnswer,
@@ -11,6 +12,8 @@ import type {
 } from '../calls.ts';
 import type {
   DownloadSource,
+  HttpOptions,
+  HttpResult,
   RebootOptions,
   RunOptions,
   RunResult,
@@ -36,6 +39,7 @@ import { toJson } from './open-run.ts';
 import type { OpenRun } from './open-run.ts';
 import { linkArgs, logArgs } from './shown-args.ts';
 import { followedFiles, runFollowed } from './log-files.ts';
+import { httpArgs, httpResult } from './http-args.ts';
 import { rebootArgs, runArgs, runResult } from './run-args.ts';
 import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
@@ -61,6 +65,7 @@ export class StepScope implements StepContext {
   #commands = 0;
   #parallels = 0;
   #listings = 0;
+  #requests = 0;
   /** The call that is on its way. */
   #pending: string | undefined;
 
@@ -215,13 +220,23 @@ export class StepScope implements StepContext {
     return triggerResult(args, answer as TriggerAnswer);
   }
 
+  async http(options: HttpOptions): Promise<HttpResult> {
+    const args = httpArgs(options, options.log ?? this.#logName('http', this.#requests + 1));
+    const answer = await this.#call('http', () => {
+      this.#run.takeLog(args.log);
+      this.#requests += 1;
+      return { kind: 'http', args };
+    });
+    return httpResult(args, options.expect, answer as HttpAnswer);
+  }
+
   testResults(
     source: TestSource,
     { allowEmpty = false }: { readonly allowEmpty?: boolean } = {},
   ): Promise<TestsResult> {
     return this.#exclusively('testResults', async (key) => {
       this.#listings += 1;
-      const log = `${FILES_LOG}${this.#logPrefix}${this.#listings > 1 ? `-${this.#listings}` : ''}`;
+      const log = this.#logName(FILES_LOG, this.#listings);
       const call = (part: string, asked: KnownCall): Promise<Json> => {
         if (asked.kind === 'run') this.#run.takeLog(log);
         return this.#run.call(part === '' ? key : `${key}.${part}`, asked);
@@ -291,10 +306,14 @@ export class StepScope implements StepContext {
     throw new StepFailure(message);
   }
 
+  /** `http`, `http-2`; with the branch in it. */
+  #logName(of: string, nth: number): string {
+    return `${of}${this.#logPrefix}${nth > 1 ? `-${nth}` : ''}`;
+  }
+
   /** What the next command has if it is not told otherwise. */
   #given(): BuilderDefaults & { readonly log: string } {
-    const n = this.#commands + 1;
-    return { ...this.#run.given, log: `stdio${this.#logPrefix}${n > 1 ? `-${n}` : ''}` };
+    return { ...this.#run.given, log: this.#logName('stdio', this.#commands + 1) };
   }
 
   #takeLog(name: string): void {

@@ -26,6 +26,7 @@ import type { Performed } from './journal.ts';
 import { removeFetched } from '../files/fetched-file.ts';
 import { rebootMachine, untilBooted } from './reboot.ts';
 import { readTail, writeLine } from './step-log.ts';
+import { doRequest } from './calls/http.ts';
 import { builtRevision, takeTestResults } from './calls/test-results.ts';
 import { triggerBuilds } from './trigger.ts';
 import { isOnWorker, isUnfinishedOnWorker, workerCommand } from './worker-command.ts';
@@ -265,6 +266,8 @@ export class StepRun {
           const { tools, build } = this.#options;
           return { answer: await findArtifact(tools, build, call.args) };
         });
+      case 'http':
+        return await this.#journal.answer(call, attempt, (id, fresh) => this.#http(call, id, fresh), call.args.log);
       case 'testResults':
         return await this.#journal.answer(call, attempt, (id) => this.#testResults(call, id));
       case 'trigger':
@@ -357,6 +360,13 @@ export class StepRun {
     const { tools, build, step } = this.#options;
     const named = `${step.index}.${key}`;
     return { answer: await this.#unlessEnded((signal) => triggerBuilds(tools, build, named, args, signal)) };
+  }
+
+  async #http({ args }: Extract<StepCall, { readonly kind: 'http' }>, id: string, fresh: Fresh): Promise<Performed> {
+    const { tools, secrets } = this.#options;
+    return await this.#logged(id, fresh, (log) =>
+      this.#unlessEnded((signal) => doRequest(tools, secrets, args, log, fresh !== undefined, signal)),
+    );
   }
 
   async #testResults({ args }: Extract<StepCall, { readonly kind: 'testResults' }>, id: string): Promise<Performed> {
