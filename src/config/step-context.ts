@@ -156,7 +156,7 @@ export interface HttpResult {
   readonly durationMs: number;
 }
 
-/** Where results of tests are: files of the worker (paths or globs, in which `**` before the name stands for any folders), or the output of a command. */
+/** Where results of tests are: files of the worker (paths or globs, see `glob`), or the output of a command. */
 export type TestSource =
   | { readonly junit: string | readonly string[] }
   | { readonly tap: string | readonly string[] }

@@ -1,6 +1,6 @@
 import type { StepContext } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
-import { splitOptions } from './step.ts';
+import { builtIn } from './built-in.ts';
 import type { StepOptions } from './step.ts';
 
 /** Holds (`true`), does not (`false`), or does not for the reason that the text is. */
@@ -8,17 +8,10 @@ export type Assertion = (ctx: StepContext) => boolean | string | Promise<boolean
 
 /** Fails, with the words that `holds` gives, unless it gives `true`. */
 export function assert(name: string, holds: Assertion, options: StepOptions = {}): StepConfig {
-  const [common] = splitOptions(options);
-  return {
-    kind: 'step',
-    name,
-    ...common,
-    made: { of: 'assert', holds },
-    run: async (ctx) => {
-      const told: unknown = await holds(ctx);
-      if (told === true) return undefined;
-      if (told === false || typeof told === 'string') return ctx.fail(told || 'it does not hold');
-      throw new TypeError(`an assertion gave ${typeof told}; it gives true, false, or a text that says why not`);
-    },
-  };
+  return builtIn(name, 'assert', { holds }, options, () => async (ctx) => {
+    const told: unknown = await holds(ctx);
+    if (told === true) return undefined;
+    if (told === false || typeof told === 'string') return ctx.fail(told || 'it does not hold');
+    throw new TypeError(`an assertion gave ${typeof told}; it gives true, false, or a text that says why not`);
+  });
 }

@@ -1,6 +1,6 @@
 import type { HttpOptions, StepContext } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
-import { splitOptions } from './step.ts';
+import { builtIn } from './built-in.ts';
 import type { StepOptions } from './step.ts';
 import { resolve } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
@@ -14,23 +14,16 @@ type Plain = 'timeout' | 'idempotent' | 'log';
 
 /** Has the master send one request; fails unless the status is an expected one. */
 export function http(name: string, options: HttpStepOptions): StepConfig {
-  const [common, given] = splitOptions(options);
-  return {
-    kind: 'step',
-    name,
-    ...common,
-    made: { of: 'http', ...given },
-    run: async (ctx) => {
-      const { ok, summary } = await ctx.http(await resolveAll(ctx, given));
-      return { result: ok ? 'success' : 'failure', summary };
-    },
-  };
+  return builtIn(name, 'http', {}, options, (given) => async (ctx) => {
+    const { ok, summary } = await ctx.http(await resolveAll(ctx, given));
+    return { result: ok ? 'success' : 'failure', summary };
+  });
 }
 
 async function resolveAll(ctx: StepContext, given: Omit<HttpStepOptions, keyof StepOptions>): Promise<HttpOptions> {
   const resolved: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
-    const made: unknown = await resolve(ctx, value as Wanted<unknown>);
+    const made: unknown = await resolve(ctx, value);
     if (made !== undefined) resolved[name] = made;
   }
   return resolved as unknown as HttpOptions;

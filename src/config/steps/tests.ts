@@ -1,6 +1,6 @@
 import type { StepContext, TestSource } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
-import { splitOptions } from './step.ts';
+import { builtIn } from './built-in.ts';
 import type { StepOptions } from './step.ts';
 import { resolve } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
@@ -37,15 +37,8 @@ function testsStep(
   options: TestsOptions,
   source: (ctx: StepContext) => Promise<TestSource>,
 ): StepConfig {
-  const [common, { onFailed = 'failure', allowEmpty = false }] = splitOptions(options);
-  return {
-    kind: 'step',
-    name,
-    ...common,
-    made: { of, from, onFailed, allowEmpty },
-    run: async (ctx) => {
-      const { ok, problems, summary } = await ctx.testResults(await source(ctx), { allowEmpty });
-      return { result: ok ? 'success' : problems.length > 0 ? 'failure' : onFailed, summary };
-    },
-  };
+  return builtIn(name, of, { from }, options, ({ onFailed = 'failure', allowEmpty = false }) => async (ctx) => {
+    const { ok, problems, summary } = await ctx.testResults(await source(ctx), { allowEmpty });
+    return { result: ok ? 'success' : problems.length > 0 ? 'failure' : onFailed, summary };
+  });
 }

@@ -15,8 +15,7 @@ const MOST_HEADERS = 100;
 export function httpArgs(given: HttpOptions, log: string): HttpArgs {
   const { url, method = given.body === undefined && given.json === undefined ? 'GET' : 'POST', headers = {} } = given;
   const { body, json, timeout = DEFAULT_TIMEOUT, idempotent } = given;
-  if (!HTTP_METHODS.includes(method))
-    throw new TypeError(`method is ${String(method)}; give one of ${HTTP_METHODS.join(', ')}`);
+  if (!HTTP_METHODS.includes(method)) throw new TypeError(`the method is none of ${HTTP_METHODS.join(', ')}`);
   if (typeof url === 'string') checkUrl(url);
   else if (!isSecretRef(url)) throw new TypeError("url is no text, or secret('NAME')");
   if (Object.keys(headers).length > MOST_HEADERS) throw new RangeError(`more than ${MOST_HEADERS} headers were given`);

@@ -43,7 +43,7 @@ import { httpArgs, httpResult } from './http-args.ts';
 import { rebootArgs, runArgs, runResult } from './run-args.ts';
 import type { BuilderDefaults } from './run-args.ts';
 import { StepFailure } from './step-error.ts';
-import { FILES_LOG, fetchTests, testsResult } from './test-args.ts';
+import { fetchTests, testsResult } from './test-args.ts';
 import { triggerArgs, triggerResult } from './trigger-args.ts';
 
 const BRANCH = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
@@ -64,7 +64,6 @@ export class StepScope implements StepContext {
   #ordinal = 0;
   #commands = 0;
   #parallels = 0;
-  #listings = 0;
   #requests = 0;
   /** The call that is on its way. */
   #pending: string | undefined;
@@ -235,14 +234,8 @@ export class StepScope implements StepContext {
     { allowEmpty = false }: { readonly allowEmpty?: boolean } = {},
   ): Promise<TestsResult> {
     return this.#exclusively('testResults', async (key) => {
-      this.#listings += 1;
-      const log = this.#logName(FILES_LOG, this.#listings);
-      const call = (part: string, asked: KnownCall): Promise<Json> => {
-        if (asked.kind === 'run') this.#run.takeLog(log);
-        return this.#run.call(part === '' ? key : `${key}.${part}`, asked);
-      };
-      const args = await fetchTests(source, allowEmpty, { ...this.#run.given, log }, key, call);
-      return testsResult((await call('', { kind: 'testResults', args })) as TestsAnswer);
+      const args = await fetchTests(source, allowEmpty, key, (part, call) => this.#run.call(`${key}.${part}`, call));
+      return testsResult((await this.#run.call(key, { kind: 'testResults', args })) as TestsAnswer);
     });
   }
 

@@ -114,7 +114,7 @@ function withSecrets(value: Json, values: ReadonlyMap<string, string>): Json {
   if (isSecretRef(value)) return values.get(value.name) ?? '';
   if (Array.isArray(value)) return value.map((one: Json) => withSecrets(one, values));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withSecrets(one as Json, values)]));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withSecrets(one, values)]));
 }
 
 function requestText({ method, url, headers, body }: Outgoing): string {
