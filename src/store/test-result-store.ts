@@ -58,6 +58,4 @@ export interface TestResultStore {
   count(buildId: number, which: TestsWish['which'], after: number): Promise<number>;
   /** What each of these tests did in this build and the last ones before that have it, newest first. */
   history(identities: readonly string[], buildId: number): Promise<ReadonlyMap<string, readonly PastResult[]>>;
-  /** Forgets all of a build. */
-  remove(buildId: number): Promise<void>;
 }

@@ -39,8 +39,6 @@ export const HISTORY = `SELECT wanted.value AS identity, r.build_id AS buildId, 
     ORDER BY past.build_id DESC LIMIT ${HISTORY_ROWS})
   LEFT JOIN test_reports t ON t.command = r.command
   ORDER BY wanted.key, r.build_id DESC, r.id`;
-const REMOVE = 'DELETE FROM test_results WHERE build_id = ?';
-const REMOVE_REPORTS = 'DELETE FROM test_reports WHERE build_id = ?';
 
 type TestRow = Nullable<KeptTest>;
 type ReportRow = Nullable<Omit<TestReport, 'counts'>> & TestCounts;
@@ -90,12 +88,6 @@ export function testResultStore({ reader, writer }: Context): TestResultStore {
         past.push(present(row));
       }
       return new Map([...known].map(([identity, past]) => [identity, ofLastBuilds(past)]));
-    },
-    async remove(buildId) {
-      await writer.write(async (transaction) => {
-        await transaction.run(REMOVE, buildId);
-        await transaction.run(REMOVE_REPORTS, buildId);
-      });
     },
   };
 }

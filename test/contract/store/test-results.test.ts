@@ -96,15 +96,4 @@ eachStore('results of tests', (current) => {
     expect(await states(aside)).toEqual(['failed', 'passed']);
     expect(await states(after)).toEqual(['skipped', 'passed']);
   });
-
-  it('go with their build, and no others', async () => {
-    const [one, two] = [await build(), await build()];
-    for (const id of [one, two]) {
-      await store.tests.add(call(id), lane, 0, [test('a')]);
-      await store.tests.addReport({ ...call(id), counts, leftOut: 0 });
-    }
-    await store.tests.remove(one);
-    expect([await store.tests.count(one, 'all', 0), await store.tests.reports(one)]).toEqual([0, []]);
-    expect([await store.tests.count(two, 'all', 0), (await store.tests.reports(two)).length]).toEqual([1, 1]);
-  });
 });
