@@ -31,9 +31,10 @@ test('a dozen modules are built in the order of what they need, also over a kill
 
   const built = results(world);
   const both = (result: string): readonly string[] => [result, result];
-  for (const name of ['base-001', 'base-002', 'lib-003', 'lib-004', 'lib-005', 'app-008']) {
+  for (const name of ['base-001', 'base-002', 'lib-003', 'lib-004', 'app-008']) {
     expect([name, built.get(name)]).toEqual([name, both('success')]);
   }
+  expect(built.get('lib-005')).toEqual(both('warnings'));
   // It does not compile, so what stands on it is not begun.
   expect(built.get('service-006')).toEqual(both('failure'));
   expect(built.get('app-010')).toBeUndefined();
@@ -65,5 +66,7 @@ test('a module that is mended is found by the poll, and built on what there is',
     return newest?.changes.length === 1 && newest.state === 'finished' ? newest : undefined;
   });
   expect([made.summary, made.result]).toEqual([null, 'success']);
+  const kept = await farm.ssh(['artifacts', String(made.id)]);
+  expect(kept.text).toContain('sdk.tar.gz');
   expect(made.changes[0]?.subject).toBe('Do without the new header');
 });

@@ -1,8 +1,11 @@
 /** A desktop of many modules, each with a repository of its own, built twice on whichever of four workers is free. */
 import {
+  artifact,
   builder,
   checkout,
+  compile,
   defineMaster,
+  fetchArtifact,
   force,
   git,
   int,
@@ -11,10 +14,11 @@ import {
   project,
   sh,
   step,
+  tap,
   triggerable,
   worker,
 } from 'trunkline';
-import type { StepContext } from 'trunkline';
+import type { Result, StepContext } from 'trunkline';
 import desktop from './modules.json' with { type: 'json' };
 
 const { repositories, modules } = desktop;
@@ -25,15 +29,17 @@ const MODES = ['debug', 'release'];
 const display = masterLock('display', { slots: 2 });
 
 /** What it stands on, as the newest good builds left it. */
-const needs = (dependsOn: readonly string[], mode: string) =>
-  step('needs', async (ctx) => {
-    for (const name of dependsOn) {
-      await ctx.mkdir(`deps/${name}`);
-      await ctx.download(`sdk/${name}-${mode}.tar.gz`, `deps/${name}.tar.gz`);
-      const unpacked = await ctx.run(['tar', '-xzf', `deps/${name}.tar.gz`, '-C', `deps/${name}`]);
-      if (!unpacked.ok) ctx.fail(unpacked.summary);
-    }
-  });
+const needs = (dependsOn: readonly string[], mode: string) => [
+  ...dependsOn.map((name) => {
+    const from = `${name}/${mode}`;
+    return fetchArtifact(`fetch ${name}`, 'sdk.tar.gz', `deps/${name}/sdk.tar.gz`, { from, hideIf: isGood });
+  }),
+  sh('unpack', 'for sdk in deps/*/sdk.tar.gz; do tar -xzf "$sdk" -C "${sdk%/*}" || exit 1; done', {
+    doIf: dependsOn.length > 0,
+    hideIf: isGood,
+  }),
+];
+const isGood = (result: Result) => result === 'success' || result === 'skipped';
 
 /** Builds every module, each as soon as all that it stands on has been built well. */
 const world = step('world', async (ctx) => {
@@ -65,6 +71,7 @@ async function buildOne(ctx: StepContext, name: string, below: readonly Promise<
 
 export default defineMaster({
   title: 'The desktop',
+  keep: { logs: { for: '90d' }, artifacts: { last: 5 }, builds: { last: 100 } },
   workers: WORKERS.map((name) => worker(name, { maxBuilds: 2 })),
   projects: [
     project('desktop', {
@@ -84,21 +91,16 @@ export default defineMaster({
             retry: { failure: 1 },
             steps: [
               checkout(),
-              needs(dependsOn, mode),
+              ...needs(dependsOn, mode),
               sh('configure', `./configure --mode=${mode}`),
-              sh('make', 'make'),
-              step(
-                'check',
-                async (ctx) => {
-                  const { ok, summary } = await ctx.run(`make check SECONDS=${Number(ctx.property('seconds') ?? 5)}`);
-                  if (!ok) ctx.fail(summary);
-                },
-                role === 'app' ? { locks: [display.counting()] } : {},
-              ),
-              sh('install', 'make install DESTDIR=sdk && tar -czf sdk.tar.gz -C sdk .'),
-              step('keep', async (ctx) => {
-                await ctx.upload('sdk.tar.gz', `sdk/${name}-${mode}.tar.gz`);
+              compile('make', 'make'),
+              sh('check', (ctx) => `make check SECONDS=${Number(ctx.property('seconds') ?? 5)}`, {
+                haltOnFailure: false,
+                ...(role === 'app' && { locks: [display.counting()] }),
               }),
+              tap('tests', { file: '*.tap' }),
+              sh('install', 'make install DESTDIR=sdk && tar -czf sdk.tar.gz -C sdk .'),
+              artifact('keep', 'sdk.tar.gz'),
             ],
           }),
         ),
