@@ -31,6 +31,8 @@ export interface ChaosReport {
   /** Sent, and the builds that were made of them. */
   readonly changes: { readonly sent: number; readonly builds: number };
   readonly triggered: number;
+  /** Artifacts that builds took from others. */
+  readonly fetched: number;
   /** Builds whose steps waited for locks. */
   readonly waitedForLocks: number;
   readonly logs: number;
@@ -94,6 +96,7 @@ export async function chaos(options: ChaosOptions, tell: (line: string) => void)
       rotations: sorted(holds.rotations),
       changes: { sent: office.changes.sent, builds: office.changes.builds },
       triggered: office.families.children,
+      fetched: office.fetched,
       waitedForLocks: office.waited,
       logs: office.logs,
       logMiB: Math.round(office.bytes / 2 ** 20),

@@ -21,6 +21,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   branches: { result: 'success', logs: 4 },
   loop: { result: 'success', logs: 5 },
   files: { result: 'success', logs: 2 },
+  keeps: { result: 'success', logs: 1 },
   whispers: { result: 'success', logs: 2 },
   failing: { result: 'failure', logs: 3 },
   capped: { result: 'success', logs: 1 },
@@ -96,6 +97,16 @@ const files: StepFunction = async (ctx) => {
   await ctx.remove('a');
 };
 
+// Keeps what it was given, and takes what the newest good one before it has kept, if there is one yet.
+const keeps: StepFunction = async (ctx) => {
+  await ctx.download('in.bin', 'own.bin');
+  await ctx.run(witness(20_000, 0.05));
+  const { size, sha256 } = await ctx.keep('own.bin', { name: 'in/kept.bin' });
+  await ctx.setProperty('kept', size + ' ' + sha256);
+  const found = await ctx.fetch('in/kept.bin', 'other.bin', { from: 'chaos/keeps' }).catch((error) => String(error));
+  await ctx.setProperty('fetched', typeof found === 'string' ? found : found.size + ' ' + found.sha256);
+};
+
 const onDisk: StepFunction = async (ctx) => {
   const { ok } = await ctx.run(witness(60_000, 0.05, 0, onToken, 'holds=disk-' + ctx.build.worker + '/1/1'), { log: 'disk' });
   return ok ? 'success' : 'failure';
@@ -115,6 +126,7 @@ export default defineMaster({
       kind('branches', step('code', branches), sh('after', witness(100))),
       kind('loop', step('code', loop)),
       kind('files', step('code', files)),
+      kind('keeps', step('code', keeps)),
       kind('whispers', sh('slow', witness(200_000, 0.05), whisper), sh('quick', witness(500_000), whisper)),
       kind('failing', sh('good', witness(1_000)), sh('bad', witness(5_000, 0.1, 3)), sh('never', witness(1)), sh('tidy', witness(500), { alwaysRun: true })),
       kind('capped', sh('much', witness(8_000_000, 0.005), { logLimit: '300KB' })),

@@ -22,7 +22,7 @@ function lines(report: ChaosReport): string[] {
     `faults      ${listed(report.faults)}`,
     `rotations   ${listed(report.rotations)}`,
     `builds      ${report.builds}: ${listed(report.results)}`,
-    `changes     ${report.changes.sent} in ${report.changes.builds} builds; triggered: ${report.triggered}; waited for locks: ${report.waitedForLocks}`,
+    `changes     ${report.changes.sent} in ${report.changes.builds} builds; triggered: ${report.triggered}; artifacts fetched: ${report.fetched}; waited for locks: ${report.waitedForLocks}`,
     `commands    ${ledger.commands}, started ${ledger.starts} times; more than once: ${ledger.startedTwice.length}`,
     `logs        ${report.logs}, ${report.logMiB} MiB; mismatches of logs and files: ${report.mismatches}`,
     `overlaps    ${ledger.overlaps.length}; builds of two configurations: ${ledger.mixedConfigurations.length}`,

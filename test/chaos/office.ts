@@ -53,6 +53,8 @@ export class Office {
   #asked = 0;
   #unanswered = 0;
   #retried = 0;
+  /** Builds that got an artifact of another one. */
+  fetched = 0;
   /** Builds that waited for locks. */
   waited = 0;
   #isOver = false;
@@ -187,6 +189,7 @@ export class Office {
       for (const log of step.logs) if (log.name !== 'exception') await this.#judgeLog(build, step, log, isWhole);
     }
     if (builder === 'files' && result === 'success') await this.#judgeFile(build);
+    if (builder === 'keeps' && result === 'success') await this.#judgeKept(build);
   }
 
   /** Only what a killed keeper ran may be an exception. */
@@ -234,6 +237,20 @@ export class Office {
       mayBeCut: !isWhole,
       mayBeMarked: (command) => this.#site.orphans.has(command),
     });
+  }
+
+  async #judgeKept({ id, properties }: BuildView): Promise<void> {
+    const { payload } = this.#site;
+    const sent = `${payload.length} ${createHash('sha256').update(payload).digest('hex')}`;
+    const told = new Map(properties.map(({ name, value }) => [name, String(value)]));
+    const fetched = told.get('fetched') ?? '';
+    if (told.get('kept') !== sent) this.#violations.add(`build ${id} kept ${told.get('kept')} instead of ${sent}`);
+    if (fetched === sent) this.fetched += 1;
+    else if (!fetched.includes('no good build')) this.#violations.add(`build ${id} fetched "${fetched}"`);
+    const given = await this.#counter.ask('artifact', 'get', String(id), 'in/kept.bin');
+    // The master may be away.
+    if (given.status === 0 && !given.stdout.equals(payload))
+      this.#violations.add(`the artifact of build ${id} is not what was kept: ${given.stdout.length} bytes`);
   }
 
   async #judgeFile({ id, properties }: BuildView): Promise<void> {
