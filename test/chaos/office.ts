@@ -242,7 +242,7 @@ export class Office {
   async #judgeKept({ id, properties }: BuildView): Promise<void> {
     const { payload } = this.#site;
     const sent = `${payload.length} ${createHash('sha256').update(payload).digest('hex')}`;
-    const told = new Map(properties.map(({ name, value }) => [name, String(value)]));
+    const told = new Map(properties.map(({ name, value }) => [name, typeof value === 'string' ? value : '']));
     const fetched = told.get('fetched') ?? '';
     if (told.get('kept') !== sent) this.#violations.add(`build ${id} kept ${told.get('kept')} instead of ${sent}`);
     if (fetched === sent) this.fetched += 1;
