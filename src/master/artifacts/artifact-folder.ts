@@ -29,6 +29,9 @@ export class ArtifactFolder {
   readonly #store: Pick<ArtifactStore, 'referenced'>;
   /** Blobs whose rows are under way, and how many. */
   readonly #held = new Map<string, number>();
+  /** Blobs that are being looked up, and removed when no row has them. */
+  #going: ReadonlySet<string> = new Set();
+  #removal: Promise<void> = Promise.resolve();
   readonly #names = new Set<string>();
 
   private constructor(dir: string, store: Pick<ArtifactStore, 'referenced'>) {
@@ -78,6 +81,8 @@ export class ArtifactFolder {
     const hash = createHash('sha256');
     for await (const piece of createReadStream(file, { highWaterMark: PIECE_BYTES })) hash.update(piece as Buffer);
     const sha256 = hash.digest('hex');
+    // Not beside a removal of the same content, which would take away what is found here.
+    while (this.#going.has(sha256)) await this.#removal;
     this.#held.set(sha256, (this.#held.get(sha256) ?? 0) + 1);
     const settled = (): void => this.#release(sha256);
     try {
@@ -90,14 +95,28 @@ export class ArtifactFolder {
     }
   }
 
-  /** Removes those of the blobs that no row has, and none is about to have. */
+  /**
+   * Removes those of the blobs that no row has, and none is about to have. A blob is held until its row is committed, and one that is about
+   * to go is not taken in: so whatever is not held when the rows are asked for has its row there already, or never had one.
+   */
   async removeUnused(hashes: readonly string[]): Promise<void> {
     for (let from = 0; from < hashes.length; from += AT_ONCE) {
       const some = hashes.slice(from, from + AT_ONCE);
-      const used = await this.#store.referenced(some);
-      const unused = some.filter((sha256) => !used.has(sha256) && !this.#held.has(sha256));
-      // All asked for in this turn of the event loop: one that is added from here on finds none, and makes it anew.
+      const removed = this.#removal.then(() => this.#removeSome(some));
+      this.#removal = removed.catch(() => undefined); // Told to this caller, not to the next one in line.
+      await removed;
+    }
+  }
+
+  async #removeSome(hashes: readonly string[]): Promise<void> {
+    const free = hashes.filter((sha256) => !this.#held.has(sha256));
+    this.#going = new Set(free);
+    try {
+      const used = await this.#store.referenced(free);
+      const unused = free.filter((sha256) => !used.has(sha256));
       await Promise.all(unused.map((sha256) => rm(this.path(sha256), { force: true })));
+    } finally {
+      this.#going = new Set();
     }
   }
 

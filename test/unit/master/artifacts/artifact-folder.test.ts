@@ -3,10 +3,15 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
+import { sleep } from '../../../../src/base/sleep.ts';
 import { ArtifactFolder } from '../../../../src/master/artifacts/artifact-folder.ts';
 import { isArtifactName } from '../../../../src/model/artifact.ts';
 import { TempStore, claimedBuild } from '../../../support/temp-store.ts';
 import type { Store } from '../../../../src/store/store.ts';
+
+/** Time to keep a small file, if nothing is in the way. */
+const LONG_ENOUGH_MS = 200;
 
 let temp: TempStore;
 let store: Store;
@@ -65,6 +70,49 @@ test('what is about to get its row is not removed', async () => {
   expect(await blobs()).toHaveLength(1);
   two.settled();
   await folder.removeUnused([one.sha256]);
+  expect(await blobs()).toEqual([]);
+});
+
+test('a content that is kept again while it is looked up for removal is there with its row', async () => {
+  const { id: buildId, project, builder } = await claimedBuild(store);
+  let again: Promise<void> | undefined;
+  const folder = await ArtifactFolder.open(join(dir, 'artifacts'), {
+    async referenced(hashes) {
+      const used = await store.artifacts.referenced(hashes);
+      // The answer is old when it comes: meanwhile somebody keeps the same, if nothing holds him up.
+      again ??= keepAgain();
+      await Promise.race([again, sleep(systemClock, LONG_ENOUGH_MS)]);
+      return used;
+    },
+  });
+  const keepAgain = async (): Promise<void> => {
+    const { sha256, size, settled } = await folder.add(await file('x'));
+    await store.artifacts.add({ buildId, project, builder, step: 0, name: 'a', sha256, size, keptAtMs: 1 });
+    settled();
+  };
+  const first = await folder.add(await file('x'));
+  first.settled();
+  await folder.removeUnused([first.sha256]);
+  await again;
+  expect(await store.artifacts.find(buildId, 'a')).toBeDefined();
+  expect(await readFile(await folder.existing(first.sha256), 'utf8')).toBe('x');
+});
+
+test('whatever is kept and given up at once, each row has its bytes and no others are left', async () => {
+  const folder = await open();
+  const { project, builder } = await claimedBuild(store);
+  const contents = await Promise.all(['x', 'y', 'z'].map(file));
+  const round = async (): Promise<void> => {
+    const { id: buildId } = await claimedBuild(store);
+    for (const [nth, path] of contents.entries()) {
+      const { sha256, size, settled } = await folder.add(path);
+      await store.artifacts.add({ buildId, project, builder, step: 0, name: `a${nth}`, sha256, size, keptAtMs: 1 });
+      settled();
+      expect(await readFile(folder.path(sha256), 'utf8')).toHaveLength(1);
+    }
+    await folder.removeUnused(await store.artifacts.removeOf(buildId));
+  };
+  for (let n = 0; n < 20; n += 1) await Promise.all([round(), round(), round(), round()]);
   expect(await blobs()).toEqual([]);
 });
 
