@@ -2,9 +2,10 @@ import { beforeEach, expect, it } from 'vitest';
 import type { Artifact } from '../../../src/model/artifact.ts';
 import type { Build } from '../../../src/model/build.ts';
 import type { Result } from '../../../src/model/result.ts';
+import type { SourceStamp } from '../../../src/model/source-stamp.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { eachStore } from '../../support/each-store.ts';
-import { claimedBuild } from '../../support/temp-store.ts';
+import { buildSet, claimedBuild, claimOf } from '../../support/temp-store.ts';
 
 eachStore('artifacts', (current) => {
   let store: Store;
@@ -30,6 +31,14 @@ eachStore('artifacts', (current) => {
     return build;
   };
 
+  const endedOf = async (source: SourceStamp): Promise<Build> => {
+    const [request] = await store.requests.add({ ...buildSet('b'), source });
+    const build = await store.requests.claim(claimOf(request!.id));
+    await store.artifacts.add(of(build, 'a', hash('c')));
+    await store.builds.finish(build.id, 'success', undefined, 9);
+    return build;
+  };
+
   it('keeps those of a build by name, each name once', async () => {
     const build = await claimedBuild(store);
     await store.artifacts.add(of(build, 'b', hash('1')));
@@ -51,6 +60,18 @@ eachStore('artifacts', (current) => {
     expect(await store.artifacts.lastGood({ name: 'a', project, builder })).toMatchObject({ buildId: good.id });
     expect(await store.artifacts.lastGood({ name: 'a', project })).toMatchObject({ buildId: good.id });
     expect(await store.artifacts.lastGood({ name: 'a', project, builder: 'none' })).toBeUndefined();
+  });
+
+  it('finds none of builds of forks, nor of those with a patch', async () => {
+    const good = await ended('success');
+    const patch = { id: '01JDPATCH', sha256: hash('d'), bytes: 5 };
+    const { project, builder } = good;
+    await store.approvals.approve({ project, revision: 'fff', by: 'ann', atMs: 5 });
+    await endedOf({ branch: 'refs/pull/7/head', revision: 'fff', untrustedOf: 'mallory' });
+    await endedOf({ revision: 'abc', patch });
+    expect(await store.artifacts.lastGood({ name: 'a', project, builder })).toMatchObject({ buildId: good.id });
+    const next = await endedOf({ branch: 'refs/pull/7/head' });
+    expect(await store.artifacts.lastGood({ name: 'a', project })).toMatchObject({ buildId: next.id });
   });
 
   it('says which contents nobody has any more when those of a build are removed', async () => {

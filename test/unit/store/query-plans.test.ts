@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { LAST_GOOD } from '../../../src/store/sqlite/artifacts.ts';
 import { LAST_WORKERS, listQuery } from '../../../src/store/sqlite/builds.ts';
 import { LAST_ENDS } from '../../../src/store/sqlite/builders.ts';
 import { LAST_VIRTUAL_ENDS } from '../../../src/store/sqlite/virtual-builders.ts';
@@ -121,3 +122,12 @@ it('finds what a test did in earlier builds by its index, however many results t
   );
   expect(steps.filter((step) => /SCAN (past|r|t)\b/.test(step))).toEqual([]);
 });
+
+it.each([null, 'b'])(
+  'looks for the artifact of the last good build among those of its name (builder %s)',
+  async (builder) => {
+    const steps = await plan(LAST_GOOD, 'p', 'a', builder);
+    expect(steps[0]).toMatch(/^SEARCH a USING INDEX artifacts_project_name_build_id_index \(project=\? AND name=\?\)/);
+    expect(steps.filter((step) => /SCAN|TEMP B-TREE/.test(step))).toEqual([]);
+  },
+);

@@ -4,16 +4,25 @@ import { ARTIFACT_NAME_RULE, isArtifactName } from '../../../model/artifact.ts';
 import type { Artifact } from '../../../model/artifact.ts';
 import type { Build } from '../../../model/build.ts';
 import { ARTIFACTS_MOST } from '../../artifacts/artifact-limits.ts';
+import type { Redactor } from '../../secrets/build-secrets.ts';
 import type { BuildTools } from '../build-tools.ts';
 import type { Performed } from '../journal.ts';
+
+interface KeepContext {
+  readonly build: Build;
+  readonly step: { readonly index: number };
+  readonly secrets: Pick<Redactor, 'text'>;
+}
 
 /** The worker's file is here, whole, at `file`: it becomes an artifact of the build, whose row is committed with the answer. */
 export async function keepArtifact(
   { store, folders, clock }: Pick<BuildTools, 'store' | 'folders' | 'clock'>,
-  { build, step }: { readonly build: Build; readonly step: { readonly index: number } },
-  { name }: KeepArgs,
+  { build, step, secrets }: KeepContext,
+  args: KeepArgs,
   file: string,
 ): Promise<Performed> {
+  // It is shown to people, and asked for by a call that is redacted, too.
+  const name = secrets.text(args.name);
   if (!isArtifactName(name)) return refused(name, `its name is not ${ARTIFACT_NAME_RULE}`);
   const done = folders.artifacts.reserve(build.id, name);
   if (!done) return refused(name, 'another branch of the step is keeping one of that name');

@@ -7,6 +7,7 @@ import type { Outcome } from '../../../protocol/messages.ts';
 import { fetchedPath } from '../../files/fetched-file.ts';
 import { fileAnswer } from '../answer-of.ts';
 import { keepArtifact } from './artifacts.ts';
+import type { Redactor } from '../../secrets/build-secrets.ts';
 import type { BuildTools } from '../build-tools.ts';
 import type { Performed } from '../journal.ts';
 import { onMaster } from '../worker-command.ts';
@@ -16,6 +17,7 @@ export interface FileCallContext {
   readonly tools: Pick<BuildTools, 'folders' | 'store' | 'clock'>;
   readonly build: Build;
   readonly step: { readonly index: number };
+  readonly secrets: Pick<Redactor, 'text'>;
 }
 
 const TYPES: readonly StatAnswer['type'][] = ['file', 'folder', 'link', 'other', 'none'];
