@@ -21,8 +21,8 @@ export const NEXT_PROTOCOL: Patch = {
 };
 export const NEXT_SH: Patch = {
   file: 'config/steps/sh.js',
-  find: "return ok ? undefined : { result: 'failure', summary };",
-  make: "return { result: 'warnings', summary: `the next version of sh: ${summary}, ${ok}` };",
+  find: "meant ?? (ok ? 'success' : 'failure')",
+  make: "meant ?? (ok ? 'warnings' : 'failure')",
 };
 /** One more migration, after all that are known. */
 export const NEXT_SCHEMA: Patch = {
