@@ -18,7 +18,7 @@ await runCommand(async () => {
     const { parseCommandLine } = await import('./command-line.ts');
     const { localProgram } = await import('./local-program.ts');
     const { refuseVerb } = await import('./client/refuse-verb.ts');
-    refuseVerb(args);
+    await refuseVerb(args);
     await parseCommandLine(localProgram());
   }
 });

@@ -2,13 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { plainLines } from '../base/plain.ts';
-import { answerCall } from '../frontdoor/answer-call.ts';
 import { askMaster } from '../master/control.ts';
-import { checkMaster } from '../master/check-master.ts';
-import { initMaster } from '../master/init-master.ts';
-import { openMaster } from '../master/master.ts';
-import { openHooks } from '../web/hooks/open-hooks.ts';
-import { openWeb } from '../web/open-web.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { findOperatorKey } from './operator-key.ts';
 import { addHostKeyCommands } from './hostkey-commands.ts';
@@ -16,6 +10,7 @@ import { readTime } from './read-time.ts';
 import { runCommand } from './run-command.ts';
 import { startDaemon } from './start-daemon.ts';
 
+/** What a command is made of is loaded when it is run: neither `worker start` nor `stop` waits for a database and a compiler. */
 export function addMasterCommands(program: Command): void {
   const master = program.command('master').description('the master: takes workers and people in, and hands out builds');
 
@@ -29,6 +24,7 @@ export function addMasterCommands(program: Command): void {
       runCommand(async () => {
         const listen = parseAddress(options.listen, DEFAULT_PORT);
         const key = await findOperatorKey(options.operatorKey);
+        const { initMaster } = await import('../master/init-master.ts');
         const made = await initMaster(resolve(dir), { listen, operator: { name: options.operator, key } });
         process.stdout.write(`${made.next.join('\n')}\n`);
       }),
@@ -39,6 +35,7 @@ export function addMasterCommands(program: Command): void {
     .description('load and check the configuration; changes nothing')
     .action((dir: string) =>
       runCommand(async () => {
+        const { checkMaster } = await import('../master/check-master.ts');
         process.stdout.write(plainLines(`${(await checkMaster(resolve(dir))).join('\n')}\n`));
       }),
     );
@@ -90,6 +87,12 @@ async function start(dir: string, options: { readonly listen?: string; readonly 
   const listen = options.listen === undefined ? undefined : parseAddress(options.listen, DEFAULT_PORT);
   const args = ['master', 'start', dir, ...(options.listen === undefined ? [] : ['--listen', options.listen])];
   await startDaemon(dir, 'master', { asked: options.detach ?? false, args }, async (logger) => {
+    const [{ openMaster }, { openWeb }, { openHooks }, { answerCall }] = await Promise.all([
+      import('../master/master.ts'),
+      import('../web/open-web.ts'),
+      import('../web/hooks/open-hooks.ts'),
+      import('../frontdoor/answer-call.ts'),
+    ]);
     const master = await openMaster({
       dir,
       clock: systemClock,

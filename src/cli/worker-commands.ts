@@ -6,9 +6,7 @@ import { UserMistake, errorCode } from '../base/errors.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { askWorker } from '../worker/control.ts';
 import type { HostKeyQuestion } from '../worker/init-way.ts';
-import { initWorker } from '../worker/init-worker.ts';
 import type { MadeWorker } from '../worker/init-worker.ts';
-import { openWorker } from '../worker/worker.ts';
 import { CALLED } from '../worker/worker-dir.ts';
 import { DEFAULT_PORT, parseAddress } from './address.ts';
 import { jumpLines } from './jump-lines.ts';
@@ -61,6 +59,7 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
     .option('--proxy-command <command>', 'its stdin and stdout are the connection; %h %p %r as with ssh')
     .action((dir: string, options: InitOptions) =>
       runCommand(async () => {
+        const { initWorker } = await import('../worker/init-worker.ts');
         const made = await initWorker({
           dir: resolve(dir),
           name: options.name,
@@ -92,6 +91,7 @@ export function addWorkerVerbs(worker: Command, { words, called, keeperProgram }
           'worker',
           { asked: detach, args: [...words, 'start', resolve(dir), ...stay] },
           async (logger) => {
+            const { openWorker } = await import('../worker/worker.ts');
             const daemon = await openWorker({
               dir: resolve(dir),
               clock: systemClock,
