@@ -1,6 +1,6 @@
 import sax from 'sax';
 import type { SAXOptions, SAXParser, Tag } from 'sax';
-import { DETAIL_CHARACTERS } from '../../model/test-result.ts';
+import { DETAIL_CHARACTERS, NAME_CHARACTERS } from '../../model/test-result.ts';
 import type { TestResult, TestState } from '../../model/test-result.ts';
 import { TestFileError } from './test-file-error.ts';
 import type { TestReader, TestSink } from './test-reader.ts';
@@ -9,12 +9,19 @@ import type { TestReader, TestSink } from './test-reader.ts';
 const BUFFER_CHARACTERS = 4 * 1024 * 1024;
 /** Real ones have five. */
 const MOST_DEPTH = 100;
+const MOST_ATTRIBUTES = 1_000;
 
 /** What an element within a test case says of it; the worst of several counts. */
 const STATES: Readonly<Record<string, TestState>> = { failure: 'failed', error: 'error', skipped: 'skipped' };
 const WORST: readonly TestState[] = ['passed', 'skipped', 'failed', 'error'];
 /** GoogleTest and others say so of what was not run. */
 const NOT_RUN: readonly string[] = ['notrun', 'disabled', 'skipped'];
+
+interface OpenSuite {
+  readonly name: string;
+  /** The names of those that it is in, and its own; no longer than what tells that it is cut. */
+  readonly path: string;
+}
 
 interface OpenCase {
   readonly suite: string;
@@ -34,7 +41,8 @@ export class JunitReader implements TestReader {
   readonly #parser: SAXParser;
   readonly #sink: TestSink;
   readonly #path: string[] = [];
-  readonly #suites: string[] = [];
+  readonly #suites: OpenSuite[] = [];
+  #attributes = 0;
   #case: OpenCase | undefined;
   /** Inside of what tells the state of a case. */
   #isTelling = false;
@@ -49,6 +57,7 @@ export class JunitReader implements TestReader {
     parser.ondoctype = () => {
       throw new TestFileError('it has a DTD (<!DOCTYPE …>), which results of tests have no use for');
     };
+    parser.onattribute = () => this.#countAttribute();
     parser.onopentag = (tag) => this.#open(tag as Tag);
     parser.onclosetag = (name) => this.#close(name);
     parser.ontext = parser.oncdata = (text) => this.#addText(text);
@@ -71,7 +80,14 @@ export class JunitReader implements TestReader {
     throw new TestFileError(`it is no well-formed XML at line ${parser.line + 1}, column ${parser.column}: ${what}`);
   }
 
+  #countAttribute(): void {
+    this.#attributes += 1;
+    if (this.#attributes > MOST_ATTRIBUTES)
+      throw new TestFileError(`one of its elements has more than ${MOST_ATTRIBUTES} attributes`);
+  }
+
   #open({ name, attributes }: Tag): void {
+    this.#attributes = 0;
     if (this.#path.length === 0 && name !== 'testsuites' && name !== 'testsuite') {
       throw new TestFileError(`its root is <${name.slice(0, 50)}>, not <testsuites> or <testsuite>`);
     }
@@ -79,8 +95,8 @@ export class JunitReader implements TestReader {
       throw new TestFileError(`its elements are nested more than ${MOST_DEPTH} deep`);
     this.#hasRoot = true;
     this.#path.push(name);
-    if (name === 'testsuite') this.#suites.push(attributes['name'] ?? '');
-    else if (name === 'testcase') this.#case = openCase(this.#suites, attributes);
+    if (name === 'testsuite') this.#suites.push(openSuite(this.#suites.at(-1), attributes['name'] ?? ''));
+    else if (name === 'testcase') this.#case = openCase(this.#suites.at(-1), attributes);
     else if (this.#case && this.#isIn('testcase')) this.#tell(this.#case, name, attributes);
   }
 
@@ -118,11 +134,15 @@ export class JunitReader implements TestReader {
 /** In the thread that reads, nothing else uses the parser: the limit is the library's own, for all of them. */
 Object.assign(sax, { MAX_BUFFER_LENGTH: BUFFER_CHARACTERS });
 
-function openCase(suites: readonly string[], { name = '', classname, time, status }: Tag['attributes']): OpenCase {
-  const suite = suites.filter((one) => one !== '').join(' / ');
-  const isNamed = classname === undefined || classname === '' || classname === suites.at(-1);
+function openSuite(parent: OpenSuite | undefined, name: string): OpenSuite {
+  const path = [parent?.path ?? '', name].filter((one) => one !== '').join(' / ');
+  return { name, path: path.slice(0, NAME_CHARACTERS + 1) };
+}
+
+function openCase(suite: OpenSuite | undefined, { name = '', classname, time, status }: Tag['attributes']): OpenCase {
+  const isNamed = classname === undefined || classname === '' || classname === suite?.name;
   return {
-    suite,
+    suite: suite?.path ?? '',
     name: isNamed ? name : `${classname}.${name}`,
     durationMs: milliseconds(time),
     state: status !== undefined && NOT_RUN.includes(status.toLowerCase()) ? 'skipped' : 'passed',

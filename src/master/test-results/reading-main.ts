@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
 import { errorText } from '../../base/errors.ts';
 import { boundedResult } from '../../model/test-result.ts';
 import type { TestResult } from '../../model/test-result.ts';
 import { XmlDecoder } from './decode-text.ts';
 import { JunitReader } from './junit-reader.ts';
-import type { FromReading, ReadingData, TestFormat } from './reading-thread.ts';
+import type { FromReading, ReadingData, TestFormat } from './reading-messages.ts';
 import { TapReader } from './tap-reader.ts';
 import { TestFileError } from './test-file-error.ts';
 import type { TestReader, TestSink } from './test-reader.ts';
@@ -15,11 +14,15 @@ import type { TestReader, TestSink } from './test-reader.ts';
 const BATCH = 500;
 const PIECE_BYTES = 64 * 1024;
 
-const port = parentPort;
-if (!port) throw new Error('this is a thread: the master starts it');
-const { file, format } = workerData as ReadingData;
+const tell = process.send?.bind(process);
+if (!tell) throw new Error('this is a process that the master starts');
+const { file, format } = JSON.parse(process.argv[2] ?? '') as ReadingData;
 
-const send = (message: FromReading): void => port.postMessage(message);
+// What stops the master is for the master, with which this ends.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+process.on('disconnect', () => process.exit());
+
+const send = (message: FromReading): void => void tell(message);
 
 let results: TestResult[] = [];
 
@@ -27,7 +30,7 @@ async function flush(): Promise<void> {
   if (results.length === 0) return;
   send({ type: 'results', results });
   results = [];
-  await once(port as NonNullable<typeof port>, 'message');
+  await once(process, 'message');
 }
 
 async function read(): Promise<void> {
@@ -56,8 +59,7 @@ let problem: string | undefined;
 try {
   await read();
 } catch (error) {
-  if (!(error instanceof TestFileError)) throw new Error(`cannot read ${file}: ${errorText(error)}`, { cause: error });
-  problem = error.message;
+  problem = error instanceof TestFileError ? error.message : `it could not be read: ${errorText(error)}`;
 }
 // What came before it went wrong is known, too.
 await flush();

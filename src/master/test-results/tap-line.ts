@@ -8,12 +8,13 @@ export type TapLine =
   | { readonly kind: 'bail'; readonly reason: string }
   | { readonly kind: 'other' };
 
-const POINT = /^(not )?ok\b(?:\s+\d+)?(?:\s+-(?=\s|$))?\s*(.*)$/;
-const PLAN = /^1\.\.(\d{1,9})\s*(?:#\s*(.*))?$/;
-const SUBTEST = /^# Subtest(?::\s*(.*))?$/;
-const BAIL = /^Bail out!\s*(.*)$/i;
+// With `s`: a carriage return within a line, of coloured output say, is a character like others.
+const POINT = /^(not )?ok\b(?:\s+\d+)?(?:\s+-(?=\s|$))?\s*(.*)$/s;
+const PLAN = /^1\.\.(\d{1,9})\s*(?:#\s*(.*))?$/s;
+const SUBTEST = /^# Subtest(?::\s*(.*))?$/s;
+const BAIL = /^Bail out!\s*(.*)$/is;
 /** `# SKIP reason`, `# todo reason`; a `#` behind a backslash is none. */
-const DIRECTIVE = /\s#\s*(skip|todo)\S*\s*(.*)$/i;
+const DIRECTIVE = /\s#\s*(skip|todo)\S*\s*(.*)$/is;
 
 export function tapLine(line: string): TapLine {
   const point = POINT.exec(line);

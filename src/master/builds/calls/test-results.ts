@@ -1,5 +1,4 @@
 import { open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import type { TestsAnswer, TestsArgs } from '../../../config/calls.ts';
 import type { BuildFacts } from '../../../config/code-host.ts';
@@ -76,7 +75,7 @@ export async function takeTestResults(
   } else {
     const log = await findLog(store, build.id, step, args.from);
     if (typeof log === 'string') return { answer: { error: log } };
-    const file = join(folders.filesDir, `${command}.log`);
+    const file = fetchedPath(folders.filesDir, command);
     try {
       await copyLog(store, log, file);
       await read({ name: `the log ${log.name}`, file });

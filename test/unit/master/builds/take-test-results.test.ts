@@ -1,5 +1,5 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { takeTestResults } from '../../../../src/master/builds/calls/test-results.ts';
@@ -66,6 +66,35 @@ test('a secret that a file of tests names is kept nowhere', async () => {
   await (await take(store)).also?.();
   const names = (await store.tests.list(build.id, { which: 'all', after: 0, limit: 10 })).map(({ name }) => name);
   expect(names.toSorted()).toEqual(['**', 't0', 't2']);
+});
+
+test('of a log that is read nothing lies about that a killed master would leave for ever', async () => {
+  const { store, build, filesDir } = await tryCall(0);
+  const id = `${build.uid}.0.2`;
+  await store.commands.start({ id, buildId: build.id, step: 0, key: '2', kind: 'log', call: {} }, { name: 'tap' });
+  const lying: string[] = [];
+  const spied: Store = Object.create(store, {
+    logs: {
+      value: Object.create(store.logs, {
+        read: {
+          async *value() {
+            lying.push(...(await readdir(filesDir)));
+            yield Buffer.from('1..1\nok 1 - a\n');
+          },
+        },
+      }),
+    },
+  });
+  const caller = { build, step: { index: 0, name: 'make' }, command: `${build.uid}.0.3`, revision: undefined };
+  const { answer } = await takeTestResults(
+    { store: spied, clock: systemClock, folders: { filesDir } },
+    { ...caller, redact: (value) => value },
+    { format: 'tap', from: { log: 'tap' } },
+    new AbortController().signal,
+  );
+  expect(answer).toMatchObject({ ok: { counts: { passed: 1 }, problems: [] } });
+  expect(lying).toContain(basename(fetchedPath(filesDir, `${build.uid}.0.3`)));
+  expect(await readdir(filesDir)).not.toContain(basename(fetchedPath(filesDir, `${build.uid}.0.3`)));
 });
 
 test('a file that a killed master has left is removed when its build is over, not before', async () => {

@@ -123,6 +123,11 @@ it.each([
   ['too many', 'ok 1 - a\nok 2 - b\n1..1\n', ['a: passed', 'b: passed', '! 1 tests were planned, 2 ran']],
   ['no plan', 'ok 1 - a\n', ['a: passed', '! it has no plan: the run may have been cut off']],
   ['all skipped', '1..0 # SKIP no display', ['(all): skipped, no display']],
+  [
+    'names with what ends lines elsewhere',
+    '1..2\nok 1 - a\rb\nnot ok 2 - c\u2028d # skip e\rf\n',
+    ['a\rb: passed', 'c\u2028d: skipped, e\rf'],
+  ],
   ['a last line that is not ended, and lines of Windows', '1..1\r\nok 1 - a', ['a: passed']],
 ])('%s', (_, text, expected) => {
   expect(told(text)).toEqual(expected);

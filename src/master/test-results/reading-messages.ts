@@ -1,6 +1,6 @@
 import type { TestResult } from '../../model/test-result.ts';
 
-/** What the thread that reads one file is started with. */
+/** What the process that reads one file is started with, as JSON. */
 export interface ReadingData {
   readonly file: string;
   readonly format: TestFormat;
@@ -8,7 +8,7 @@ export interface ReadingData {
 
 export type TestFormat = 'junit' | 'tap';
 
-/** The thread sends results and goes on when it is told to; its last word is `end`. */
+/** The process sends results and goes on when it is told to; its last word is `end`, upon which it waits to be ended. */
 export type FromReading =
   | { readonly type: 'results'; readonly results: readonly TestResult[] }
   /** `problem`: what is wrong with the file. */
