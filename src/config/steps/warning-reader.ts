@@ -9,8 +9,11 @@ export type WarningFunction = (line: string) => Partial<Warning> | boolean | und
 export const WARNING = /(?:^|[\s)])warning(?: [A-Z]+\d+)?: /i;
 /** What stands before it: `hello.c:3:7:`, `hello.c:3:`, `hello.c(3):`. */
 const PLACE = /^\s*([^\s:()][^:()]*)(?::(\d+)|\((\d+)(?:,\d+)?\))/;
-const ENTERING = /^(?:\S*make\S*)(?:\[\d+\])?: Entering directory [`'"](.*)['`"]/;
-const LEAVING = /^(?:\S*make\S*)(?:\[\d+\])?: Leaving directory/;
+/** Their time grows with the line, whatever is in it: all farms' code shares one thread. */
+const ENTERING = /^(?=\S*make)\S+: Entering directory [`'"](.*)['`"]/;
+const LEAVING = /^(?=\S*make)\S+: Leaving directory/;
+/** Of those that make has entered and not left, the last. */
+const MOST_FOLDERS = 100;
 /** Of the lines that are warnings so much is kept for the log; all are counted. */
 const KEPT_CHARACTERS = 1024 * 1024;
 
@@ -43,7 +46,7 @@ export class WarningReader {
 
   read(line: string): void {
     const entered = ENTERING.exec(line)?.[1];
-    if (entered !== undefined) this.#folders.push(entered);
+    if (entered !== undefined) this.#enter(entered);
     else if (LEAVING.test(line)) this.#folders.pop();
     const found = this.#find(line);
     if (found === undefined || found === null || found === false) return;
@@ -55,7 +58,13 @@ export class WarningReader {
     this.#count += 1;
     if (this.#characters + line.length > KEPT_CHARACTERS) return;
     this.#characters += line.length + 1;
-    this.#lines.push(line);
+    // A copy: a line may be a view of all the output that it came with.
+    this.#lines.push(Buffer.from(line, 'utf8').toString('utf8'));
+  }
+
+  #enter(folder: string): void {
+    this.#folders.push(folder);
+    if (this.#folders.length > MOST_FOLDERS) this.#folders.shift();
   }
 
   /** Their lines, for a log. */

@@ -89,3 +89,24 @@ test('of very many warnings the first are kept, and all are counted', () => {
   expect(reader.text.length).toBeLessThan(1_100_000);
   expect(reader.text).toMatch(/\[trunkline: \d+ more warnings are in the log of the command only\]\n$/);
 });
+
+test('of the folders that make enters and does not leave the last are known', () => {
+  const reader = new WarningReader(WARNING, parseSuppressions('/f\\d+/a\\.c : unused'));
+  const tell = (): number => {
+    reader.read('a.c:1: warning: unused x');
+    return reader.suppressed;
+  };
+  for (let n = 0; n < 150; n++) reader.read(`make: Entering directory '/f${n}'`);
+  expect(tell()).toBe(1);
+  for (let n = 0; n < 99; n++) reader.read('make: Leaving directory');
+  expect(tell()).toBe(2);
+  reader.read('make: Leaving directory');
+  expect(tell()).toBe(2);
+});
+
+test('a line is read once, whatever is in it', () => {
+  const reader = new WarningReader(WARNING, []);
+  // Were each "make" a begin to try from, this would take minutes.
+  for (let n = 0; n < 200; n++) reader.read('make'.repeat(16 * 1024));
+  expect(reader.count).toBe(0);
+});
