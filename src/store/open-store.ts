@@ -137,6 +137,7 @@ function assemble(
     outbox: outboxStore(context),
     retention: retentionStore(context, archive, sealer),
     masterId: () => masterId(context, () => ulid(clock.now())),
+    together: (begin) => writer.together(begin),
     onAside: (listener) => writer.onAside(listener),
     close: () => (closing ??= close()),
   };

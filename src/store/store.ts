@@ -57,6 +57,8 @@ export interface Store {
   readonly retention: RetentionStore;
   /** A name made once for this database: the master's id in `welcome`. */
   masterId(): Promise<string>;
+  /** The writes that `begin` begins, before it awaits anything, are committed at once: no kill comes between them. */
+  together<T>(begin: () => T): T;
   /** Told after the commit; who was not told at a kill finds the same in the rows. */
   onAside(listener: (aside: Aside) => void): () => void;
   close(): Promise<void>;

@@ -116,12 +116,14 @@ export class BuildRun {
     const isExceptional = result === 'exception' || result === 'retry' || result === 'cancelled';
     const fault = result === 'exception' ? faultIn(await store.commands.list(id)) : undefined;
     const atMs = clock.now();
-    await Promise.all([
-      store.builds.finish(id, result, summary, atMs, builder?.retry),
-      fault === undefined
-        ? !isExceptional && store.workers.noteNoFault(worker)
-        : store.workers.noteFault(worker, faultForAll(fault, `build #${id}`, project, config), atMs),
-    ]);
+    const writes = (): Promise<unknown> =>
+      Promise.all([
+        store.builds.finish(id, result, summary, atMs, builder?.retry),
+        fault === undefined
+          ? !isExceptional && store.workers.noteNoFault(worker)
+          : store.workers.noteFault(worker, faultForAll(fault, `build #${id}`, project, config), atMs),
+      ]);
+    await store.together(writes);
   }
 
   /** The reason is in the store already. */

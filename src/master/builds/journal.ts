@@ -4,7 +4,7 @@ import type { Deferred } from '../../base/deferred.ts';
 import type { CommandRecord } from '../../model/command.ts';
 import type { Log } from '../../model/log.ts';
 import type { StepAnswer } from '../../config/code-host.ts';
-import type { CommandStore } from '../../store/store.ts';
+import type { CommandStore, Store } from '../../store/store.ts';
 import { asStored, callText, canonical } from './same-call.ts';
 
 /**
@@ -31,6 +31,7 @@ export interface RecordedCall {
 
 export interface JournalOptions {
   readonly commands: Pick<CommandStore, 'start' | 'finish'>;
+  readonly together: Store['together'];
   readonly clock: Clock;
   readonly build: { readonly id: number; readonly uid: string };
   readonly step: number;
@@ -232,7 +233,8 @@ export class Journal {
   async #finish(entry: Entry, performed: StepAnswer, also?: () => Promise<void>): Promise<void> {
     const answer = this.#options.redact(performed);
     const recorded = this.#recording.then(async () => {
-      await Promise.all([this.#options.commands.finish(entry.id, asStored(answer)), also?.()]);
+      const { commands, together } = this.#options;
+      await together(() => Promise.all([commands.finish(entry.id, asStored(answer)), also?.()]));
       entry.answer = answer;
       this.#order.push(entry.key);
     });

@@ -106,6 +106,7 @@ export class StepRun {
         },
         finish: (...answer) => commands.finish(...answer),
       },
+      together: (begin) => tools.store.together(begin),
       clock: tools.clock,
       redact: (value) => secrets.value(value),
       build,

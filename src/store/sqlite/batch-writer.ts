@@ -26,6 +26,8 @@ export interface CommitPoint {
 interface Waiting {
   readonly operation: Operation<unknown>;
   readonly bytes: number;
+  /** Of those that are committed at once; absent: it is alone. */
+  readonly group: object | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -51,6 +53,8 @@ export class BatchWriter {
   #isClosed = false;
   #commits = 0;
   #changes = 0;
+  /** Of the writes that are being begun. */
+  #group: object | undefined;
   /** Of the operation under way. */
   #asides: Aside[] = [];
   readonly #listeners = new Set<(aside: Aside) => void>();
@@ -78,11 +82,23 @@ export class BatchWriter {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** The writes that `begin` begins, before it awaits anything, are committed at once: no kill comes between them. */
+  together<T>(begin: () => T): T {
+    const outer = this.#group;
+    this.#group = outer ?? {};
+    try {
+      return begin();
+    } finally {
+      this.#group = outer;
+    }
+  }
+
   /** Resolves after COMMIT. `bytes` is about what it writes, to bound a batch. */
   write<T>(operation: Operation<T>, bytes = 0): Promise<T> {
     if (this.#isClosed) return Promise.reject(new StoreError('closed', 'the store is closed'));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ operation, bytes, resolve: (value) => resolve(value as T), reject });
+      const group = this.#group;
+      this.#waiting.push({ operation, bytes, group, resolve: (value) => resolve(value as T), reject });
       this.#pumping ??= Promise.resolve().then(() => this.#pump());
     });
   }
@@ -111,8 +127,11 @@ export class BatchWriter {
   #takeBatch(): readonly Waiting[] {
     let bytes = 0;
     let count = 0;
+    let group: object | undefined;
     for (const waiting of this.#waiting) {
-      if (count > 0 && (count >= BATCH_OPERATIONS || bytes + waiting.bytes > BATCH_BYTES)) break;
+      const isFull = count > 0 && (count >= BATCH_OPERATIONS || bytes + waiting.bytes > BATCH_BYTES);
+      if (isFull && (group === undefined || waiting.group !== group)) break;
+      group = waiting.group;
       count++;
       bytes += waiting.bytes;
     }

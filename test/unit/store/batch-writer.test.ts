@@ -41,6 +41,20 @@ it('commits what comes together in one transaction', async () => {
   ]);
 });
 
+it('commits what belongs together at once, also where a batch is full', async () => {
+  const at: number[] = [];
+  const noted = (id: number) => (transaction: Transaction) => {
+    at.push(commits.length);
+    return add(id)(transaction);
+  };
+  const others = Array.from({ length: 255 }, (_, n) => writer.write(add(n + 1)));
+  const pair = writer.together(() => [writer.write(noted(256)), writer.write(noted(257))]);
+  const last = writer.write(noted(258));
+  await Promise.all([...others, ...pair, last]);
+  expect(at).toEqual([0, 0, 2]);
+  expect((await ids()).length).toBe(258);
+});
+
 it('undoes a failing operation alone, also when it fails after its first change', async () => {
   const results = await Promise.allSettled([
     writer.write(add(1)),

@@ -43,7 +43,16 @@ async function newBuild(): Promise<Build> {
 
 async function journalOf(build: Build, over: Partial<ConstructorParameters<typeof Journal>[0]> = {}): Promise<Journal> {
   const records = await store.commands.list(build.id);
-  return new Journal({ commands: store.commands, clock, build, step: 0, records, redact: (value) => value, ...over });
+  return new Journal({
+    commands: store.commands,
+    together: (begin) => store.together(begin),
+    clock,
+    build,
+    step: 0,
+    records,
+    redact: (value) => value,
+    ...over,
+  });
 }
 
 const never = new Promise<never>(() => undefined);
