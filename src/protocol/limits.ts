@@ -56,6 +56,8 @@ export const LIMITS = {
   muxCreditBytes: 512 * KiB,
   /** Unacknowledged bytes of one file body. */
   transferWindowBytes: 512 * KiB,
+  /** Of the list that a `glob` gives. */
+  listBytes: 4 * MiB,
   minPacketBytes: 4 * KiB,
   inventoryItemsPerFrame: 100,
   /** A master's, current, next and old: what a worker trusts is as many. */

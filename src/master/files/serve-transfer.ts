@@ -1,3 +1,4 @@
+import { LIMITS } from '../../protocol/limits.ts';
 import type { Link } from '../../transport/link.ts';
 import type { CommandPost } from '../link/command-post.ts';
 import { FileReceiver } from './file-receiver.ts';
@@ -22,7 +23,7 @@ export function serveTransfer(post: CommandPost, fence: number, link: Link, file
           ...options,
           filesDir,
           target: file,
-          maxBytes: order.spec.maxBytes,
+          maxBytes: kind === 'glob' ? LIMITS.listBytes : order.spec.maxBytes,
           size: asked.fields.size,
         });
   post.transfer = transfer;

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { errorCode } from '../../base/errors.ts';
 import { globStart, globStep, isMatch, mayGoOn, parseGlob } from '../../model/glob.ts';
 import type { GlobState } from '../../model/glob.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import { TransferRefused } from './transfer-line.ts';
 
 /** A walk sees so many names at most: some minutes of a slow disk. */
 export const LIST_ENTRIES = 2_000_000;
-/** So long a list may be, its paths with a zero byte behind each. */
-export const LIST_BYTES = 4 * 1024 * 1024;
 /** Asked between so many names whether it is still wanted. */
 const LOOK_EVERY = 1_000;
 
@@ -52,7 +51,7 @@ export async function listFiles({ folder, pattern, limit, check }: ListWish): Pr
       }
       found.push(path);
       bytes += Buffer.byteLength(path) + 1;
-      if (found.length > limit || bytes > LIST_BYTES) throw tooMany(pattern, limit, found.length);
+      if (found.length > limit || bytes > LIMITS.listBytes) throw tooMany(pattern, limit, found.length);
     }
   }
   return found.toSorted();
@@ -60,7 +59,7 @@ export async function listFiles({ folder, pattern, limit, check }: ListWish): Pr
 
 function tooMany(pattern: string, limit: number, count: number): TransferRefused {
   if (count > limit) return new TransferRefused(`"${pattern}" means more than ${limit} files`);
-  return new TransferRefused(`the paths that "${pattern}" means take more than ${LIST_BYTES} bytes`);
+  return new TransferRefused(`the paths that "${pattern}" means take more than ${LIMITS.listBytes} bytes`);
 }
 
 interface Name {

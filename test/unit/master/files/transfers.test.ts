@@ -179,6 +179,17 @@ describe('get', () => {
 });
 
 describe('what not every worker can', () => {
+  it('is taken in no further than an honest worker goes', async () => {
+    const worker = await WorkerPeer.connect(bench.desk, { clock: bench.clock, capabilities: ['files', 'files2'] });
+    const order = await bench.order({ kind: 'glob', path: '*' }, join(bench.dir, 'list'));
+    void bench.run(order);
+    const start = await worker.started(order.command);
+    const { fence } = start.fields;
+    const size = LIMITS.listBytes + 1;
+    worker.link.send('file.push', start.session, { command: order.command, fence, size });
+    expect((await worker.got('file.refused')).fields.code).toBe('too-big');
+  });
+
   it('is not asked of a worker without the capability, and the step is told why', async () => {
     await connect();
     const order = await bench.order({ kind: 'glob', path: '*' }, join(bench.dir, 'list'));
