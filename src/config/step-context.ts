@@ -131,7 +131,7 @@ export interface HttpOptions {
   readonly json?: unknown;
   /** The status, or statuses, that are well; default 200 to 299. */
   readonly expect?: number | readonly number[];
-  /** For all of it, redirects and the answer's body too; default `1m`, at most `1h`. */
+  /** For all of it, redirects and the answer's body too; default `1m`, at most `5m`. */
   readonly timeout?: Duration;
   /** It may be done twice: so it is when the master was lost meanwhile. Default: all but `POST` and `PATCH`. */
   readonly idempotent?: boolean;

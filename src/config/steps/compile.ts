@@ -54,7 +54,7 @@ export function compile(name: string, command: WantedCommand, options: CompileOp
       if (text !== '') await ctx.log(LOG, text);
       const before = ctx.property(COUNT);
       await ctx.setProperty(COUNT, count + (typeof before === 'number' ? before : 0));
-      await ctx.setProperty(`${COUNT}.${name.slice(0, STEP_CHARACTERS)}`, count);
+      await ctx.setProperty(`${COUNT}.${name.slice(0, STEP_CHARACTERS).trimEnd()}`, count);
       const told = toldOf(reader, maxWarnings);
       const isTooMany = maxWarnings !== undefined && count > maxWarnings;
       const found = isTooMany ? 'failure' : count > 0 && asWarnings ? 'warnings' : 'success';

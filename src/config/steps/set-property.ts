@@ -12,6 +12,7 @@ interface Named extends StepOptions {
 
 /** So many of the last bytes of what a command prints are looked at. */
 const OUTPUT_BYTES = 256 * 1024;
+const LONGEST_CHARACTER_BYTES = 4;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** `sh -c SCRIPT env NAME…`: those that are set, as `NAME=VALUE`, each ended by a NUL. The names are checked before. */
 const ENV_SCRIPT = `
@@ -92,6 +93,10 @@ export function setPropertiesFromEnv(variables: readonly string[], options: Name
       const words = ['/bin/sh', '-c', ENV_SCRIPT, 'env', ...variables];
       const { ok, summary, output } = await ctx.run(words, { capture: OUTPUT_BYTES });
       if (!ok) return { result: 'failure', summary };
+      // Of what is longer the begin is not there, without the rest of a character; what is left of a variable may look like another.
+      if (Buffer.byteLength(output) > OUTPUT_BYTES - LONGEST_CHARACTER_BYTES) {
+        ctx.fail(`${variables.join(', ')} have more than ${OUTPUT_BYTES} bytes; take fewer at a time`);
+      }
       for (const line of output.split('\0')) {
         const end = line.indexOf('=');
         if (end > 0) await ctx.setProperty(line.slice(0, end), line.slice(end + 1));

@@ -132,7 +132,7 @@ export class StepRun {
             ...(env && { env }),
             ...(check && { check }),
           },
-          (call, attempt, feed) => this.#answer(isOnWorker(call) ? call : secrets.value(call), attempt, feed),
+          (call, attempt, feed) => this.#answer(isForOthers(call) ? call : secrets.value(call), attempt, feed),
           signal,
         );
     const report = secrets.value(told);
@@ -492,6 +492,7 @@ export class StepRun {
   async #link(args: LinkArgs): Promise<Performed> {
     const { tools, build, step } = this.#options;
     await tools.store.stepLinks.put(build.id, { step: step.index, ...args });
+    tools.bus.publish('builds', build.id);
     return { answer: { ok: null } };
   }
 
@@ -510,4 +511,9 @@ export class StepRun {
     onProperty(name, value);
     return { answer: { ok: null } };
   }
+}
+
+/** It goes to others, who are to get it as it is: a part of a secret may be in it by chance, as of a host's name. */
+function isForOthers(call: StepCall): boolean {
+  return isOnWorker(call) || call.kind === 'http';
 }

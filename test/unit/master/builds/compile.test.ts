@@ -15,6 +15,8 @@ beforeAll(async () => {
 workers: [worker('w', { maxBuilds: 6 })],
 projects: [project('p', { schedulers: [force()], builders: [
   builder('counts', { workers: ['w'], steps: [compile('one', ${cc}), compile('two', ${cc} + '; exit 0', { asWarnings: false }), compile('none', 'true')] }),
+  builder('long', { workers: ['w'], steps: [compile('cc ' + 'x'.repeat(76) + ' y', ${cc})] }),
+  builder('env', { workers: ['w'], env: { TRY_A: 'x=1;'.repeat(25_000) }, steps: [setPropertiesFromEnv(['TRY_A', 'TRY_A', 'TRY_A'])] }),
   builder('fails', { workers: ['w'], steps: [compile('make', ${cc} + '; exit 2')] }),
   builder('many', { workers: ['w'], steps: [compile('make', ${cc}, { maxWarnings: 1 })] }),
   builder('at-most', { workers: ['w'], steps: [compile('make', ${cc}, { maxWarnings: 2 })] }),
@@ -60,6 +62,21 @@ test('warnings are counted for each step and for the build, and have a log of th
   });
   expect(await farm.log(id, 'one', 'warnings')).toBe('a.c:1:2: warning: unused x\nb.c:9:1: warning: old y\n');
   expect(build.steps[2]?.logs.map(({ name }) => name)).toEqual(['stdio']);
+});
+
+test('the property of a step with a long name is cut at the blank', async () => {
+  const { result, properties } = await ended('long');
+  expect(result).toBe('warnings');
+  expect(properties[`warnings-count.cc ${'x'.repeat(76)}`]).toBe(2);
+});
+
+test('variables that are too long together are no properties', async () => {
+  const { result, summary, properties } = await ended('env');
+  expect([result, summary]).toEqual([
+    'failure',
+    'TRY_A, TRY_A, TRY_A have more than 262144 bytes; take fewer at a time',
+  ]);
+  expect(Object.keys(properties).filter((name) => /^TRY_|x/.test(name))).toEqual([]);
 });
 
 test.each([

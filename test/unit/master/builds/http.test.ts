@@ -54,7 +54,7 @@ beforeAll(async () => {
   servers = [await serve(), await serve()];
   [here = '', elsewhere = ''] = servers.map((one) => `http://127.0.0.1:${(one.address() as AddressInfo).port}`);
   farm = await TryFarm.create(`
-secrets: { token: secretFile('token', { projects: ['p'] }) },
+secrets: { token: secretFile('token', { projects: ['p'] }), hook: secretFile('hook', { projects: ['p'] }) },
 workers: [worker('w', { maxBuilds: 4 })],
 projects: [project('p', { schedulers: [force()], builders: [
   builder('one', { workers: ['w'], steps: [step('ask', async (ctx) => {
@@ -65,12 +65,19 @@ projects: [project('p', { schedulers: [force()], builders: [
   builder('made', { workers: ['w'], steps: [
     http('ask', { url: (ctx) => ctx.property('url'), json: (ctx) => ({ build: ctx.build.number }), expect: [404, 405] }),
   ] }),
+  builder('near', { workers: ['w'], steps: [step('ask', async (ctx) => {
+    await ctx.http({ url: secret('hook') });
+    const { ok, summary } = await ctx.http({ url: ctx.property('url'), expect: 404 });
+    return { result: ok ? 'success' : 'failure', summary };
+  })] }),
   builder('secret', { workers: ['w'], steps: [http('ask', {
     url: (ctx) => ctx.property('url'), method: 'PUT', headers: { Authorization: secret('token') }, json: { in: [secret('token')] },
   })] }),
 ] })]`);
-  await writeFile(join(farm.masterDir, 'token'), `${TOKEN}\n`);
-  await chmod(join(farm.masterDir, 'token'), 0o600);
+  for (const [name, value] of Object.entries({ token: TOKEN, hook: `${here}/200?key=${TOKEN}` })) {
+    await writeFile(join(farm.masterDir, name), `${value}\n`);
+    await chmod(join(farm.masterDir, name), 0o600);
+  }
   await farm.startMaster();
   await farm.startWorker('w');
 });
@@ -134,6 +141,15 @@ test('a secret goes out in headers and bodies, and is in nothing that is kept', 
   expect(JSON.stringify(view) + log).not.toContain(TOKEN);
 });
 
+test('what is like a secret goes out as it is, and is masked where it is kept', async () => {
+  const view = await build('near', { url: `${here}/404` });
+  expect(view).toMatchObject({ result: 'success' });
+  expect(asked.map(({ url }) => url)).toEqual([`/200?key=${TOKEN}`, '/404']);
+  const logs = [await farm.log(view.id, 'ask', 'http'), await farm.log(view.id, 'ask', 'http-2')];
+  expect(logs.join('')).not.toContain(TOKEN);
+  expect(logs[1]).toMatch(/^GET \*{16,}/);
+});
+
 describe('redirects', () => {
   const to = (url: string): string => `HERE/302?to=${url}`;
   test('are followed by what only asks', async () => {
@@ -165,6 +181,7 @@ test.each([
     { url: 'HERE/200', headers: { a: 'b\r\nc: d' } },
     /the header a is no text of one line/,
   ],
+  ['a long time', { url: 'HERE/200', timeout: '301s' }, /timeout is longer than 5m/],
   ['a body of a GET', { url: 'HERE/200', method: 'GET', body: 'x' }, /a GET has no body/],
 ])('%s fails the step, and says so', async (_, request, summary) => {
   const view = await ask(request);
