@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { errorCode } from '../../src/base/errors.ts';
 import type { BuildView } from '../../src/master/views/build.ts';
 import type { StatusView } from '../../src/master/views/master.ts';
 import { Farm } from './farm.ts';
@@ -55,10 +56,11 @@ export class KillFarm {
 
   /** Counts the points of a build in which nobody is killed. */
   async count(victim: Victim): Promise<number> {
+    await this.#revive();
     await this.#order(victim, NEVER);
     const build = await this.#force('count');
     if (build?.result !== 'success') throw new Error(`a build without a kill ended badly: ${JSON.stringify(build)}`);
-    return Number(await readFile(countFile(this.#file(victim)), 'utf8'));
+    return await this.#counted(victim);
   }
 
   /**
@@ -76,7 +78,10 @@ export class KillFarm {
     const over = new AbortController();
     const revival = victim === 'worker' ? this.#reviveWorker(over.signal) : undefined;
     let build = await this.#force(name);
-    const isKilled = !existsSync(this.#file(victim));
+    const isKilled = !(await this.#takeBack(victim));
+    // Whoever was killed when the build had ended already is started again, too.
+    if (!isKilled) over.abort();
+    await revival;
     if (victim === 'master' && isKilled) {
       if (again) await this.#order('master', again);
       await this.#restartMaster();
@@ -84,8 +89,6 @@ export class KillFarm {
     }
     if (!build) throw new Error(`round ${name}: no build came of it; the master says: ${this.#master?.stderr()}`);
     await rm(this.#file(victim), { force: true });
-    over.abort();
-    await revival;
     return { build, isKilled };
   }
 
@@ -102,7 +105,7 @@ export class KillFarm {
     await this.farm.ssh(words);
     const isKilled = (): boolean => !existsSync(this.#file('master'));
     await until(`${words.join(' ')} is over`, async () => isKilled() || (await isOver()));
-    const commits = Number(await readFile(countFile(this.#file('master')), 'utf8'));
+    const commits = await this.#counted('master');
     const wasKilled = isKilled();
     await rm(this.#file('master'), { force: true });
     if (wasKilled) await this.#restartMaster();
@@ -145,6 +148,23 @@ export class KillFarm {
     // Whole at once for a process that looks at it right now.
     await writeFile(`${this.#file(victim)}.new`, JSON.stringify(order));
     await rename(`${this.#file(victim)}.new`, this.#file(victim));
+  }
+
+  /** It may be writing its count right now, and the file is empty for a moment. */
+  async #counted(victim: Victim): Promise<number> {
+    const read = async (): Promise<string> => await readFile(countFile(this.#file(victim)), 'utf8');
+    return Number(await until(`${victim} has counted`, read));
+  }
+
+  /** False when the order was carried out. */
+  async #takeBack(victim: Victim): Promise<boolean> {
+    try {
+      await unlink(this.#file(victim));
+      return true;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
   }
 
   async #startMaster(): Promise<void> {
