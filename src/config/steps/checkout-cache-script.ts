@@ -57,7 +57,13 @@ join_packs() {
   set -- "$store"/objects/pack/*.pack
   [ $# -le ${MOST_PACKS} ] || git --git-dir="$store" repack -q -a -d --keep-unreachable
 }
+# What a killed git left: no other fetches into it now.
+tidy() {
+  find "$store" -path "$store/objects" -prune -o -name '*.lock' -type f -exec rm -f {} +
+  find "$store/objects/pack" -name 'tmp_*' -type f -mtime +0 -exec rm -f {} +
+}
 fill() {
+  [ ! -d "$store" ] || tidy
   if [ ! -d "$store" ]; then
     rm -rf "$entry"/store.*
     git init -q --bare --template= "$store.$$" &&
@@ -92,6 +98,9 @@ is_whole() {
   while read -r objects; do
     [ -d "$objects" ] || return 1
   done < .git/objects/info/alternates
+  # A store that was begun anew has not all that the one before had.
+  ! { git rev-parse -q --verify HEAD; git for-each-ref --format='%(objectname)'; } 2>/dev/null |
+    git cat-file --batch-check 2>/dev/null | grep -q ' missing$'
 }
 mark_borrowed() {
   borrows || return 0

@@ -78,7 +78,7 @@ export function checkoutMistake(options: CheckoutOptions): string | undefined {
   if (mode === 'incremental' && method !== undefined) {
     return `mode 'incremental' keeps what is there, so it has no method; leave out method '${method}', or write mode 'full'`;
   }
-  if (method === 'copy' && (path === undefined || path === '' || path === '.')) {
+  if (method === 'copy' && typeof path !== 'function' && !placeOf(path)) {
     return "method 'copy' keeps a clone beside the folder, so it needs one below the build's; write a path";
   }
   if (shallow !== undefined && typeof shallow !== 'boolean' && !(Number.isSafeInteger(shallow) && shallow > 0)) {
@@ -101,6 +101,13 @@ export function checkoutMistake(options: CheckoutOptions): string | undefined {
       return `getDescription: ${JSON.stringify(bad)} is no option of git describe; write it as 'first-parent'`;
   }
   return accessMistake(options) ?? (retry === undefined ? undefined : retryMistake(retry));
+}
+
+/** A path without slashes at its end, and the name that it ends with; undefined when it has none of its own. */
+export function placeOf(path = ''): { readonly path: string; readonly name: string } | undefined {
+  const bare = path.replace(/\/+$/, '');
+  const name = bare.slice(bare.lastIndexOf('/') + 1);
+  return name === '' || name === '.' || name === '..' ? undefined : { path: bare, name };
 }
 
 function retryMistake({ times, delay }: NonNullable<CheckoutOptions['retry']>): string | undefined {

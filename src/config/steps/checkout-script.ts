@@ -185,7 +185,8 @@ fi
 drop_keys
 [ $status = 0 ] || exit $status
 if [ -n "$copy" ]; then
-  if [ -e "$copy" ]; then empty "$copy" && rmdir "$copy" || exit 1; fi
+  # A build may have put a link there.
+  if [ -L "$copy" ] || [ ! -d "$copy" ]; then rm -f "$copy"; else empty "$copy" && rmdir "$copy"; fi || exit 1
   # The index remembers the files that were copied.
   cp -Rp . "$copy" && (cd "$copy" && git update-index -q --refresh) || exit 1
 fi

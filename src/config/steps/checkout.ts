@@ -2,7 +2,7 @@ import type { RunResult, StepContext } from '../step-context.ts';
 import type { StepConfig } from '../values.ts';
 import { applyPatch } from './apply-patch.ts';
 import { accessEnv } from './checkout-access.ts';
-import { scriptWords, waitsOf } from './checkout-options.ts';
+import { placeOf, scriptWords, waitsOf } from './checkout-options.ts';
 import type { CheckoutOptions, Target } from './checkout-options.ts';
 import { CHECKOUT_SCRIPT, NO_SUBMODULE, NO_SUCH_REVISION, TRY_AGAIN } from './checkout-script.ts';
 import { splitOptions } from './step.ts';
@@ -32,7 +32,9 @@ export function checkout(options: CheckoutOptions = {}): StepConfig {
       if (!repository) return ctx.fail('the project has no source: give it git(url), or checkout({ url })');
       // A repository of its own has nothing to do with the revision that is built.
       const isOwn = url !== undefined && url !== source.repository;
-      const isLatest = isOwn || branch !== undefined || own.alwaysUseLatest === true;
+      // Of a fork somebody has approved this revision, and not what its branch has by now.
+      const isApproved = ctx.build.isUntrusted && !isOwn && (branch === undefined || branch === source.branch);
+      const isLatest = !isApproved && (isOwn || branch !== undefined || own.alwaysUseLatest === true);
       const target: Target = {
         url: repository,
         branch: branch ?? (isOwn ? undefined : source.branch) ?? '',
@@ -62,9 +64,10 @@ async function bring(
   path: string | undefined,
 ): Promise<string> {
   const isCopy = options.method === 'copy' && options.mode !== 'incremental';
-  if (isCopy && (path === undefined || path === '' || path === '.')) return ctx.fail("method 'copy' needs a path");
-  const folder = isCopy ? `${path}${PRISTINE}` : path;
-  const copy = isCopy ? `../${path?.split('/').findLast((part) => part !== '')}` : undefined;
+  const place = isCopy ? placeOf(path) : undefined;
+  if (isCopy && !place) return ctx.fail("method 'copy' needs a path with a name below the build's folder");
+  const folder = place ? `${place.path}${PRISTINE}` : path;
+  const copy = place && `../${place.name}`;
   const words = await scriptWords(ctx, target, options, copy);
   if (folder !== undefined) await ctx.mkdir(folder);
   const attempt = (more: readonly string[]): Promise<RunResult> =>

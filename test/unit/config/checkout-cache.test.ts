@@ -9,6 +9,7 @@ import {
   stat,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
@@ -116,6 +117,26 @@ test('a work tree whose objects were evicted repairs itself, and what is right i
   expect(await git(one.folder, 'fsck')).not.toMatch(/missing|broken/);
 });
 
+test('a work tree repairs itself when its store was evicted and another build has begun it anew', async () => {
+  const it = await worker();
+  const one = await it.add();
+  const two = await it.add('', one.repository);
+  await commit(one.repository, 'a', 'one');
+  await git(one.repository, 'branch', 'old');
+  await git(one.repository, 'checkout', '-q', '-b', 'release');
+  await commit(one.repository, 'a', 'release');
+  expect(await one.checkout({ branch: 'release' })).toEqual(SUCCESS);
+  await rm(await it.entry(), { recursive: true });
+  expect(await two.checkout({ branch: 'old' })).toEqual(SUCCESS);
+  await git(one.repository, 'checkout', '-q', 'main');
+  const revision = await commit(one.repository, 'a', 'two');
+  // A fork's build fetches into its own clone.
+  expect(await one.checkout({ branch: 'main', revision }, true)).toEqual(SUCCESS);
+  expect(one.outputs.at(-1)).toContain('had borrowed are gone');
+  expect(gotRevision(one)).toBe(revision);
+  expect(await git(one.folder, 'fsck')).not.toMatch(/missing|broken|invalid/);
+});
+
 test('what a patch left is cleaned away also when the objects were evicted before the next build', async () => {
   const it = await worker();
   const one = await it.add("mode: 'incremental'");
@@ -177,6 +198,26 @@ test('who fetches for all is waited for; one that was killed meanwhile is not', 
   } finally {
     other.kill('SIGKILL');
   }
+});
+
+test('what a killed git left in a store is in nobody’s way, and takes no room for ever', async () => {
+  const it = await worker();
+  const one = await it.add();
+  await commit(one.repository, 'a', 'one');
+  expect(await one.checkout()).toEqual(SUCCESS);
+  const store = join(await it.entry(), 'store');
+  const refs = join(store, 'refs/trunkline');
+  const [ref = ''] = await readdir(refs);
+  await writeFile(join(refs, `${ref}.lock`), '');
+  const [old, young] = ['old', 'young'].map((name) => join(store, 'objects/pack', `tmp_pack_${name}`));
+  for (const file of [old!, young!]) await writeFile(file, 'half');
+  const before = Date.now() / 1_000 - 3 * 86_400;
+  await utimes(old!, before, before);
+  const revision = await commit(one.repository, 'a', 'two');
+  expect(await one.checkout()).toEqual(SUCCESS);
+  expect(await git(store, 'cat-file', '-t', revision)).toBe('commit');
+  expect(await readdir(refs)).toEqual([ref]);
+  expect([existsSync(old!), existsSync(young!)]).toEqual([false, true]);
 });
 
 test('a damaged store is done without, and named', async () => {

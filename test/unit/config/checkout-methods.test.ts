@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { checkoutMistake } from '../../../src/config/steps/checkout-options.ts';
@@ -278,11 +278,45 @@ test('the tip of the branch is built whatever revision was asked for, if wanted'
   expect(gotRevision(it)).toBe(tip);
 });
 
+test.each(['alwaysUseLatest: true', 'branch: (ctx) => ctx.build.source.branch'])(
+  'of a fork the revision is built that was approved, whatever its branch has by now, also with %s',
+  async (options) => {
+    const it = await place(options);
+    const revision = await commit(it.repository, 'a', 'one');
+    await commit(it.repository, 'a', 'pushed after the approval');
+    await git(it.repository, 'update-ref', 'refs/pull/7/head', 'HEAD');
+    expect(await it.checkout({ branch: 'refs/pull/7/head', revision }, true)).toEqual(SUCCESS);
+    expect(gotRevision(it)).toBe(revision);
+  },
+);
+
+test('a copy stays below the folder of the build, however its path is written', async () => {
+  const it = await place("method: 'copy', path: () => 'deep/tree//'");
+  await commit(it.repository, 'a', 'one');
+  expect(await it.checkout()).toEqual(SUCCESS);
+  expect((await readdir(join(it.folder, 'deep'))).sort()).toEqual(['tree', 'tree.pristine']);
+  // A build has left a link in its place.
+  await rm(join(it.folder, 'deep/tree'), { recursive: true });
+  await symlink(it.repository, join(it.folder, 'deep/tree'));
+  expect(await it.checkout()).toEqual(SUCCESS);
+  expect(await readdir(join(it.folder, 'deep/tree'))).toEqual(['.git', 'a']);
+  expect(await readdir(it.repository)).toContain('a');
+  expect((await lstat(join(it.folder, 'deep/tree'))).isDirectory()).toBe(true);
+  const up = await place("method: 'copy', path: () => '..'");
+  await commit(up.repository, 'a', 'one');
+  expect(await up.checkout()).toEqual({
+    result: 'failure',
+    summary: "method 'copy' needs a path with a name below the build's folder",
+  });
+  expect(await readdir(up.repository)).toContain('a');
+});
+
 test.each<[object, RegExp]>([
   [{ mode: 'clean' }, /mode is "clean"; write 'full' or 'incremental'/],
   [{ method: 'copie' }, /method is "copie"; write 'fresh', 'clean', 'clobber' or 'copy'/],
   [{ mode: 'incremental', method: 'clean' }, /mode 'incremental' keeps what is there, so it has no method/],
   [{ method: 'copy' }, /method 'copy' keeps a clone beside the folder, .*write a path/],
+  [{ method: 'copy', path: 'a/..' }, /method 'copy' keeps a clone beside the folder, .*write a path/],
   [{ shallow: 0 }, /shallow is no number of commits; write true, or 1 and more/],
   [{ filter: '--x' }, /filter is "--x"; write one of git, like 'blob:none'/],
   [{ shallow: true, getDescription: true }, /getDescription needs the history that shallow leaves out/],
