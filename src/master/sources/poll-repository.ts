@@ -1,3 +1,4 @@
+import { UserMistake } from '../../base/errors.ts';
 import type { ProjectShape } from '../../config/shape.ts';
 import type { SourceStore } from '../../store/store.ts';
 import type { SentChange } from '../views/change.ts';
@@ -76,9 +77,15 @@ async function pollOnce(parts: PollParts): Promise<PollOutcome> {
   const isWithTags = projects.some(({ source }) => source?.poll?.tags);
   const remote = await mirror.remoteTips(isWithTags);
   const plans: Plan[] = [];
+  const mistakes: UserMistake[] = [];
   for (const project of projects) {
-    const plan = await planOf(parts, project, remote);
-    if (plan) plans.push(plan);
+    try {
+      const plan = await planOf(parts, project, remote);
+      if (plan) plans.push(plan);
+    } catch (error) {
+      if (!(error instanceof UserMistake)) throw error;
+      mistakes.push(error);
+    }
   }
   const fresh = plans.some(needsCommits) ? await fetchAll(mirror, remote, plans) : remote;
   const changes: PolledChange[] = [];
@@ -88,6 +95,9 @@ async function pollOnce(parts: PollParts): Promise<PollOutcome> {
     changes.push(...told.changes);
     leftOut += told.leftOut;
   }
+  // What one project's function does wrong keeps nothing from the others.
+  const [mistake] = mistakes;
+  if (mistake) throw mistake;
   return { changes, leftOut };
 }
 

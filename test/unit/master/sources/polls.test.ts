@@ -64,13 +64,15 @@ test.each<[string, (all: readonly string[]) => never, RegExp]>([
   ['answers no list', () => 'main' as never, /it answered "main", not a list of branches/],
 ])('a function that %s is told, and nothing is lost', async (_, branches, said) => {
   await kate.commit('main', { message: 'old' });
-  const poll = await open({ p: [kate.dir, { branches: () => ['main'] }] });
+  const poll = await open({ p: [kate.dir, { branches: () => ['main'] }], q: [kate.dir] });
   await poll();
-  bench?.change({ p: [kate.dir, { branches }] });
+  bench?.change({ p: [kate.dir, { branches }], q: [kate.dir] });
   await kate.commit('main', { message: 'one' });
   await expect(poll()).rejects.toThrow(said);
+  // Another project of the repository hears of it.
+  expect((await bench?.changes())?.map(({ project, comments }) => [project, comments])).toEqual([['q', 'one']]);
   expect((await bench?.polls.list())?.[0]?.error).toMatch(said);
-  bench?.change({ p: [kate.dir, { branches: () => ['main'] }] });
+  bench?.change({ p: [kate.dir, { branches: () => ['main'] }], q: [kate.dir] });
   expect(await poll()).toEqual(['p main one']);
 });
 
