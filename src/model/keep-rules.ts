@@ -1,5 +1,3 @@
-import type { Result } from './result.ts';
-
 /** How long, how many, how much of something is kept; what is beyond any of them goes. Absent: without end. */
 export interface KeepRule {
   /** Since the end of its build, in ms. */
@@ -21,7 +19,10 @@ export interface KeepRules {
 export interface KeptBuild {
   readonly id: number;
   readonly builder: string;
-  readonly result: Result;
+  /** It ended well, with neither a patch nor the source of a fork: its artifacts are those that other builds take. */
+  readonly isGood: boolean;
+  /** Its builder counts on from its number, or the build still runs that asked for it. */
+  readonly isNeeded: boolean;
   readonly finishedAtMs: number;
   readonly hasLogs: boolean;
   readonly logBytes: number;
@@ -33,8 +34,8 @@ export type Loss = 'build' | 'logs' | 'artifacts';
 
 /**
  * Says what goes of a project's builds, which are shown to it one by one, the newest first. The newest build of each builder
- * and its newest good one (success or warnings) lose nothing, however old they are: people look for them, other builds take artifacts from them, and the
- * builder counts on from there. Age counts from the end of a build, so that what is built again for an old revision stays
+ * and its newest good one lose nothing, however old they are: people look for them, other builds take artifacts from them, and the
+ * builder counts on from there; nor does one that is needed still. Age counts from the end of a build, so that what is built again for an old revision stays
  * (concourse#7951).
  */
 export class Keeping {
@@ -51,18 +52,19 @@ export class Keeping {
   }
 
   lossesOf(build: KeptBuild): readonly Loss[] {
-    const { builder, result, hasLogs, hasArtifacts, logBytes, artifactBytes } = build;
+    const { builder, isGood, isNeeded, hasLogs, hasArtifacts, logBytes, artifactBytes } = build;
     const { builds, logs, artifacts } = this.#rules;
     const nth = (this.#counts.get(builder) ?? 0) + 1;
     this.#counts.set(builder, nth);
-    const isNewestGood = (result === 'success' || result === 'warnings') && !this.#withGood.has(builder);
+    const isNewestGood = isGood && !this.#withGood.has(builder);
     if (isNewestGood) this.#withGood.add(builder);
+    const stays = nth === 1 || isNewestGood || isNeeded;
+    // What goes takes no room of what is older: of that the small ones may stay.
+    if (!stays && this.#isBeyond(builds, build, nth, 0)) return ['build'];
     this.#logBytes += logBytes;
     this.#artifactBytes += artifactBytes;
-    if (nth === 1 || isNewestGood) return [];
-    if (this.#isBeyond(builds, build, nth, 0)) return ['build'];
+    if (stays) return [];
     const losses: Loss[] = [];
-    // What goes takes no room of what is older: of that the small ones may stay.
     if (hasLogs && this.#isBeyond(logs, build, nth, this.#logBytes)) {
       losses.push('logs');
       this.#logBytes -= logBytes;

@@ -12,10 +12,14 @@ export interface RetentionStore {
   removeFiles(): Promise<number>;
   /**
    * Removes a finished build with all that is of it, and its request and build set with their last build. Does nothing to one that
-   * is not finished, or not there, while another of its build set is not, or while the build runs that asked for it. Its files wait for `removeFiles`.
+   * is not finished, or not there, while another of its build set is not, or while the build runs that asked for it: resolves to false then.
+   * Its files wait for `removeFiles`.
    */
-  dropBuild(buildId: number, atMs: number): Promise<void>;
-  /** Removes requests without a build that ended before this, and changes of before this that nothing waits for; resolves to how many. */
+  dropBuild(buildId: number, atMs: number): Promise<boolean>;
+  /**
+   * Removes requests that ended before this, of sets without a build, unless there is still what was built in their place; and
+   * changes of before this that nothing waits for and no build is of, but what is known of revisions of forks. Resolves to how many.
+   */
   dropUnbuilt(project: string, beforeMs: number): Promise<number>;
   /** Removes bundles that are older than this, not the active one, and of no build; resolves to how many. */
   dropConfigs(beforeMs: number): Promise<number>;

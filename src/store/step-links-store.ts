@@ -11,5 +11,4 @@ export interface StepLinkStore {
   put(buildId: number, link: StepLink): Promise<void>;
   /** In the order in which they were first put. */
   list(buildId: number): Promise<readonly StepLink[]>;
-  removeOf(buildId: number): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Cancel, Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -22,8 +23,11 @@ const ROUND_MS = 10 * 60_000;
 const PAGE = 200;
 /** Between two deletions: builds that run come first. */
 const PAUSE_MS = 10;
-/** A bundle may be stored a while before its first build. */
-const CONFIG_KEPT_MS = 86_400_000;
+/**
+ * Bundles, changes and requests without a build stay so long at least: a bundle may be stored a while before its first build, and a
+ * poll may find again what a webhook told of.
+ */
+const UNBUILT_KEPT_MS = 86_400_000;
 
 /**
  * Gives up what the configuration says is kept no more: build by build, each in a small transaction of its own, so that nothing ever waits for it
@@ -64,20 +68,24 @@ export class Janitor {
   }
 
   async #round(): Promise<void> {
-    const { store, clock, config } = this.#options;
+    const { store, clock } = this.#options;
     const { retention } = store;
     for (const project of await retention.projects()) {
-      const { keep, projects } = config();
-      const rules = { ...keep, ...projects.find(({ name }) => name === project)?.keep };
+      const rules = this.#rulesOf(project);
       if (Object.keys(rules).length > 0) await this.#keep(project, rules);
       if (this.#isClosed) return;
     }
     await this.#all(() => retention.removeFiles());
-    await this.#all(() => retention.dropConfigs(clock.now() - CONFIG_KEPT_MS));
+    await this.#all(() => retention.dropConfigs(clock.now() - UNBUILT_KEPT_MS));
+  }
+
+  #rulesOf(project: string): KeepRules {
+    const { keep, projects } = this.#options.config();
+    return { ...keep, ...projects.find(({ name }) => name === project)?.keep };
   }
 
   async #keep(project: string, rules: KeepRules): Promise<void> {
-    const { store, clock, logger } = this.#options;
+    const { store, clock } = this.#options;
     const { retention } = store;
     const keeping = new Keeping(rules, clock.now());
     const counts: Record<Loss, number> = { build: 0, logs: 0, artifacts: 0 };
@@ -88,8 +96,9 @@ export class Janitor {
       if (page.length === 0) break;
       for (const build of page) {
         for (const loss of keeping.lossesOf(build)) {
-          if (this.#isClosed) return;
-          await this.#lose(loss, build.id);
+          // A round may take hours: what a reload wants kept, because of a slip perhaps, is not deleted by what was said before.
+          if (this.#isClosed || !isDeepStrictEqual(this.#rulesOf(project), rules)) return this.#tell(project, counts);
+          if (!(await this.#lose(loss, build.id))) continue;
           counts[loss] += 1;
           if (loss === 'build') newestGone = Math.max(newestGone, build.finishedAtMs);
           await this.#pause();
@@ -97,19 +106,28 @@ export class Janitor {
       }
     }
     // What never came to a build goes with the builds of its time.
-    if (newestGone > 0) await this.#all(() => retention.dropUnbuilt(project, newestGone));
-    const told = Object.entries(counts).filter(([, count]) => count > 0);
-    if (told.length > 0) logger.info('kept no more', { project, ...Object.fromEntries(told) });
+    const endedBefore = Math.min(newestGone, clock.now() - UNBUILT_KEPT_MS);
+    if (newestGone > 0) await this.#all(() => retention.dropUnbuilt(project, endedBefore));
+    this.#tell(project, counts);
   }
 
-  async #lose(loss: Loss, build: number): Promise<void> {
+  #tell(project: string, counts: Readonly<Record<Loss, number>>): void {
+    const told = Object.entries(counts).filter(([, count]) => count > 0);
+    if (told.length > 0) this.#options.logger.info('kept no more', { project, ...Object.fromEntries(told) });
+  }
+
+  /** False: it could not go yet. */
+  async #lose(loss: Loss, build: number): Promise<boolean> {
     const { store, artifacts, clock } = this.#options;
-    if (loss === 'logs') return await store.retention.dropLogs(build, clock.now());
-    if (loss === 'artifacts') return await artifacts.removeUnused(await store.artifacts.removeOf(build));
-    const kept = await store.artifacts.list(build);
-    await store.retention.dropBuild(build, clock.now());
-    // Of one that is still there, and of others with the same content, nothing is removed.
-    await artifacts.removeUnused([...new Set(kept.map(({ sha256 }) => sha256))]);
+    if (loss === 'logs') await store.retention.dropLogs(build, clock.now());
+    else if (loss === 'artifacts') await artifacts.removeUnused(await store.artifacts.removeOf(build));
+    else {
+      const kept = await store.artifacts.list(build);
+      if (!(await store.retention.dropBuild(build, clock.now()))) return false;
+      // Of others with the same content nothing is removed.
+      await artifacts.removeUnused([...new Set(kept.map(({ sha256 }) => sha256))]);
+    }
+    return true;
   }
 
   /** As often as there is some left. */

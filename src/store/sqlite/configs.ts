@@ -4,7 +4,8 @@ import { StoreError } from '../store.ts';
 import type { Context } from './context.ts';
 import { keepRules } from './request-rules.ts';
 
-const PUT = 'INSERT INTO configs (hash, bundle, at_ms) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING';
+const PUT =
+  'INSERT INTO configs (hash, bundle, at_ms) VALUES (?, ?, ?) ON CONFLICT (hash) DO UPDATE SET at_ms = excluded.at_ms';
 const EXISTS = 'SELECT 1 FROM configs WHERE hash = ?';
 const ACTIVATE = `INSERT INTO settings (name, value) VALUES ('active_config', ?)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value`;

@@ -13,7 +13,13 @@ const PROJECTS = `WITH RECURSIVE named (project) AS (
     SELECT min(project) FROM builds
     UNION ALL SELECT (SELECT min(project) FROM builds WHERE project > named.project) FROM named WHERE project IS NOT NULL)
   SELECT project FROM named WHERE project IS NOT NULL`;
-const PAGE = `SELECT id, builder, result, finished_at_ms AS finishedAtMs, logs_deleted_at_ms IS NULL AS hasLogs,
+const PAGE = `SELECT id, builder, finished_at_ms AS finishedAtMs,
+    result IN ('success', 'warnings') AND EXISTS (
+      SELECT 1 FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN source_stamps p ON p.id = s.source_stamp_id
+      WHERE r.id = builds.request_id AND p.untrusted_of IS NULL AND p.patch_id IS NULL) AS isGood,
+    number = (SELECT max(n.number) FROM builds n WHERE n.project = builds.project AND n.builder = builds.builder) OR EXISTS (
+      SELECT 1 FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id JOIN builds a ON a.id = s.parent_build_id
+      WHERE r.id = builds.request_id AND a.state <> 'finished') AS isNeeded, logs_deleted_at_ms IS NULL AS hasLogs,
     CASE WHEN logs_deleted_at_ms IS NULL
       THEN (SELECT coalesce(sum(file_length + max(0, length - sealed_length)), 0) FROM logs WHERE build_id = builds.id)
       ELSE 0 END AS logBytes,
@@ -56,26 +62,34 @@ const SET = `SELECT id, source_stamp_id AS sourceId FROM build_sets
 const DROP_SOURCE = `DELETE FROM source_stamps
   WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM build_sets WHERE source_stamp_id = ?1)`;
 
-const UNBUILT = `SELECT r.id FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
-  WHERE r.project = ? AND r.state = 'finished' AND r.finished_at_ms < ?
-    AND NOT EXISTS (SELECT 1 FROM builds WHERE request_id = r.id)
-    AND NOT EXISTS (SELECT 1 FROM build_requests o WHERE o.build_set_id = s.id AND o.state <> 'finished')
+/** It ended, and so did all of its set, which has no build; what was built in its place is gone, too: that one has its changes. */
+const IS_UNBUILT = `FROM build_requests r JOIN build_sets s ON s.id = r.build_set_id
+  WHERE r.state = 'finished' AND r.finished_at_ms < ?2
+    AND NOT EXISTS (SELECT 1 FROM build_requests o WHERE o.build_set_id = s.id
+      AND (o.state <> 'finished' OR EXISTS (SELECT 1 FROM builds WHERE request_id = o.id)))
     AND NOT EXISTS (SELECT 1 FROM builds p WHERE p.id = s.parent_build_id AND p.state <> 'finished')
-  ORDER BY r.id LIMIT ${AT_ONCE}`;
-const DROP_CHANGES = `DELETE FROM changes WHERE id IN (
-  SELECT id FROM changes WHERE project = ? AND at_ms < ?
-    AND NOT EXISTS (SELECT 1 FROM build_set_changes WHERE change_id = changes.id)
+    AND NOT EXISTS (SELECT 1 FROM build_requests c WHERE c.id = r.collapsed_into)`;
+const UNBUILT = `SELECT r.id ${IS_UNBUILT} AND r.project = ?1 ORDER BY r.id LIMIT ${AT_ONCE}`;
+const STILL_UNBUILT = `SELECT 1 ${IS_UNBUILT} AND r.id = ?1`;
+/** Whoever names a revision of a fork is to be told so for ever: what is known of that stays. */
+const IS_UNUSED = `FROM changes
+  WHERE NOT EXISTS (SELECT 1 FROM build_set_changes WHERE change_id = changes.id)
     AND NOT EXISTS (SELECT 1 FROM scheduler_changes WHERE change_id = changes.id)
-  ORDER BY id LIMIT ${AT_ONCE})`;
+    AND NOT EXISTS (SELECT 1 FROM changes f WHERE f.project = changes.project AND f.revision = changes.revision AND f.is_untrusted)`;
+const UNUSED_CHANGES = `SELECT id ${IS_UNUSED} AND project = ? AND at_ms < ? ORDER BY id LIMIT ${AT_ONCE}`;
+const DROP_CHANGE = `DELETE ${IS_UNUSED} AND id = ?`;
+/** Of a name that no other build is shown as nothing is told any more. */
+const DROP_VIRTUAL = `DELETE FROM virtual_builders
+  WHERE (project, name) IN (SELECT project, name FROM virtual_builds WHERE build_id = ?1)
+    AND NOT EXISTS (SELECT 1 FROM virtual_builds v
+      WHERE v.project = virtual_builders.project AND v.name = virtual_builders.name AND v.build_id <> ?1)`;
 const DROP_CONFIGS = `DELETE FROM configs WHERE hash IN (
   SELECT hash FROM configs WHERE at_ms < ? AND hash IS NOT (SELECT value FROM settings WHERE name = 'active_config')
     AND NOT EXISTS (SELECT 1 FROM builds WHERE config_hash = configs.hash)
   LIMIT ${AT_ONCE})`;
 
-type PageRow = Omit<KeptBuild, 'hasLogs' | 'hasArtifacts'> & {
-  readonly hasLogs: number;
-  readonly hasArtifacts: number;
-};
+type Flag = 'isGood' | 'isNeeded' | 'hasLogs' | 'hasArtifacts';
+type PageRow = Omit<KeptBuild, Flag> & Readonly<Record<Flag, number>>;
 
 export function retentionStore(
   { reader, writer }: Context,
@@ -89,7 +103,7 @@ export function retentionStore(
     },
     async page(project, before, limit) {
       const rows = await reader.all<PageRow>(PAGE, project, before, limit);
-      return rows.map((row) => ({ ...row, hasLogs: row.hasLogs === 1, hasArtifacts: row.hasArtifacts === 1 }));
+      return rows.map(toKept);
     },
     async dropLogs(buildId, atMs) {
       sealer.dropped(await writer.write((transaction) => dropLogs(transaction, buildId, atMs)));
@@ -109,26 +123,49 @@ export function retentionStore(
     async dropBuild(buildId, atMs) {
       const logs = await writer.write(async (transaction) => {
         const build = await transaction.get<{ requestId: number }>(FINISHED, buildId);
-        if (!build) return [];
+        if (!build) return undefined;
         const dropped = await dropLogs(transaction, buildId, atMs);
+        await transaction.run(DROP_VIRTUAL, buildId);
         for (const table of OF_BUILD) await transaction.run(`DELETE FROM ${table} WHERE build_id = ?`, buildId);
         await transaction.run('DELETE FROM builds WHERE id = ?', buildId);
         await dropRequest(transaction, build.requestId);
         return dropped;
       });
+      if (!logs) return false;
       sealer.dropped(logs);
+      return true;
     },
     async dropUnbuilt(project, beforeMs) {
+      // Looked for by the reader, which keeps no write waiting.
+      const requests = await reader.all<{ id: number }>(UNBUILT, project, beforeMs);
+      const changes = await reader.all<{ id: number }>(UNUSED_CHANGES, project, beforeMs);
+      if (requests.length + changes.length === 0) return 0;
       return await writer.write(async (transaction) => {
-        const requests = await transaction.all<{ id: number }>(UNBUILT, project, beforeMs);
-        for (const { id } of requests) await dropRequest(transaction, id);
-        return requests.length + (await transaction.run(DROP_CHANGES, project, beforeMs));
+        let dropped = 0;
+        for (const { id } of requests) {
+          if (!(await transaction.get(STILL_UNBUILT, id, beforeMs))) continue;
+          await dropRequest(transaction, id);
+          dropped += 1;
+        }
+        for (const { id } of changes) dropped += await transaction.run(DROP_CHANGE, id);
+        return dropped;
       });
     },
     async dropConfigs(beforeMs) {
       return await writer.write((transaction) => transaction.run(DROP_CONFIGS, beforeMs));
     },
   };
+}
+
+function toKept(row: PageRow): KeptBuild {
+  const { isGood, isNeeded, hasLogs, hasArtifacts } = row;
+  const flags = {
+    isGood: isGood === 1,
+    isNeeded: isNeeded === 1,
+    hasLogs: hasLogs === 1,
+    hasArtifacts: hasArtifacts === 1,
+  };
+  return { ...row, ...flags };
 }
 
 /** Resolves to the logs that are gone. */

@@ -4,7 +4,6 @@ import type { Context } from './context.ts';
 const PUT = `INSERT INTO step_links (build_id, step, name, url) VALUES (?, ?, ?, ?)
   ON CONFLICT (build_id, step, name) DO UPDATE SET url = excluded.url`;
 const LIST = 'SELECT step, name, url FROM step_links WHERE build_id = ? ORDER BY id';
-const REMOVE = 'DELETE FROM step_links WHERE build_id = ?';
 
 export function stepLinkStore({ reader, writer }: Context): StepLinkStore {
   return {
@@ -13,9 +12,6 @@ export function stepLinkStore({ reader, writer }: Context): StepLinkStore {
     },
     async list(buildId) {
       return await reader.all<StepLink>(LIST, buildId);
-    },
-    async removeOf(buildId) {
-      await writer.write((transaction) => transaction.run(REMOVE, buildId));
     },
   };
 }

@@ -22,15 +22,6 @@ eachStore('step links', (current) => {
     ]);
   });
 
-  it('removes those of a build, and no others', async () => {
-    const [one, two] = [await claimedBuild(store), await claimedBuild(store)];
-    const link = { step: 0, name: 'docs', url: 'https://example.org/' };
-    for (const { id } of [one, two]) await store.stepLinks.put(id, link);
-    await store.stepLinks.removeOf(one.id);
-    expect(await store.stepLinks.list(one.id)).toEqual([]);
-    expect(await store.stepLinks.list(two.id)).toEqual([link]);
-  });
-
   it('has none of a build that there is not', async () => {
     await expect(store.stepLinks.put(77, { step: 0, name: 'a', url: 'https://example.org/' })).rejects.toThrow();
   });

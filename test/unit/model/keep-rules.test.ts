@@ -9,7 +9,8 @@ const NOW = 1_000 * DAY;
 const build = (id: number, more: Partial<KeptBuild> = {}): KeptBuild => ({
   id,
   builder: 'b',
-  result: 'success',
+  isGood: true,
+  isNeeded: false,
   finishedAtMs: NOW - (100 - id) * DAY,
   hasLogs: true,
   logBytes: 10,
@@ -38,13 +39,25 @@ it('gives up what is older, beyond the number, or beyond the room', () => {
 it('leaves the newest build of each builder and its newest good one alone, however old', () => {
   const old = [
     build(1),
-    build(2, { result: 'warnings' }),
-    build(3, { result: 'failure' }),
-    build(4, { builder: 'c', result: 'exception' }),
+    build(2),
+    build(3, { isGood: false }),
+    build(4, { builder: 'c', isGood: false }),
     build(5, { builder: 'd' }),
   ];
   const rules = { builds: { forMs: DAY, last: 1 }, logs: { forMs: DAY, maxBytes: 1 } };
   expect(losses(rules, old)).toEqual({ 1: 'build' });
+});
+
+it('leaves alone what is needed, which takes its room and its place all the same', () => {
+  const builds = [95, 96, 97, 98, 99].map((id) => build(id, { isNeeded: id === 96 }));
+  expect(losses({ builds: { last: 2 } }, builds)).toEqual({ 95: 'build', 97: 'build' });
+  expect(losses({ logs: { maxBytes: 30 } }, builds)).toEqual({ 95: 'logs' });
+});
+
+it('counts no room for a build that goes', () => {
+  const ofC = [94, 95, 99].map((id) => build(id, { builder: 'c' }));
+  const builds = [...ofC, build(96, { logBytes: 500 }), build(97), build(98)];
+  expect(losses({ builds: { last: 2 }, logs: { maxBytes: 60 } }, builds)).toEqual({ 94: 'build', 96: 'build' });
 });
 
 it('keeps a small log behind a large one that found no room', () => {
@@ -60,7 +73,7 @@ it('is exact for any builds and rules', () => {
   const some = fc.array(
     fc.record({
       builder: fc.constantFrom('b', 'c'),
-      result: fc.constantFrom('success' as const, 'warnings' as const, 'failure' as const),
+      isGood: fc.boolean(),
       age: fc.integer({ min: 0, max: 40 * DAY }),
     }),
     { maxLength: 30 },
@@ -71,8 +84,7 @@ it('is exact for any builds and rules', () => {
       const lost = losses({ builds, logs }, all);
       for (const one of all) {
         const newer = all.filter(({ id, builder }) => builder === one.builder && id > one.id);
-        const isGood = (each: KeptBuild): boolean => each.result !== 'failure';
-        const isSafe = newer.length === 0 || (isGood(one) && !newer.some(isGood));
+        const isSafe = newer.length === 0 || (one.isGood && !newer.some(({ isGood }) => isGood));
         const isBeyond = ({ forMs = Infinity, last = Infinity }: typeof builds): boolean =>
           NOW - one.finishedAtMs > forMs || newer.length >= last;
         const expected = isSafe ? undefined : isBeyond(builds) ? 'build' : isBeyond(logs) ? 'logs' : undefined;

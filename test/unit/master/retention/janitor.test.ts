@@ -101,6 +101,19 @@ it('gives up artifacts by their own rule and with their build, and a content wit
   expect([existsSync(shared), existsSync(kept)]).toEqual([true, true]);
 });
 
+it('deletes nothing any more that a reload in the middle of it wants kept', async () => {
+  const made = await builds(4);
+  let config: ReturnType<JanitorOptions['config']> = { keep: { builds: { last: 1 } }, projects: [] };
+  const one = new Janitor({ store, artifacts, clock: temp.clock, logger: silentLogger, config: () => config });
+  open.push(one);
+  one.open();
+  temp.clock.advance(60_000);
+  await until('the first is gone', async () => (await store.builds.find(made[2]!.id)) === undefined);
+  config = { projects: [] };
+  await passes('its file is gone, too', () => !existsSync(fileOf(made[2]!.log)));
+  for (const { id } of [made[0]!, made[1]!, made[3]!]) expect(await store.builds.find(id)).toBeDefined();
+});
+
 it('deletes nothing where nothing is said', async () => {
   const made = await builds(2);
   const rounds: string[] = [];
