@@ -12,6 +12,21 @@ export function isSecretRef(value: unknown): value is SecretRef {
   );
 }
 
+/** Of what `secretRef` made. No text that was parsed can have it. */
+const MADE = Symbol.for('trunkline.secret');
+
+export function secretRef(name: string): SecretRef {
+  return Object.defineProperty({ kind: 'secret', name } as const, MADE, { value: true });
+}
+
+/**
+ * Whether the configuration itself wrote it. A property that somebody gave, or what a command printed, may look like a secret: whoever
+ * made that is to be given none.
+ */
+export function isMadeSecret(value: unknown): boolean {
+  return isSecretRef(value) && Object.hasOwn(value, MADE);
+}
+
 /** A shorter one would be found in every other line of a log, and its mask would tell what it is. Bytes. */
 export const SHORTEST_SECRET_BYTES = 6;
 export const LONGEST_SECRET_BYTES = 16 * 1024;
@@ -23,14 +38,19 @@ export const MOST_SECRETS_OF_BUILD = 64;
 
 /** The names of all secrets that a value refers to, wherever in it, in the order in which they are met. */
 export function secretsIn(value: unknown): readonly string[] {
-  const names = new Set<string>();
+  return [...new Set(refsIn(value).map(({ name }) => name))];
+}
+
+/** What a value refers to secrets by, wherever in it. */
+export function refsIn(value: unknown): readonly SecretRef[] {
+  const refs: SecretRef[] = [];
   const visited = new Set<object>();
   const visit = (one: unknown): void => {
-    if (isSecretRef(one)) return void names.add(one.name);
+    if (isSecretRef(one)) return void refs.push(one);
     if (typeof one !== 'object' || one === null || visited.has(one)) return;
     visited.add(one);
     for (const inside of Object.values(one)) visit(inside);
   };
   visit(value);
-  return [...names];
+  return refs;
 }

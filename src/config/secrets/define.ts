@@ -1,3 +1,4 @@
+import { secretRef } from '../../model/secret.ts';
 import type { SecretRef } from '../../model/secret.ts';
 import type { Duration } from '../step-context.ts';
 
@@ -45,5 +46,5 @@ export function secretCommand(argv: readonly string[], use: Omit<SecretCommand, 
 
 /** Stands for the value of one of the `secrets`, which the configuration itself never sees. */
 export function secret(name: string): SecretRef {
-  return { kind: 'secret', name };
+  return secretRef(name);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isSecretRef } from '../../model/secret.ts';
+import { isMadeSecret } from '../../model/secret.ts';
 import type { SecretRef } from '../../model/secret.ts';
 import { duration } from '../duration-schema.ts';
 import { nameSchema } from '../name-schema.ts';
@@ -53,7 +53,7 @@ export const secretsSchema = z
 export type CheckedSecrets = z.infer<typeof secretsSchema>;
 
 /** The value of an environment variable, as the configuration has it. */
-const envValueSchema = z.union([z.string(), z.custom<SecretRef>(isSecretRef)], {
+const envValueSchema = z.union([z.string(), z.custom<SecretRef>(isMadeSecret)], {
   error: "give a text, or secret('key')",
 });
 

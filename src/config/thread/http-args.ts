@@ -3,6 +3,7 @@ import { isSecretRef, secretsIn } from '../../model/secret.ts';
 import type { HttpAnswer, HttpArgs } from '../calls.ts';
 import { parseDuration } from '../duration.ts';
 import type { HttpOptions, HttpResult } from '../step-context.ts';
+import { checkSecrets } from './made-secrets.ts';
 import { toJson } from './open-run.ts';
 
 const DEFAULT_TIMEOUT = '1m';
@@ -17,6 +18,7 @@ export function httpArgs(given: HttpOptions, log: string): HttpArgs {
   const { url, method = given.body === undefined && given.json === undefined ? 'GET' : 'POST', headers = {} } = given;
   const { body, json, timeout = DEFAULT_TIMEOUT, idempotent } = given;
   if (!HTTP_METHODS.includes(method)) throw new TypeError(`the method is none of ${HTTP_METHODS.join(', ')}`);
+  checkSecrets([url, headers, body, json], 'the request');
   if (typeof url === 'string') checkUrl(url);
   else if (!isSecretRef(url)) throw new TypeError("url is no text, or secret('NAME')");
   if (Object.keys(headers).length > MOST_HEADERS) throw new RangeError(`more than ${MOST_HEADERS} headers were given`);

@@ -5,6 +5,7 @@ import type { RebootArgs, RunAnswer, RunArgs } from '../calls.ts';
 import { parseDuration, showDuration } from '../duration.ts';
 import { parseLogLimit } from '../log-limit.ts';
 import type { RebootOptions, RunOptions, RunResult, Size } from '../step-context.ts';
+import { checkSecrets } from './made-secrets.ts';
 import { prependArg } from './prepend-arg.ts';
 
 const DEFAULT_SILENCE = '20m';
@@ -38,6 +39,7 @@ export function runArgs(
     throw new RangeError(`capture is ${capture}; give a number of bytes from 1 to ${CAPTURE_BYTES}`);
   }
   if (onLine !== undefined && typeof onLine !== 'function') throw new TypeError('onLine is no function');
+  checkSecrets(env, 'env');
   const joined = { ...given.env, ...env };
   for (const [name, value] of Object.entries(joined)) {
     if (typeof value === 'string' || isSecretRef(value)) continue;

@@ -15,8 +15,7 @@ vi.setConfig({ testTimeout: 120_000 });
 const KEYS = '.git/trunkline.keys';
 
 /** The secrets that options name are those of the master. */
-const withSecrets = (options: string): string =>
-  options.replaceAll(/SECRET\((\w+)\)/g, "{ kind: 'secret', name: '$1' }");
+const withSecrets = (options: string): string => options.replaceAll(/SECRET\((\w+)\)/g, "secret('$1')");
 
 test.skipIf(!existsSync('/usr/sbin/sshd') && process.env['CI'] === undefined)(
   'a private repository is read over ssh by a key of the master, from no other host than that which is known, and no key is left',

@@ -18,7 +18,7 @@ export async function temporaryFolder(): Promise<string> {
 
 /** A file of a configuration whose only builder has these steps (source text). */
 export function configOf(steps: string, before = ''): string {
-  return `import { builder, checkout, defineMaster, force, git, project, reboot, sh, step, worker } from 'trunkline';
+  return `import { builder, checkout, defineMaster, force, git, project, reboot, secret, sh, step, worker } from 'trunkline';
 ${before}
 export default defineMaster({
   title: 'Test',
