@@ -152,13 +152,16 @@ function withoutBraces(pattern: string): readonly string[] {
   return done;
 }
 
+/** Of those that no backslash makes plain characters. */
+const BRACES = /(?<!\\)\{((?:[^{}\\]|\\.)*)\}/s;
+
 /** The first pair of braces that has none within. */
 function innermost(
   pattern: string,
 ): { readonly before: string; readonly choices: readonly string[]; readonly after: string } | undefined {
-  const end = pattern.indexOf('}');
-  const begin = pattern.lastIndexOf('{', end);
-  if (end < 0 || begin < 0) return undefined;
-  const choices = pattern.slice(begin + 1, end).split(',');
-  return { before: pattern.slice(0, begin), choices, after: pattern.slice(end + 1) };
+  const found = BRACES.exec(pattern);
+  if (!found) return undefined;
+  const [whole, choices = ''] = found;
+  const after = pattern.slice(found.index + whole.length);
+  return { before: pattern.slice(0, found.index), choices: choices.split(','), after };
 }

@@ -10,6 +10,7 @@ import type { ArtifactStore } from '../../store/artifact-store.ts';
 const AT_ONCE = 1_000;
 const PIECE_BYTES = 256 * 1024;
 const SHA256 = /^[0-9a-f]{64}$/;
+const HEAD = /^[0-9a-f]{2}$/;
 /** A copy that is not whole. */
 const UNFINISHED = '.tmp';
 
@@ -44,6 +45,8 @@ export class ArtifactFolder {
     const folder = new ArtifactFolder(dir, store);
     await mkdir(dir, { recursive: true, mode: 0o700 });
     for (const head of await readdir(dir)) {
+      // A disk of its own has things of its own in it.
+      if (!HEAD.test(head)) continue;
       const names = await readdir(join(dir, head));
       const whole = names.filter((name) => SHA256.test(head + name));
       for (const name of names) if (name.endsWith(UNFINISHED)) await rm(join(dir, head, name), { force: true });

@@ -111,7 +111,8 @@ export class Commands {
     const { records, keeper } = this.#options;
     const record = records.get(command);
     if (!record) return await keeper.forget(command);
-    if (!record.outcome) await this.#dropPart(record);
+    // One that was interrupted while no line served it has an outcome, and a part too.
+    if (record.outcome?.status !== 'done') await this.#dropPart(record);
     if (record.spec.kind === 'glob') await this.#options.lists.remove(command);
     await records.remove(command);
   }

@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, readdir, readlink, rm, stat, symlink, utimes, w
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { until } from '../../support/until.ts';
 import type { CommandSpec, Outcome } from '../../../src/protocol/messages.ts';
+import { partPath } from '../../../src/worker/files/part-file.ts';
 import { TryWorker } from './try-worker.ts';
 
 // Real processes on a machine that may be busy: only a hang takes so long.
@@ -118,6 +119,21 @@ test('a move that a crash left without its outcome is known for done, and no oth
   };
   expect(await again(begun)).toMatchObject({ status: 'done' });
   expect(await again({ ...begun, inode: '1' })).toMatchObject({ status: 'refused', message: '"old" is not there' });
+});
+
+test('of what was interrupted while no line served it nothing is left', async () => {
+  await writeFile(here('old'), 'x');
+  expect(await done({ kind: 'copy', path: 'old', to: 'new' })).toMatchObject({ status: 'done' });
+  await it.worker?.stop();
+  const path = `${it.dir}/state/files/u.1.1.json`;
+  const record = JSON.parse(await readFile(path, 'utf8')) as { readonly outcome: Outcome };
+  const outcome = { ...record.outcome, status: 'refused', ended: 'interrupt' };
+  await writeFile(path, JSON.stringify({ ...record, outcome }));
+  await writeFile(partPath(here('new'), 'u.1.1'), 'half of it');
+  await it.start();
+  it.master.forget('u.1.1');
+  await until('it is forgotten', async () => (await readdir(`${it.dir}/state/files`)).length === 0);
+  expect(await readdir(here())).toEqual(['new', 'old']);
 });
 
 test('a list that the master has a part of is not made anew', async () => {

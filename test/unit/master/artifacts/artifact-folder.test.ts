@@ -55,6 +55,7 @@ test('what a killed master left without a row is removed at a start, and nothing
   await folder.add(await file('orphan'));
   await writeFile(`${folder.path(sha256)}.tmp`, 'half a copy');
   await mkdir(join(dir, 'artifacts', 'ff'), { recursive: true });
+  await writeFile(join(dir, 'artifacts', '.a-disk-of-its-own'), '');
   await writeFile(join(dir, 'artifacts', 'ff', 'notes.txt'), 'somebody’s own');
   expect(await blobs()).toHaveLength(4);
   await open();
