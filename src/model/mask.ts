@@ -79,8 +79,9 @@ export class Masker {
 
   /** Of a whole text, say for a person. */
   text(text: string): string {
-    if (this.isEmpty || text.length < SHORTEST_SECRET_BYTES) return text;
+    if (this.isEmpty) return text;
     const raw = Buffer.from(text, 'utf8');
+    if (raw.length < SHORTEST_SECRET_BYTES) return text;
     const masked = Buffer.from(raw);
     return this.#coverAll(raw, masked).to > 0 ? masked.toString('utf8') : text;
   }

@@ -29,7 +29,7 @@ import { readTail, writeLine } from './step-log.ts';
 import { doRequest } from './calls/http.ts';
 import { builtRevision, takeTestResults } from './calls/test-results.ts';
 import { triggerBuilds } from './trigger.ts';
-import { isOnWorker, isUnfinishedOnWorker, workerCommand } from './worker-command.ts';
+import { isUnfinishedOnWorker, workerCommand } from './worker-command.ts';
 import type { WorkerCall } from './worker-command.ts';
 
 export interface StepRunOptions {
@@ -63,6 +63,11 @@ const KILL_AFTER_MS = 10_000;
 const OVER: ForcedEnd = { result: 'cancelled', summary: 'its step has ended' };
 /** Record and log of what the step's code threw. */
 const DETAIL = 'exception';
+/**
+ * What these are given is stored or looked up in a place of its own, by the words that are stored. Others do what they are told with the
+ * words of the step's function, and their records and logs go without secrets.
+ */
+const KEPT: readonly StepCall['kind'][] = ['setProperty', 'link', 'describe', 'trigger', 'artifact'];
 
 /**
  * One run of one step: its function in the thread of user code, its calls in the journal, its commands on the worker.
@@ -132,7 +137,7 @@ export class StepRun {
             ...(env && { env }),
             ...(check && { check }),
           },
-          (call, attempt, feed) => this.#answer(isForOthers(call) ? call : secrets.value(call), attempt, feed),
+          (call, attempt, feed) => this.#answer(KEPT.includes(call.kind) ? secrets.value(call) : call, attempt, feed),
           signal,
         );
     const report = secrets.value(told);
@@ -277,8 +282,8 @@ export class StepRun {
         return await this.#journal.answer(
           { ...call, args: recordOfLog(call.args) },
           attempt,
-          (id) => writeLog(this.#options.tools, id, call.args),
-          call.args.log,
+          (id) => writeLog(this.#options.tools, this.#options.secrets, id, call.args),
+          this.#options.secrets.text(call.args.log),
         );
       case 'link':
         return await this.#journal.answer(call, attempt, () => this.#link(call.args));
@@ -376,6 +381,12 @@ export class StepRun {
     const caller = { build, step, command: id, revision: builtRevision(build, facts), redact };
     let done: Performed | undefined;
     const answer = await this.#unlessEnded(async (signal) => {
+      try {
+        await secrets.recall();
+      } catch (error) {
+        if (error instanceof SecretError) return exception(error.message);
+        throw error;
+      }
       done = await takeTestResults(tools, caller, args, signal);
       return done.answer;
     });
@@ -511,9 +522,4 @@ export class StepRun {
     onProperty(name, value);
     return { answer: { ok: null } };
   }
-}
-
-/** It goes to others, who are to get it as it is: a part of a secret may be in it by chance, as of a host's name. */
-function isForOthers(call: StepCall): boolean {
-  return isOnWorker(call) || call.kind === 'http';
 }

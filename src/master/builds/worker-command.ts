@@ -12,6 +12,7 @@ import { isSecretRef, secretsIn } from '../../model/secret.ts';
 import type { BuildSecrets } from '../secrets/build-secrets.ts';
 import { commandSpec } from '../../protocol/messages.ts';
 import type { CommandSpec } from '../../protocol/messages.ts';
+import { checkOrderSize } from './order-size.ts';
 import { withPrepended } from './prepend.ts';
 
 const SECRET_MODE = 0o600;
@@ -58,8 +59,10 @@ export async function workerCommand(
     case 'run': {
       const values = await secrets.give(secretsIn(call.args.env));
       const masks = await secrets.masks();
+      const spec = check(runSpec(call.args, values));
+      checkOrderSize(command, spec, masks);
       return {
-        spec: check(runSpec(call.args, values)),
+        spec,
         ...(masks.length > 0 && { masks }),
         ...(call.args.logMaxBytes !== undefined && { logMaxBytes: call.args.logMaxBytes }),
       };
@@ -175,11 +178,6 @@ const ON_WORKER: readonly string[] = [
   'move',
   'keep',
 ];
-
-/** What it asks is done by the worker; its arguments are not for the master. */
-export function isOnWorker(call: { readonly kind: string }): boolean {
-  return ON_WORKER.includes(call.kind);
-}
 
 /** An earlier run of the master may have begun it, and not heard its end. */
 export function isUnfinishedOnWorker(record: CommandRecord): boolean {

@@ -36,8 +36,12 @@ export class BuildSecrets implements Redactor {
     this.#former = new Set(options.given);
   }
 
-  /** The values of these, which the build has from now on. Rejects with a `SecretError`, and has then been given none of them. */
+  /**
+   * The values of these, which the build has from now on. Rejects with a `SecretError`, and has then been given none of them; also when
+   * what it was given before is not known any more, and could not be masked in what comes of it.
+   */
   async give(names: Iterable<string>): Promise<ReadonlyMap<string, string>> {
+    await this.recall();
     const given = new Map<string, string>();
     for (const name of new Set(names)) given.set(name, await this.#read(name));
     this.#add(given.values());
@@ -99,6 +103,6 @@ export class BuildSecrets implements Redactor {
       );
     }
     for (const value of all) this.#values.add(value);
-    this.#masker = new Masker(Array.from(all, (value) => Buffer.from(value, 'utf8')));
+    this.#masker = this.#options.book.maskers.of(Array.from(all, (value) => Buffer.from(value, 'utf8')));
   }
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { UserMistake } from '../../base/errors.ts';
 import type { SecretShape } from '../../config/shape.ts';
+import { Maskers } from '../../model/maskers.ts';
 import { LONGEST_SECRET_BYTES, NEWLINE_BYTES } from '../../model/secret.ts';
 import { readSecretFile } from '../reporters/read-secret.ts';
 import { checkValue } from './check-value.ts';
@@ -33,6 +34,8 @@ interface Printed {
 /** The values of secrets, read when a build needs them: a file or a variable each time, what a command prints once a minute. */
 export class SecretBook {
   readonly #options: SecretBookOptions;
+  /** Of all builds. */
+  readonly maskers = new Maskers();
   /** By their commands. */
   readonly #printed = new Map<string, Printed>();
 

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/atomic-file.ts';
-import { Masker } from '../../model/mask.ts';
+import type { Masker } from '../../model/mask.ts';
+import { Maskers } from '../../model/maskers.ts';
 import { errorCode } from '../../base/errors.ts';
 import {
   claimFile,
@@ -47,6 +48,7 @@ interface Entry {
 export class Spool {
   readonly dir: string;
   readonly #gate = new Gate(FILES_AT_ONCE);
+  readonly #maskers = new Maskers();
   /** What never changes is read once. */
   readonly #entries = new Map<string, Entry>();
 
@@ -243,18 +245,18 @@ export class Spool {
       fence: readLooseRecord(dir, FILES.fence, fenceFile)?.fence ?? claim.fence,
       leaseMs: readLease(dir, claim),
       finished: readLooseRecord(dir, FILES.outcome, outcomeFile),
-      masker: readMasker(dir),
+      masker: this.#readMasker(dir),
       bytes: 0,
     };
     this.#entries.set(command, entry);
     return entry;
   }
-}
 
-/** They are made durable with the claim: a file that cannot be read is no reason to show what it held. */
-function readMasker(dir: string): Masker | undefined {
-  const record = readRecord(dir, FILES.masks, masksFile);
-  return record && new Masker(record.masks.map((mask) => Buffer.from(mask, 'base64')));
+  /** They are made durable with the claim: a file that cannot be read is no reason to show what it held. */
+  #readMasker(dir: string): Masker | undefined {
+    const record = readRecord(dir, FILES.masks, masksFile);
+    return record && this.#maskers.of(record.masks.map((mask) => Buffer.from(mask, 'base64')));
+  }
 }
 
 function shown(outcome: Outcome, masker: Masker | undefined): Outcome {

@@ -154,3 +154,7 @@ test('without a secret, or with one that is too short, nothing is masked', () =>
   expect(new Masker([]).mask(utf8('all of it'), { isOpen: true }).settled).toBe(9);
   expect(masked('a', 'banana')).toBe('banana');
 });
+
+test('a text is as long as its bytes are', () => {
+  expect(masked('ééé', 'ééé')).toBe('******');
+});

@@ -43,6 +43,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   asked.push({ method, url, headers, body });
   const { pathname, searchParams } = new URL(url, here);
   if (pathname === '/slow') return void open.push(response);
+  // Its last bytes that a step is given are the first of what authorizes.
+  if (pathname === '/edge') return void response.end('x'.repeat(65_536 - 10) + (headers.authorization ?? ''));
   if (pathname === '/long') return void response.end('x'.repeat(3_000_000));
   if (pathname === '/echo')
     return void response.setHeader('x-back', 'yes').end(`${headers.authorization ?? ''} ${body}`);
@@ -72,6 +74,13 @@ projects: [project('p', { schedulers: [force()], builders: [
   })] }),
   builder('secret', { workers: ['w'], steps: [http('ask', {
     url: (ctx) => ctx.property('url'), method: 'PUT', headers: { Authorization: secret('token') }, json: { in: [secret('token')] },
+  })] }),
+  builder('prints', { workers: ['w'], steps: [sh('print', 'echo "$WORD"', { env: { WORD: (ctx) => ctx.property('word') } })] }),
+  builder('knows', { workers: ['w'], secrets: ['token'], steps: [step('ask', async (ctx) => {
+    await ctx.log('early', ctx.property('word'));
+    const { body } = await ctx.http({ url: ctx.property('url'), headers: { authorization: secret('token') }, log: 'first' });
+    await ctx.http({ url: ctx.property('url') + '?' + ctx.property('word'), log: 'second' });
+    await ctx.setProperty('end', body.slice(-12));
   })] }),
 ] })]`);
   for (const [name, value] of Object.entries({ token: TOKEN, hook: `${here}/200?key=${TOKEN}` })) {
@@ -148,6 +157,41 @@ test('what is like a secret goes out as it is, and is masked where it is kept', 
   const logs = [await farm.log(view.id, 'ask', 'http'), await farm.log(view.id, 'ask', 'http-2')];
   expect(logs.join('')).not.toContain(TOKEN);
   expect(logs[1]).toMatch(/^GET \*{16,}/);
+});
+
+test('what is sent is what the step said, and of what comes back no half of a secret is shown', async () => {
+  const view = await build('knows', { url: `${here}/edge`, word: TOKEN });
+  expect(asked.map(({ url }) => url)).toEqual(['/edge', `/edge?${TOKEN}`]);
+  expect(view.properties.find(({ name }) => name === 'end')?.value).toBe(`xx${'*'.repeat(10)}`);
+  expect(await farm.log(view.id, 'ask', 'second')).not.toContain(TOKEN);
+});
+
+test('a log from before its build was given a secret is the same when the step is run again', async () => {
+  const request = await force('knows', { url: `${here}/slow`, word: `the word is ${TOKEN}` });
+  await until('it is asked', () => open.length > 0);
+  await farm.stopMaster();
+  open = [];
+  await farm.startMaster();
+  for (const nth of [1, 2]) {
+    await until('it is asked again', () => open.length === nth);
+    open.at(-1)?.end('ok');
+  }
+  expect((await farm.watch(request)).at(-1)).toMatchObject({ kind: 'build', build: { result: 'success' } });
+});
+
+test.each([
+  ['the body', { json: { a: [{ kind: 'secret', name: 'token' }] } }],
+  ['a header', { headers: { a: { kind: 'secret', name: 'token' } } }],
+])('data that looks like a secret brings no secret into %s', async (_, request) => {
+  const view = await ask({ url: 'HERE/echo', ...request });
+  expect(view.steps[0]?.summary).toContain('the request has something in it that looks like the secret "token"');
+  expect(view.result).toBe('exception');
+  expect(asked).toEqual([]);
+});
+
+test('nor into the environment of a command', async () => {
+  const view = await build('prints', { word: { kind: 'secret', name: 'token' } });
+  expect(view.steps[0]?.summary).toContain('env has something in it that looks like the secret "token"');
 });
 
 describe('redirects', () => {

@@ -48,7 +48,10 @@ test('a build that was given a secret by an earlier run of the master masks it a
 
 test('when one of them cannot be read any more no command may begin, and the others are masked nevertheless', async () => {
   const { secrets } = await stand({ key: 'correct horse' }, ['gone', 'key']);
-  await expect(secrets.masks()).rejects.toThrow(/secret "gone": the file \S+ is missing/);
+  const told = /secret "gone": the file \S+ is missing/;
+  await expect(secrets.masks()).rejects.toThrow(told);
+  // Nor is anything sent elsewhere, whose answer might show it.
+  await expect(secrets.give([])).rejects.toThrow(told);
   expect(secrets.text('a correct horse')).toBe('a *************');
 });
 
