@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -6,6 +5,7 @@ import { checkoutMistake } from '../../../src/config/steps/checkout-options.ts';
 import type { CheckoutOptions } from '../../../src/config/steps/checkout-options.ts';
 import { startGitHttp } from '../../support/git-http-server.ts';
 import { startStockSshd } from '../../support/stock-sshd.ts';
+import { isMissing } from '../../support/tools.ts';
 import { commit, git, gotRevision, place } from './checkout-place.ts';
 import { temporaryFolder } from './try-config.ts';
 
@@ -17,7 +17,7 @@ const KEYS = '.git/trunkline.keys';
 /** The secrets that options name are those of the master. */
 const withSecrets = (options: string): string => options.replaceAll(/SECRET\((\w+)\)/g, "secret('$1')");
 
-test.skipIf(!existsSync('/usr/sbin/sshd') && process.env['CI'] === undefined)(
+test.skipIf(isMissing('sshd', 'ssh-keygen'))(
   'a private repository is read over ssh by a key of the master, from no other host than that which is known, and no key is left',
   async () => {
     const sshd = await startStockSshd();
